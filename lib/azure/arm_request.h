@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * arm_request: every request that the daemon can send to ARM, one constructor each. The api-version
+ * comes from one table by resource type; a resource is read and written with the same one.
+ */
+#ifndef MDC_ARM_REQUEST_H
+#define MDC_ARM_REQUEST_H
+
+#include "lib/azure/arm_id.h"
+#include "lib/base/base.h"
+
+#include <jansson.h>
+
+enum arm_quota {
+	ARM_QUOTA_READ,
+	ARM_QUOTA_WRITE,
+	ARM_QUOTA_DELETE,
+	ARM_QUOTA_GRAPH, /* Resource Graph's own quota */
+};
+
+struct arm_request {
+	const char *method;
+	char *path;  /* "/subscriptions/…?api-version=…": appended to the ARM base */
+	json_t *body; /* owned, NULL for none */
+	enum arm_quota quota;
+	char subscription[GUID_TEXT_SIZE]; /* whose bucket it drains; "" = tenant */
+	const char *provider;              /* "Microsoft.Security", … or "" */
+	bool secret_reply; /* the answer is never shown or logged, and overwritten after use */
+};
+void arm_request_fini(struct arm_request *r);
+
+/* Reads. Ids are checked GUIDs or parsed ids: nothing from outside enters a path unescaped. */
+void arm_list_subscriptions(struct arm_request *ret);
+void arm_get_subscription(const char *subscription, struct arm_request *ret);
+void arm_get_pricing(const char *subscription, struct arm_request *ret);
+void arm_list_settings(const char *subscription, struct arm_request *ret);
+void arm_get_setting(const char *subscription, const char *name, struct arm_request *ret);
+void arm_get_onboarding(const char *subscription, struct arm_request *ret);
+void arm_get_machine(const char *machine_id, struct arm_request *ret);
+void arm_list_machines(const char *subscription, struct arm_request *ret);
+void arm_get_extension(const char *machine_id, const char *name, struct arm_request *ret);
+void arm_list_extensions(const char *machine_id, struct arm_request *ret);
+/* Activity log by correlation id within [from, to]. */
+void arm_find_activity(const char *subscription, const char *correlation_id, struct wall from,
+	struct wall to, struct arm_request *ret);
+/* A nextLink: same origin as `arm_base` or -EXDEV; not a URL -EINVAL. Keeps the quota of `first`. */
+int arm_follow_link(const struct arm_request *first, const char *arm_base, const char *link,
+	struct arm_request *ret) MDC_MUST_CHECK;
+
+/* Writes. */
+/*
+ * The document to send for a plan: `current` (as read) with tier and sub-plan overlaid, read-only
+ * members stripped, extensions kept but for those that the sub-plan does not allow
+ * (AgentlessVmScanning and FileIntegrityMonitoring exist for P2 only). Caller owns the result.
+ */
+json_t *arm_pricing_document(const json_t *current, const char *tier, const char *sub_plan);
+/* Takes the document. */
+void arm_put_pricing(const char *subscription, json_t *take_document, struct arm_request *ret);
+void arm_put_setting(const char *subscription, const char *name, bool enabled,
+	struct arm_request *ret);
+/*
+ * MDE.Windows or MDE.Linux on a machine. `package` is the onboarding script as read, put into
+ * protectedSettings. `unified` sets vNextEnabled "true". `current` (or NULL) is the extension as
+ * read: settings that others put there are kept.
+ */
+void arm_put_mde_extension(const char *machine_id, const char *location, bool windows, bool unified,
+	const char *package, const json_t *current, struct arm_request *ret);
+void arm_delete_extension(const char *machine_id, const char *name, struct arm_request *ret);
+
+/* The api-version used for a kind of resource. */
+const char *arm_api_version(enum arm_kind kind);
+
+#endif
