@@ -3,8 +3,9 @@
  * arm_document: decoders for the documents that the daemon reads. ARM's answers and the rows of our
  * Resource Graph queries have the same shape, so that both give identical facts.
  *
- * Every text is borrowed from the JSON tree and lives as long as it does; absent, null and members of
- * a wrong type are NULL (text) or TRI_UNKNOWN. Nothing here fails except for a missing or bad id.
+ * Every text is borrowed from the JSON tree and lives as long as it does; absent, null and members
+ * of a wrong type are NULL (text) or TRI_UNKNOWN. Nothing here fails except for a missing or bad
+ * id.
  */
 #ifndef MDC_ARM_DOCUMENT_H
 #define MDC_ARM_DOCUMENT_H
@@ -28,7 +29,7 @@ struct arm_subscription {
 	const char *id; /* GUID */
 	const char *name;
 	const char *tenant;
-	const char *state; /* "Enabled", "Disabled", "Warned", "PastDue", "Deleted" */
+	const char *state;               /* "Enabled", "Disabled", "Warned", "PastDue", "Deleted" */
 	const json_t *management_groups; /* array of {name}, nearest first; Resource Graph only */
 };
 int arm_subscription_read(const json_t *document, struct arm_subscription *ret) MDC_MUST_CHECK;
@@ -39,15 +40,15 @@ struct arm_pricing {
 	const char *tier;     /* "Free", "Standard" */
 	const char *sub_plan; /* "P1", "P2", NULL */
 	enum tri enforce;
-	struct wall enabled_at; /* enablementTime, WALL_UNSET when unknown */
+	struct wall enabled_at;   /* enablementTime, WALL_UNSET when unknown */
 	const json_t *extensions; /* array or NULL */
 };
 int arm_pricing_read(const json_t *document, struct arm_pricing *ret) MDC_MUST_CHECK;
 /* isEnabled of a plan extension by name; TRI_UNKNOWN when it is not listed. */
 enum tri arm_pricing_extension(const struct arm_pricing *p, const char *name);
 /* The first extension with operationStatus.code Failed: its name and message; false if none. */
-bool arm_pricing_failure(const struct arm_pricing *p, const char **ret_name,
-	const char **ret_message);
+bool arm_pricing_failure(
+	const struct arm_pricing *p, const char **ret_name, const char **ret_message);
 
 /* Microsoft.Security/settings, api-version 2022-05-01 */
 struct arm_setting {
@@ -61,7 +62,7 @@ int arm_setting_read(const json_t *document, struct arm_setting *ret) MDC_MUST_C
 struct arm_machine {
 	const char *id;
 	const char *location;
-	const char *status; /* "Connected", "Disconnected", "Error", "Expired", … */
+	const char *status;       /* "Connected", "Disconnected", "Error", "Expired", … */
 	struct wall status_since; /* lastStatusChange */
 	const char *os_type;
 	const char *os_name;
@@ -70,7 +71,7 @@ struct arm_machine {
 	const char *agent_version;
 	const char *cloud; /* cloudMetadata.provider: "AWS", "GCP", "N/A" */
 	enum tri extensions_enabled;
-	const char *config_mode; /* "full", "monitor" */
+	const char *config_mode;  /* "full", "monitor" */
 	const json_t *allow_list; /* arrays of {publisher, type}, or NULL */
 	const json_t *block_list;
 	const json_t *tags; /* object or NULL */
@@ -89,10 +90,11 @@ struct arm_extension {
 	const char *type;
 	const char *provisioning_state;
 	const char *version;
-	enum tri vnext;        /* settings.vNextEnabled */
-	const char *owner_id;  /* settings.azureResourceId */
-	const char *workspace; /* settings.workspaceId */
-	const char *status_code; /* instanceView.status.code; numbers are given as text in `code_text` */
+	enum tri vnext;          /* settings.vNextEnabled */
+	const char *owner_id;    /* settings.azureResourceId */
+	const char *workspace;   /* settings.workspaceId */
+	const char *status_code; /* instanceView.status.code; numbers are given as text in
+				    `code_text` */
 	const char *status_level;
 	const char *status_message;
 	char code_text[24];

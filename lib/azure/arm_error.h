@@ -21,12 +21,12 @@ enum arm_error_class {
 	ARM_ERROR_DISABLED,     /* 409 ReadOnlyDisabledSubscription: park writes, go on reading */
 	ARM_ERROR_UNREGISTERED, /* resource provider not registered */
 	ARM_ERROR_NO_SUBSCRIPTION, /* 404 SubscriptionNotFound: also means access was lost */
-	ARM_ERROR_ABSENT,       /* 404, 410: the resource, group or parent is not there */
-	ARM_ERROR_TOKEN,        /* 401 expired or invalid token: renew once */
-	ARM_ERROR_IDENTITY,     /* token endpoint refused us, wrong tenant: configuration */
-	ARM_ERROR_CHANGED,      /* 412: read again */
-	ARM_ERROR_TOO_LARGE,    /* ResponsePayloadTooLarge: ask for less */
-	ARM_ERROR_REQUEST,      /* other 4xx: will not get better until what we send changes */
+	ARM_ERROR_ABSENT,          /* 404, 410: the resource, group or parent is not there */
+	ARM_ERROR_TOKEN,           /* 401 expired or invalid token: renew once */
+	ARM_ERROR_IDENTITY,        /* token endpoint refused us, wrong tenant: configuration */
+	ARM_ERROR_CHANGED,         /* 412: read again */
+	ARM_ERROR_TOO_LARGE,       /* ResponsePayloadTooLarge: ask for less */
+	ARM_ERROR_REQUEST,         /* other 4xx: will not get better until what we send changes */
 	ARM_ERROR_CLASS_N_
 };
 
@@ -35,10 +35,10 @@ enum arm_error_class {
 
 struct arm_error {
 	enum arm_error_class class;
-	int status;                          /* HTTP status; 0 where no reply arrived */
-	char code[ARM_ERROR_CODE_SIZE];      /* innermost telling code, "" if none */
-	char message[ARM_ERROR_TEXT_SIZE];   /* cut; not escaped */
-	char target[ARM_ERROR_CODE_SIZE];    /* e.g. the provider to register */
+	int status;                        /* HTTP status; 0 where no reply arrived */
+	char code[ARM_ERROR_CODE_SIZE];    /* innermost telling code, "" if none */
+	char message[ARM_ERROR_TEXT_SIZE]; /* cut; not escaped */
+	char target[ARM_ERROR_CODE_SIZE];  /* e.g. the provider to register */
 };
 
 /*

@@ -8,6 +8,7 @@
 
 #include "lib/azure/arm_id.h"
 #include "lib/base/base.h"
+#include "lib/base/tick.h"
 
 #include <jansson.h>
 
@@ -20,7 +21,7 @@ enum arm_quota {
 
 struct arm_request {
 	const char *method;
-	char *path;  /* "/subscriptions/…?api-version=…": appended to the ARM base */
+	char *path;   /* "/subscriptions/…?api-version=…": appended to the ARM base */
 	json_t *body; /* owned, NULL for none */
 	enum arm_quota quota;
 	char subscription[GUID_TEXT_SIZE]; /* whose bucket it drains; "" = tenant */
@@ -43,7 +44,8 @@ void arm_list_extensions(const char *machine_id, struct arm_request *ret);
 /* Activity log by correlation id within [from, to]. */
 void arm_find_activity(const char *subscription, const char *correlation_id, struct wall from,
 	struct wall to, struct arm_request *ret);
-/* A nextLink: same origin as `arm_base` or -EXDEV; not a URL -EINVAL. Keeps the quota of `first`. */
+/* A nextLink: same origin as `arm_base` or -EXDEV; not a URL -EINVAL. Keeps the quota of `first`.
+ */
 int arm_follow_link(const struct arm_request *first, const char *arm_base, const char *link,
 	struct arm_request *ret) MDC_MUST_CHECK;
 
@@ -56,8 +58,8 @@ int arm_follow_link(const struct arm_request *first, const char *arm_base, const
 json_t *arm_pricing_document(const json_t *current, const char *tier, const char *sub_plan);
 /* Takes the document. */
 void arm_put_pricing(const char *subscription, json_t *take_document, struct arm_request *ret);
-void arm_put_setting(const char *subscription, const char *name, bool enabled,
-	struct arm_request *ret);
+void arm_put_setting(
+	const char *subscription, const char *name, bool enabled, struct arm_request *ret);
 /*
  * MDE.Windows or MDE.Linux on a machine. `package` is the onboarding script as read, put into
  * protectedSettings. `unified` sets vNextEnabled "true". `current` (or NULL) is the extension as

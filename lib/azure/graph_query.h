@@ -15,8 +15,8 @@
 #include "lib/base/buf.h"
 
 enum graph_table {
-	GRAPH_SUBSCRIPTIONS, /* with their management groups */
-	GRAPH_PRICINGS,      /* servers plan of each subscription */
+	GRAPH_SUBSCRIPTIONS,  /* with their management groups */
+	GRAPH_PRICINGS,       /* servers plan of each subscription */
 	GRAPH_MACHINE_COUNTS, /* per subscription: machines, and extensions that we read */
 	GRAPH_MACHINES,
 	GRAPH_EXTENSIONS, /* MDE.* and the legacy agents */

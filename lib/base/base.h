@@ -20,7 +20,7 @@
 #define ARRAY_LEN(array) (sizeof(array) / sizeof((array)[0]))
 
 #define container_of(pointer, type, member) \
-	((type *)(void *)((char *)(pointer) - offsetof(type, member)))
+	((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
 /* Runs `fini` on the variable when it goes out of scope: `mdc_cleanup(buf_fini) struct buf b`. */
 #define mdc_cleanup(fini) __attribute__((cleanup(fini)))

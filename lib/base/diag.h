@@ -23,7 +23,7 @@ struct diag {
 struct diags {
 	struct diag *v;
 	size_t n;
-	size_t errors;   /* counted also when not kept */
+	size_t errors; /* counted also when not kept */
 	size_t warnings;
 };
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * heap: a binary min-heap of deadlines. Nodes are embedded in their owner; each knows its place, so
- * that a deadline can be moved or withdrawn in O(log n). Equal deadlines leave in order of insertion.
+ * that a deadline can be moved or withdrawn in O(log n). Equal deadlines leave in order of
+ * insertion.
  */
 #ifndef MDC_HEAP_H
 #define MDC_HEAP_H

@@ -50,11 +50,11 @@ char *http_percent_encode(const char *text);
 
 /* The parts of an absolute http(s) URL; borrowed slices are copied. -EINVAL. */
 struct http_url {
-	char *scheme; /* lower case */
-	char *host;   /* lower case, without brackets */
+	char *scheme;  /* lower case */
+	char *host;    /* lower case, without brackets */
 	unsigned port; /* explicit, or the scheme's default */
-	char *path;   /* starts with '/', not decoded */
-	char *query;  /* without '?', not decoded; NULL when absent */
+	char *path;    /* starts with '/', not decoded */
+	char *query;   /* without '?', not decoded; NULL when absent */
 };
 int http_url_parse(const char *url, struct http_url *ret) MDC_MUST_CHECK;
 void http_url_fini(struct http_url *u);

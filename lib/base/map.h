@@ -12,7 +12,7 @@
 #include "lib/base/base.h"
 
 struct map_entry {
-	char *key;   /* as first inserted; NULL marks a removed entry */
+	char *key; /* as first inserted; NULL marks a removed entry */
 	void *value;
 	uint64_t hash;
 };
@@ -44,7 +44,6 @@ static inline size_t map_count(const struct map *m)
 /* The first live entry at or after index *at, or NULL; *at then points behind it. */
 struct map_entry *map_walk(const struct map *m, size_t *at);
 
-#define map_for_each(m, entry) \
-	for (size_t at_ = 0; ((entry) = map_walk((m), &at_)) != NULL;)
+#define map_for_each(m, entry) for (size_t at_ = 0; ((entry) = map_walk((m), &at_)) != NULL;)
 
 #endif

@@ -31,8 +31,8 @@ struct estate_options {
  * Builds an estate from an estate document (see estate_generate() for one made from a short
  * specification). -EINVAL with diags for a document that is not valid.
  */
-int estate_new(const struct estate_options *options, const json_t *document,
-	struct diags *diags, struct estate **ret) MDC_MUST_CHECK;
+int estate_new(const struct estate_options *options, const json_t *document, struct diags *diags,
+	struct estate **ret) MDC_MUST_CHECK;
 struct estate *estate_free(struct estate *e);
 
 /*
@@ -83,19 +83,19 @@ const json_t *estate_peek(struct estate *e, const char *resource_id);
 
 /* Totals of the ledger; see estate_ledger_document() for the whole. */
 struct estate_verdict {
-	unsigned machines;           /* that the policy could protect */
-	unsigned protected_before;   /* MDE extension provisioned at creation */
+	unsigned machines;         /* that the policy could protect */
+	unsigned protected_before; /* MDE extension provisioned at creation */
 	unsigned protected_after;
-	unsigned legacy_before;      /* 2012 R2/2016 without the unified solution */
+	unsigned legacy_before; /* 2012 R2/2016 without the unified solution */
 	unsigned legacy_after;
 	uint64_t requests;
 	uint64_t graph_requests;
-	uint64_t writes;             /* accepted PUT/PATCH/POST/DELETE of resources */
-	uint64_t refused;            /* 4xx that a correct client would not have met */
-	uint64_t throttled;          /* 429 */
-	uint64_t forbidden_writes;   /* writes outside the rules of writing (allow-list, lowering) */
-	uint64_t repeated_writes;    /* the same write again while the first ran or was in effect */
-	bool good;                   /* no refused, forbidden or repeated request */
+	uint64_t writes;           /* accepted PUT/PATCH/POST/DELETE of resources */
+	uint64_t refused;          /* 4xx that a correct client would not have met */
+	uint64_t throttled;        /* 429 */
+	uint64_t forbidden_writes; /* writes outside the rules of writing (allow-list, lowering) */
+	uint64_t repeated_writes;  /* the same write again while the first ran or was in effect */
+	bool good;                 /* no refused, forbidden or repeated request */
 };
 void estate_verdict(struct estate *e, struct estate_verdict *ret);
 /* Every count and each offending request with its reason; caller frees. */

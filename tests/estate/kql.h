@@ -33,7 +33,7 @@ typedef const json_t *(*kql_table_fn)(void *ctx, const char *name);
 struct kql_result {
 	json_t *columns; /* [{"name","type"}], types as the table format names them */
 	json_t *rows;    /* array of objects, all rows, not paged */
-	bool pageable;   /* whether a $skipToken may be given (no take, a scalar column, no group) */
+	bool pageable; /* whether a $skipToken may be given (no take, a scalar column, no group) */
 };
 
 int kql_run(const struct kql_query *q, kql_table_fn table, void *ctx, struct wall now,

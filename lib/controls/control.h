@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * control: one condition that is kept true on one kind of resource.
+ *
+ * lib/controls/ has one file a control and one table of them (control.c). A control says where it
+ * applies, which fields it reads, how observed compares with desired (owned fields only), what has
+ * to be in sync first, and what to write. Adding a control is adding one file and one row.
+ */
+#ifndef MDC_CONTROL_H
+#define MDC_CONTROL_H
+
+#include "lib/azure/arm_request.h"
+#include "lib/model/config.h"
+#include "lib/model/inventory.h"
+#include "lib/model/scope.h"
+
+/* What a control looks at. */
+struct control_view {
+	const struct config *config;
+	const struct scope_config *scope;
+	const struct subscription *subscription;
+	const struct machine *machine; /* NULL for subscription controls */
+	const struct item *item;
+	struct wall now;
+};
+
+enum verdict_kind {
+	VERDICT_NOT_APPLICABLE,
+	VERDICT_UNKNOWN,
+	VERDICT_COMPLIANT,
+	VERDICT_DRIFTED,
+	VERDICT_WAITING, /* until `until` */
+	VERDICT_FAILED,  /* ours to correct again, but the last try failed: back off */
+	VERDICT_BLOCKED,
+	VERDICT_MANUAL,
+	VERDICT_EXCLUDED,
+	VERDICT_UNSUPPORTED,
+	VERDICT_UNREACHABLE,
+	VERDICT_N_
+};
+
+struct verdict {
+	enum verdict_kind kind;
+	enum reason reason;
+	struct wall until;  /* for WAITING */
+	const char *detail; /* borrowed from the view, or static; "" */
+};
+
+/* For `plan` and `explain`: one owned field, as wanted and as observed. */
+struct difference {
+	const char *field;
+	char wanted[96];
+	char observed[160];
+};
+#define DIFFERENCES_MAX 8
+
+enum compose_result {
+	COMPOSED,         /* *ret is the request to send */
+	COMPOSE_IN_SYNC,  /* the fresh document shows nothing to do */
+	COMPOSE_WITHHELD, /* the decision is another now: *ret_verdict */
+};
+
+/* What composing needs besides the view. */
+struct compose_input {
+	const json_t *current; /* the exact resource just read from ARM; NULL: 404 */
+	const char *package;   /* onboarding package where `needs_package`, else NULL */
+};
+
+struct control {
+	enum control_id id;
+	bool on_machine;
+	bool corrects;      /* false: only reported */
+	bool needs_package; /* the correction carries the onboarding package (a secret) */
+	const char *help;   /* what it keeps true, in one sentence */
+	/* Facts it reads, as paths in ARM's documents: for `explain` and for the field tests. */
+	const char *const *fields;
+	/* Controls of the same subscription that have to be in sync first; CONTROL_N_ ends. */
+	const enum control_id *after;
+	struct verdict (*assess)(const struct control_view *v);
+	size_t (*differences)(const struct control_view *v, struct difference ret[DIFFERENCES_MAX]);
+	/* The GET of the exact resource that is going to be written. */
+	void (*read)(const struct control_view *v, struct arm_request *ret);
+	/* Decides again on the fresh document and composes the write. */
+	enum compose_result (*compose)(const struct control_view *v, const struct compose_input *in,
+		struct arm_request *ret, struct verdict *ret_verdict);
+	/* How long after acceptance the effect may take to show, and an operation may run. */
+	struct dur settle;
+	struct dur operation_limit;
+};
+
+const struct control *control_by_id(enum control_id id);
+
+#endif

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * config: the desired state as the operator wrote it, checked and with every reference resolved.
+ *
+ * lib/model/ holds the three things that policy compares: the configuration (desired), the
+ * inventory (observed) and the items (memory).
+ *
+ * The reader (daemon/config_file.c) gives neutral records: sections, options, strings with file and
+ * line. config_build() turns them into this structure and reports every error at once. A struct
+ * config never changes after it is built; a reload builds another.
+ */
+#ifndef MDC_CONFIG_H
+#define MDC_CONFIG_H
+
+#include "lib/azure/arm_document.h"
+#include "lib/azure/arm_id.h"
+#include "lib/base/diag.h"
+#include "lib/base/tick.h"
+
+/* --- neutral records, as read --- */
+
+struct config_value {
+	char *text;
+	char *file;
+	unsigned line;
+};
+struct config_option {
+	char *name;
+	struct config_value *values; /* one, or several for a list */
+	size_t n;
+	bool list; /* written with braces */
+};
+struct config_section {
+	char *kind;  /* "" for the top level */
+	char *title; /* or NULL */
+	char *file;
+	unsigned line;
+	struct config_option *options;
+	size_t option_count;
+	struct config_section *sections;
+	size_t section_count;
+};
+void config_section_fini(struct config_section *s);
+
+/* --- the option table: one row an option; drives parsing, manual, example and `config show` --- */
+
+enum config_type {
+	CONFIG_TEXT,
+	CONFIG_PATH,
+	CONFIG_URL,
+	CONFIG_GUID,
+	CONFIG_SWITCH, /* on, off */
+	CONFIG_DURATION,
+	CONFIG_COUNT,
+	CONFIG_CHOICE, /* one of `choices` */
+	CONFIG_LIST,   /* of text */
+	CONFIG_DATE,   /* YYYY-MM-DD */
+};
+struct config_row {
+	const char *section; /* "", "identity", "policy/extension", … */
+	const char *name;
+	enum config_type type;
+	const char *minimum; /* in the type's own notation, or NULL */
+	const char *maximum;
+	const char *standard; /* the default, or NULL: none, "" : required */
+	const char *choices;  /* "a|b|c" */
+	bool reloadable;
+	const char *help; /* one or two sentences */
+};
+/* Rows in the order of the manual. */
+const struct config_row *config_rows(size_t *ret_count);
+/* The kinds of section: where each may stand, whether it has a title. */
+struct config_section_row {
+	const char *path; /* "scope/exclude" */
+	bool titled;
+	bool repeats;
+	const char *help;
+};
+const struct config_section_row *config_section_rows(size_t *ret_count);
+
+/* --- the built configuration --- */
+
+enum identity_method {
+	IDENTITY_CLIENT_SECRET,
+	IDENTITY_CLIENT_CERTIFICATE,
+	IDENTITY_WORKLOAD,
+	IDENTITY_MANAGED,
+	IDENTITY_ARC,
+	IDENTITY_AZURE_CLI,
+	IDENTITY_METHOD_N_
+};
+
+struct cloud_config {
+	char *name;
+	char *login;            /* "https://login.microsoftonline.com" */
+	char *resource_manager; /* "https://management.azure.com" */
+	char *defender;
+	char *audience; /* token scope is "<audience>/.default" */
+	char *ca_file;  /* extra trust, or NULL */
+};
+
+struct identity_config {
+	char *name;
+	const struct cloud_config *cloud;
+	char *tenant;
+	char *client;
+	enum identity_method method;
+	char *secret_file;
+	char *certificate;
+	char *certificate_password_file;
+	char *federated_token_file;
+};
+
+enum plan { PLAN_UNMANAGED, PLAN_P1, PLAN_P2 };
+enum extension_deploy { DEPLOY_NEVER, DEPLOY_AFTER_GRACE };
+
+struct policy_config {
+	char *name;
+	enum plan plan;
+	bool integration;
+	bool unified_solution;
+	bool linux_integration;
+	bool vulnerability_management;
+	enum extension_deploy deploy;
+	struct dur grace;       /* Defender for Cloud's own time for a machine */
+	struct dur first_grace; /* the same after the plan or integration was just switched on */
+	bool legacy_replace;
+	bool legacy_remove_agent;
+};
+
+/* Empty lists match everything; all given lists must match. */
+struct selector {
+	char **subscriptions; /* GUIDs, lower case */
+	size_t subscription_count;
+	char **groups; /* resource group names */
+	size_t group_count;
+	char **machines; /* names, "*" and "?" allowed */
+	size_t machine_count;
+	struct {
+		char *name;
+		char *value;
+	} * tags; /* "env=lab": all must be there */
+	size_t tag_count;
+};
+
+struct exclude_config {
+	char *name;
+	struct selector selector;
+	struct wall until; /* WALL_NEVER when not given */
+	char *owner, *ticket, *reason;
+};
+
+struct grant_config {
+	char *name;
+	char *control;
+	struct selector selector;
+	struct wall until;
+	char *owner, *ticket, *reason;
+};
+
+enum scope_mode { MODE_OBSERVE, MODE_ENFORCE };
+
+struct scope_config {
+	char *name;
+	const struct identity_config *identity;
+	char **subscriptions; /* GUIDs, lower case; "*" is `everything` */
+	size_t subscription_count;
+	bool everything;
+	char **management_groups;
+	size_t management_group_count;
+	const struct policy_config *policy;
+	enum scope_mode mode;
+	struct exclude_config *excludes;
+	size_t exclude_count;
+	struct grant_config *grants;
+	size_t grant_count;
+};
+
+struct config {
+	char *state_directory;
+	char *control_socket;
+	bool log_to_journal; /* else stderr */
+	struct {
+		struct dur subscriptions, machines, full_sweep, inventory, operations;
+		unsigned jitter_percent;
+	} poll;
+	struct {
+		uint64_t machines, subscriptions;
+	} impact;
+	uint64_t max_in_flight; /* operations running at once, per scope */
+	struct cloud_config *clouds;
+	size_t cloud_count;
+	struct identity_config *identities;
+	size_t identity_count;
+	struct policy_config *policies;
+	size_t policy_count;
+	struct scope_config *scopes;
+	size_t scope_count;
+	char *canonical; /* every effective option, one per line; what is digested and shown */
+};
+
+/* All errors at once in `diags`; -EINVAL if there was any. Warnings do not fail. */
+int config_build(
+	const struct config_section *root, struct diags *diags, struct config **ret) MDC_MUST_CHECK;
+struct config *config_free(struct config *c);
+
+/* What a reload changed: "poll/machines: 5m -> 1m" a line; names options that need a restart. */
+int config_diff(const struct config *old, const struct config *fresh, struct buf *ret,
+	bool *ret_needs_restart);
+
+bool selector_matches(const struct selector *s, const char *subscription, const char *group,
+	const char *machine, const char *tags);
+
+#endif

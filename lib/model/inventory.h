@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * inventory: everything observed, each fact with its time, and for each collection whether it was
+ * listed completely. Absence is concluded only from a complete list (rule 5 of writing).
+ *
+ * It is filled by observation batches ("sweeps") and by single reads, and holds the items beside
+ * the resource they are about. Records are compact: texts that many machines share are interned.
+ */
+#ifndef MDC_INVENTORY_H
+#define MDC_INVENTORY_H
+
+#include "lib/azure/arm_document.h"
+#include "lib/azure/arm_id.h"
+#include "lib/azure/os_class.h"
+#include "lib/base/intern.h"
+#include "lib/base/map.h"
+#include "lib/model/item.h"
+
+enum fact_source { SOURCE_NONE, SOURCE_GRAPH, SOURCE_ARM };
+
+/* When and from where a group of facts was last read. */
+struct stamp {
+	struct wall at; /* WALL_UNSET: never */
+	enum fact_source source;
+};
+
+enum subscription_state {
+	SUBSCRIPTION_STATE_UNKNOWN,
+	SUBSCRIPTION_ENABLED,
+	SUBSCRIPTION_WARNED, /* Warned, PastDue: read, do not write */
+	SUBSCRIPTION_DISABLED,
+};
+
+/* The settings of Microsoft.Security/settings that some control reads. */
+enum setting_id { SETTING_WDATP, SETTING_UNIFIED, SETTING_EXCLUDE_LINUX, SETTING_N_ };
+const char *setting_name(enum setting_id s);
+enum setting_id setting_from_name(const char *name);
+
+struct extension_facts {
+	bool present;
+	enum provisioning provisioning;
+	enum tri vnext;
+	bool foreign_owner; /* azureResourceId names another machine */
+	const char *name;   /* interned, like the other texts */
+	const char *version;
+	const char *state; /* provisioningState as received */
+	const char *code;
+	const char *message; /* cut at 400 bytes */
+	struct wall changed; /* when `provisioning` last changed under our eyes, or first seen */
+};
+
+struct machine {
+	struct subscription *subscription;
+	const char *id; /* as received first; the machine's own copy */
+	const char *group;
+	const char *name; /* points into id */
+	const char *location;
+	const char *status;
+	const char *os_sku;
+	const char *os_type;
+	const char *agent_version;
+	const char *cloud;
+	const char *tags; /* interned "name=value\n…", names lower case, sorted; "" */
+	enum os_class os : 8;
+	enum tri extensions_enabled : 8;
+	enum tri mde_allowed : 8; /* by the agent's own lists */
+	bool connected : 1;
+	bool connector_made : 1;
+	bool extensions_known : 1; /* a complete list of its extensions was read */
+	struct wall status_since;  /* lastStatusChange, or when we saw it change */
+	struct stamp stamp;
+	uint32_t seen;                 /* sweep in which it was last listed */
+	struct extension_facts mde;    /* MDE.Windows or MDE.Linux, whichever fits the system */
+	struct extension_facts legacy; /* MicrosoftMonitoringAgent or OmsAgentForLinux */
+	struct item items[MACHINE_CONTROLS];
+};
+
+struct setting_facts {
+	enum tri enabled;    /* TRI_UNKNOWN with `known`: not in a complete list, i.e. never set */
+	struct wall changed; /* when we saw it change; WALL_UNSET: it was so when first seen */
+};
+
+struct subscription {
+	char id[GUID_TEXT_SIZE]; /* lower case */
+	char *name;
+	char tenant[GUID_TEXT_SIZE];
+	char **management_groups; /* nearest first */
+	size_t management_group_count;
+	enum subscription_state state;
+	bool visible; /* in the last complete list */
+	struct stamp stamp;
+	struct {
+		struct stamp stamp;
+		const char *tier;
+		const char *sub_plan;
+		enum tri enforce;
+		struct wall enabled_at;
+		const char *failure; /* "name: message" of a plan extension that failed, or "" */
+	} pricing;
+	struct stamp settings_stamp;
+	struct setting_facts settings[SETTING_N_];
+	struct stamp machines_stamp; /* of the last complete list of machines and extensions */
+	uint32_t machine_count;
+	uint32_t os_count[OS_CLASS_N_];
+	uint64_t announced_machines;      /* by the counting query */
+	const struct scope_config *scope; /* resolved; NULL: in no scope */
+	const char *scope_conflict;       /* interned names of two scopes that tie, or NULL */
+	struct machine **machines;
+	size_t machine_room;
+	struct item items[SUBSCRIPTION_CONTROLS];
+};
+
+struct inventory {
+	struct intern texts;
+	struct map subscriptions; /* by id */
+	struct map machines;      /* by folded id */
+	uint32_t sweep;           /* number of the present sweep */
+};
+
+struct inventory *inventory_new(void);
+struct inventory *inventory_free(struct inventory *inv);
+
+struct subscription *inventory_subscription(const struct inventory *inv, const char *id);
+struct subscription *inventory_add_subscription(struct inventory *inv, const char *id);
+struct machine *inventory_machine(const struct inventory *inv, const char *id);
+
+/* Single facts. `changed` tells whether any fact that a control reads is different now. */
+void inventory_set_subscription(struct inventory *inv, struct subscription *s,
+	const struct arm_subscription *facts, struct stamp stamp, bool *ret_changed);
+void inventory_set_pricing(struct inventory *inv, struct subscription *s,
+	const struct arm_pricing *facts, struct stamp stamp, bool *ret_changed);
+/* enabled TRI_UNKNOWN records that the setting is not set. */
+void inventory_set_setting(struct inventory *inv, struct subscription *s, enum setting_id setting,
+	enum tri enabled, struct stamp stamp, bool *ret_changed);
+/* After a complete list of settings: those not listed are "not set". */
+void inventory_settings_complete(struct inventory *inv, struct subscription *s,
+	const bool listed[static SETTING_N_], struct stamp stamp);
+/* Adds the machine where it is new. -EINVAL for a bad id or another subscription's. */
+int inventory_set_machine(struct inventory *inv, const struct arm_machine *facts,
+	struct stamp stamp, struct machine **ret, bool *ret_changed) MDC_MUST_CHECK;
+/* -ENOENT where the machine is not known (yet), -EINVAL for a bad id; 0 also for extensions that no
+ * control reads. */
+int inventory_set_extension(struct inventory *inv, const struct arm_extension *facts,
+	struct stamp stamp, struct machine **ret, bool *ret_changed) MDC_MUST_CHECK;
+/* The extension was read from ARM and is not there. */
+void inventory_unset_extension(struct inventory *inv, struct machine *m, enum extension_kind kind,
+	struct stamp stamp, bool *ret_changed);
+
+/*
+ * A sweep: begin, set machines and extensions as they are listed, then end it for each subscription
+ * whose collections were listed completely. Machines that were not seen are then removed through
+ * `gone`, extensions not seen are taken as absent. `announced` is the count told by the counting
+ * query: more than `tolerance_percent` fewer machines than before, or than announced, makes the
+ * sweep incomplete for that subscription (-ESTALE: nothing removed).
+ */
+typedef void (*inventory_gone_fn)(void *ctx, struct machine *m);
+void inventory_sweep_begin(struct inventory *inv);
+int inventory_sweep_end(struct inventory *inv, struct subscription *s, uint64_t announced,
+	unsigned tolerance_percent, struct stamp stamp, inventory_gone_fn gone,
+	void *ctx) MDC_MUST_CHECK;
+void inventory_remove_machine(struct inventory *inv, struct machine *m);
+
+/* The item of a control on its resource; exactly one of the two is given. */
+struct item *inventory_item(struct subscription *s, struct machine *m, enum control_id control);
+
+#endif

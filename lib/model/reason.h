@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * reason: why an item is where it is. Every state but `compliant` has one; each row says it in a
+ * word for programs, a sentence for people, and the one thing that would unblock it.
+ */
+#ifndef MDC_REASON_H
+#define MDC_REASON_H
+
+#include "lib/base/base.h"
+
+/* REASON(name, "word", "sentence", "what to do, or empty when nothing is needed") */
+#define REASONS(REASON) \
+	REASON(NONE, "none", "", "") \
+	REASON(NOT_OBSERVED, "not-observed", "not observed yet", "") \
+	REASON(PARTIAL, "partial-observation", "the last observation was incomplete", "") \
+	REASON(FACT_UNKNOWN, "fact-unknown", "Azure did not report a field that decides", "") \
+	REASON(VANISHED, "vanished", "no longer listed; not yet certain that it is gone", \
+		"check that the identity can still read the subscription") \
+	REASON(IN_SYNC, "in-sync", "as configured", "") \
+	REASON(PLAN_OFF, "plan-off", "Defender for Servers is not enabled", "") \
+	REASON(PLAN_DIFFERS, "plan-differs", "another Defender for Servers plan is set", "") \
+	REASON(PLAN_HIGHER, "plan-higher", "a higher plan than configured is set", \
+		"grant it with a `grant` section for servers-plan, or configure the higher plan") \
+	REASON(PLAN_EXTENSION_FAILED, "plan-extension-failed", \
+		"Defender for Cloud could not switch on an extension of the plan", \
+		"give the principal the right to assign roles (Owner), then `mdcctl reconcile`") \
+	REASON(SETTING_OFF, "setting-off", "the setting is off", "") \
+	REASON(SETTING_ABSENT, "setting-absent", "the setting was never set", "") \
+	REASON(EXTENSION_ABSENT, "extension-absent", "the MDE extension is not installed", "") \
+	REASON(EXTENSION_NOT_UNIFIED, "extension-not-unified", \
+		"the MDE extension was deployed without the unified solution", "") \
+	REASON(EXTENSION_FAILED, "extension-failed", "the MDE extension failed", "") \
+	REASON(LEGACY_AGENT, "legacy-agent", \
+		"the Log Analytics based sensor has not been replaced", "") \
+	REASON(LEGACY_REMAINS, "legacy-remains", \
+		"replaced; the Log Analytics agent is still installed", "") \
+	REASON(GRACE, "grace", "Defender for Cloud is given its time to deploy", "") \
+	REASON(OTHER_DEPLOYER, "other-deployer", "another deployer is at work on the extension", \
+		"") \
+	REASON(PREREQUISITE, "prerequisite", "another control has to be in sync first", "") \
+	REASON(OBSERVE_ONLY, "observe-only", "the scope is in observe mode", \
+		"set `mode = enforce` on the scope") \
+	REASON(HALTED, "halted", "all writes are halted", "mdcctl unhalt") \
+	REASON(PAUSED, "paused", "paused by an operator", "mdcctl resume") \
+	REASON(UNCONFIRMED, "unconfirmed", "waits for confirmation of what would be written", \
+		"mdcctl confirm") \
+	REASON(IN_FLIGHT_LIMIT, "in-flight-limit", "enough operations are running", "") \
+	REASON(TARGET_BUSY, "target-busy", "another operation runs on the same target", "") \
+	REASON(QUEUED, "queued", "a correction is queued", "") \
+	REASON(SENT, "sent", "a correction was sent", "") \
+	REASON(RUNNING, "running", "the operation is running in Azure", "") \
+	REASON(OUTCOME_UNKNOWN, "outcome-unknown", \
+		"a correction was sent and its outcome is not known yet", "") \
+	REASON(ACCEPTED, "accepted", "accepted by Azure, not yet seen in effect", "") \
+	REASON(THROTTLED, "throttled", "Azure asked to wait", "") \
+	REASON(TRANSIENT, "transient", "Azure or the network failed; it will be tried again", "") \
+	REASON(BUSY, "busy", "Azure reports another operation in progress", "") \
+	REASON(DENIED, "denied", "the identity lacks a permission", \
+		"assign the role that holds the action named in the message") \
+	REASON(POLICY_DENIES, "policy-denies", "an Azure Policy denies the write", \
+		"exempt the resource or change the policy assignment") \
+	REASON(LOCKED, "locked", "a resource lock forbids the write", "remove the lock") \
+	REASON(SUBSCRIPTION_DISABLED, "subscription-disabled", \
+		"the subscription is disabled or read-only", "re-enable the subscription") \
+	REASON(SUBSCRIPTION_GONE, "subscription-gone", \
+		"the subscription is not visible to the identity", \
+		"check the role assignments of the identity on the subscription") \
+	REASON(UNREGISTERED, "unregistered", "a resource provider is not registered", \
+		"az provider register --namespace with the provider named in the message") \
+	REASON(REFUSED, "refused", "Azure refused the request", "see the message") \
+	REASON(RULE, "rule", "a rule of writing forbids it", "see the message") \
+	REASON(EXCLUDED, "excluded", "excluded by configuration", "") \
+	REASON(UNSUPPORTED_OS, "unsupported-os", \
+		"the operating system is not supported by Defender for Endpoint", "") \
+	REASON(UNCERTAIN_OS, "uncertain-os", \
+		"Microsoft's support matrix does not name this operating system", "") \
+	REASON(DISCONNECTED, "disconnected", "the Arc agent is disconnected", \
+		"start the machine, or check its way to Azure") \
+	REASON(NEVER_CONNECTED, "never-connected", "the Arc agent has never connected", \
+		"finish the Arc onboarding on the machine") \
+	REASON(EXPIRED, "expired", "the Arc agent's identity has expired", \
+		"run azcmagent disconnect and azcmagent connect on the machine") \
+	REASON(AGENT_ERROR, "agent-error", "the Arc agent reports an error", \
+		"look at the agent on the machine (azcmagent show)") \
+	REASON(EXTENSIONS_DISABLED, "extensions-disabled", \
+		"the Arc agent has its extensions switched off", \
+		"azcmagent config set extensions.enabled true") \
+	REASON(EXTENSION_NOT_ALLOWED, "extension-not-allowed", \
+		"the Arc agent's allow or block list refuses the MDE extension", \
+		"change extensions.allowlist or extensions.blocklist with azcmagent config") \
+	REASON(CONNECTOR_OWNED, "connector-owned", \
+		"made by a multicloud connector, which deploys the extension itself", "") \
+	REASON(DEPLOY_NEVER, "deploy-never", "the policy leaves the extension to others", "") \
+	REASON(REPLACE_OFF, "replace-off", "the policy does not replace the legacy sensor", "") \
+	REASON(REBOOT_PENDING, "reboot-pending", "the machine has to restart first", \
+		"restart the machine, then mdcctl reconcile") \
+	REASON(HANDLER_BLOCKED, "handler-blocked", "the installer needs a person", \
+		"see the message") \
+	REASON(HANDLER_UNSUPPORTED, "handler-unsupported", \
+		"the installer does not support this machine", "") \
+	REASON(HANDLER_NETWORK, "handler-network", "the machine does not reach the service", \
+		"open the way to the Defender for Endpoint URLs") \
+	REASON(HANDLER_RETRY, "handler-retry", "the installer failed; it will be tried again", "") \
+	REASON(GIVEN_UP, "given-up", "tried often enough without success", \
+		"look at the last message, then mdcctl reconcile") \
+	REASON(NOT_SEEN_IN_EFFECT, "not-seen-in-effect", \
+		"accepted by Azure, but the change never showed", "") \
+	REASON(OPERATION_OVERDUE, "operation-overdue", "the operation runs longer than it should", \
+		"") \
+	REASON(RELOADED, "reloaded", "the configuration changed", "")
+
+enum reason {
+#define REASON_ENUM(name, word, sentence, remedy) REASON_##name,
+	REASONS(REASON_ENUM)
+#undef REASON_ENUM
+		REASON_N_
+};
+
+const char *reason_word(enum reason r);
+const char *reason_sentence(enum reason r);
+const char *reason_remedy(enum reason r);
+/* REASON_N_ for a word that is not known. */
+enum reason reason_from_word(const char *word);
+
+#endif
