@@ -111,12 +111,12 @@ struct identity_config {
 	char *federated_token_file;
 };
 
-enum plan { PLAN_UNMANAGED, PLAN_P1, PLAN_P2 };
+enum servers_plan { PLAN_UNMANAGED, PLAN_P1, PLAN_P2 };
 enum extension_deploy { DEPLOY_NEVER, DEPLOY_AFTER_GRACE };
 
 struct policy_config {
 	char *name;
-	enum plan plan;
+	enum servers_plan plan;
 	bool integration;
 	bool unified_solution;
 	bool linux_integration;
