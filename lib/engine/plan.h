@@ -12,7 +12,8 @@
 /* What may hold every write, or those of a scope. */
 struct plan_limits {
 	bool halted;
-	bool paused_all;               /* lost state, or by an operator */
+	bool paused_all;               /* by an operator, for everything */
+	bool unconfirmed_all;          /* lost state, or the reach was not measured yet */
 	const struct map *paused;      /* scope names and resource ids that are paused */
 	const struct map *unconfirmed; /* subscription ids that wait for `mdcctl confirm` */
 	uint64_t running_total;
