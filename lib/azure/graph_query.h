@@ -37,6 +37,14 @@ void graph_request(enum graph_table table, unsigned partitions, unsigned index,
 	const char *const *subscriptions, size_t subscription_count, const char *skip_token,
 	struct arm_request *ret);
 
+/* A row of GRAPH_MACHINE_COUNTS. Texts are borrowed. -EINVAL. */
+struct graph_count {
+	const char *subscription;
+	uint64_t machines;
+	uint64_t extensions;
+};
+int graph_count_read(const json_t *row, struct graph_count *ret) MDC_MUST_CHECK;
+
 /* The envelope of an answer, everything but its rows. */
 struct graph_page {
 	uint64_t total_records;

@@ -87,7 +87,8 @@ struct subscription {
 	char **management_groups; /* nearest first */
 	size_t management_group_count;
 	enum subscription_state state;
-	bool visible; /* in the last complete list */
+	bool visible;   /* in the last complete list */
+	bool pass_seen; /* listed in the present pass */
 	struct stamp stamp;
 	struct {
 		struct stamp stamp;
