@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/azure/arm_document.h"
+
+#include "lib/azure/arm_id.h"
+#include "lib/base/str.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define PATH_KEY_MAX 64
+/* An agent's list that is longer than this is not read to its end: "not known". */
+#define AGENT_LIST_MAX 1000
+
+enum tri json_tri(const json_t *value)
+{
+	const char *text;
+
+	if (json_is_boolean(value))
+		return json_is_true(value) ? TRI_YES : TRI_NO;
+	text = json_string_value(value);
+	if (str_equal_nocase(text, "true"))
+		return TRI_YES;
+	if (str_equal_nocase(text, "false"))
+		return TRI_NO;
+	return TRI_UNKNOWN;
+}
+
+/* Azure's own services differ in the casing of members. */
+static json_t *member(const json_t *object, const char *key)
+{
+	json_t *value = json_object_get(object, key);
+	const char *other;
+
+	if (value != NULL || !json_is_object(object))
+		return value;
+	json_object_foreach ((json_t *)object, other, value)
+		if (str_equal_nocase(other, key))
+			return value;
+	return NULL;
+}
+
+const char *json_text(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(member(object, key));
+
+	return str_empty(text) ? NULL : text;
+}
+
+json_t *json_path(const json_t *object, const char *path)
+{
+	char key[PATH_KEY_MAX];
+	json_t *at = (json_t *)object;
+
+	while (at != NULL) {
+		size_t len = strcspn(path, ".");
+
+		assert(len < sizeof(key));
+		memcpy(key, path, len);
+		key[len] = '\0';
+		at = member(at, key);
+		if (path[len] == '\0')
+			return at;
+		path += len + 1;
+	}
+	return NULL;
+}
+
+const char *json_path_text(const json_t *object, const char *path)
+{
+	const char *text = json_string_value(json_path(object, path));
+
+	return str_empty(text) ? NULL : text;
+}
+
+static struct wall path_time(const json_t *object, const char *path)
+{
+	struct wall time;
+
+	return wall_parse(json_path_text(object, path), &time) == 0 ? time : WALL_UNSET;
+}
+
+static const json_t *path_array(const json_t *object, const char *path)
+{
+	const json_t *value = json_path(object, path);
+
+	return json_is_array(value) ? value : NULL;
+}
+
+/* The id, if it is one of that kind. */
+static const char *id_of_kind(const json_t *document, enum arm_kind kind)
+{
+	const char *text = json_text(document, "id");
+	struct arm_id id;
+	bool fits;
+
+	if (text == NULL || arm_id_parse(text, &id) != 0)
+		return NULL;
+	fits = id.kind == kind;
+	arm_id_fini(&id);
+	return fits ? text : NULL;
+}
+
+int arm_subscription_read(const json_t *document, struct arm_subscription *ret)
+{
+	const char *id = json_text(document, "subscriptionId");
+	const char *state = json_text(document, "state");
+	const char *name = json_text(document, "displayName");
+
+	if (!str_is_guid(id))
+		return -EINVAL;
+	*ret = (struct arm_subscription){
+		.id = id,
+		.name = name != NULL ? name : json_text(document, "name"),
+		.tenant = json_text(document, "tenantId"),
+		.state = state != NULL ? state : json_path_text(document, "properties.state"),
+		.management_groups =
+			path_array(document, "properties.managementGroupAncestorsChain"),
+	};
+	return 0;
+}
+
+int arm_pricing_read(const json_t *document, struct arm_pricing *ret)
+{
+	const char *id = id_of_kind(document, ARM_KIND_PRICING);
+
+	if (id == NULL || !str_ends_nocase(id, "/VirtualMachines"))
+		return -EINVAL;
+	*ret = (struct arm_pricing){
+		.id = id,
+		.tier = json_path_text(document, "properties.pricingTier"),
+		.sub_plan = json_path_text(document, "properties.subPlan"),
+		.enforce = json_tri(json_path(document, "properties.enforce")),
+		.enabled_at = path_time(document, "properties.enablementTime"),
+		.extensions = path_array(document, "properties.extensions"),
+	};
+	return 0;
+}
+
+enum tri arm_pricing_extension(const struct arm_pricing *p, const char *name)
+{
+	size_t i;
+	json_t *extension;
+
+	json_array_foreach (p->extensions, i, extension)
+		if (str_equal_nocase(json_text(extension, "name"), name))
+			return json_tri(member(extension, "isEnabled"));
+	return TRI_UNKNOWN;
+}
+
+bool arm_pricing_failure(
+	const struct arm_pricing *p, const char **ret_name, const char **ret_message)
+{
+	size_t i;
+	json_t *extension;
+
+	json_array_foreach (p->extensions, i, extension) {
+		const char *message = json_path_text(extension, "operationStatus.message");
+		const char *name = json_text(extension, "name");
+
+		if (!str_equal_nocase(json_path_text(extension, "operationStatus.code"), "Failed"))
+			continue;
+		*ret_name = name != NULL ? name : "";
+		*ret_message = message != NULL ? message : "";
+		return true;
+	}
+	return false;
+}
+
+int arm_setting_read(const json_t *document, struct arm_setting *ret)
+{
+	const char *id = id_of_kind(document, ARM_KIND_SETTING);
+	const char *name = json_text(document, "name");
+
+	if (id == NULL)
+		return -EINVAL;
+	*ret = (struct arm_setting){
+		.id = id,
+		.name = name != NULL ? name : strrchr(id, '/') + 1,
+		.enabled = json_tri(json_path(document, "properties.enabled")),
+	};
+	return 0;
+}
+
+static const json_t *tags_of(const json_t *document)
+{
+	const json_t *tags = member(document, "tags");
+
+	return json_is_object(tags) ? tags : NULL;
+}
+
+int arm_machine_read(const json_t *document, struct arm_machine *ret)
+{
+	const char *id = id_of_kind(document, ARM_KIND_ARC_MACHINE);
+	const json_t *p = member(document, "properties");
+
+	if (id == NULL)
+		return -EINVAL;
+	*ret = (struct arm_machine){
+		.id = id,
+		.location = json_text(document, "location"),
+		.status = json_text(p, "status"),
+		.status_since = path_time(p, "lastStatusChange"),
+		.os_type = json_text(p, "osType"),
+		.os_name = json_text(p, "osName"),
+		.os_sku = json_text(p, "osSku"),
+		.os_version = json_text(p, "osVersion"),
+		.agent_version = json_text(p, "agentVersion"),
+		.cloud = json_path_text(p, "cloudMetadata.provider"),
+		.extensions_enabled =
+			json_tri(json_path(p, "agentConfiguration.extensionsEnabled")),
+		.config_mode = json_path_text(p, "agentConfiguration.configMode"),
+		.allow_list = path_array(p, "agentConfiguration.extensionsAllowList"),
+		.block_list = path_array(p, "agentConfiguration.extensionsBlockList"),
+		.tags = tags_of(document),
+	};
+	return 0;
+}
+
+static bool list_holds(const json_t *list, const char *publisher, const char *type)
+{
+	size_t i;
+	json_t *entry;
+
+	json_array_foreach (list, i, entry)
+		if (str_equal_nocase(json_text(entry, "publisher"), publisher) &&
+			str_equal_nocase(json_text(entry, "type"), type))
+			return true;
+	return false;
+}
+
+enum tri arm_machine_allows(const struct arm_machine *m, const char *publisher, const char *type)
+{
+	if (json_array_size(m->allow_list) > AGENT_LIST_MAX ||
+		json_array_size(m->block_list) > AGENT_LIST_MAX)
+		return TRI_UNKNOWN;
+	if (list_holds(m->block_list, publisher, type))
+		return TRI_NO;
+	/* Monitor mode admits Microsoft's monitoring and security extensions by itself. */
+	if (json_array_size(m->allow_list) > 0 && !str_equal_nocase(m->config_mode, "monitor"))
+		return list_holds(m->allow_list, publisher, type) ? TRI_YES : TRI_NO;
+	return TRI_YES;
+}
+
+bool arm_machine_is_connector_made(const struct arm_machine *m)
+{
+	return json_tri(member(m->tags, "MDFCSecurityConnector")) == TRI_YES;
+}
+
+static const char *code_of(const json_t *status, char text[static 24])
+{
+	const json_t *code = member(status, "code");
+
+	if (!json_is_integer(code))
+		return json_text(status, "code");
+	snprintf(text, 24, "%lld", (long long)json_integer_value(code));
+	return text;
+}
+
+int arm_extension_read(const json_t *document, struct arm_extension *ret)
+{
+	const char *id = id_of_kind(document, ARM_KIND_ARC_EXTENSION);
+	const json_t *p = member(document, "properties");
+	const json_t *status = json_path(p, "instanceView.status");
+	const char *name = json_text(document, "name");
+
+	if (id == NULL)
+		return -EINVAL;
+	*ret = (struct arm_extension){
+		.id = id,
+		.name = name != NULL ? name : strrchr(id, '/') + 1,
+		.publisher = json_text(p, "publisher"),
+		.type = json_text(p, "type"),
+		.provisioning_state = json_text(p, "provisioningState"),
+		.version = json_text(p, "typeHandlerVersion"),
+		.vnext = json_tri(json_path(p, "settings.vNextEnabled")),
+		.owner_id = json_path_text(p, "settings.azureResourceId"),
+		.workspace = json_path_text(p, "settings.workspaceId"),
+		.status_level = json_text(status, "level"),
+		.status_message = json_text(status, "message"),
+	};
+	ret->status_code = code_of(status, ret->code_text);
+	return 0;
+}
+
+static const struct {
+	const char *publisher, *type;
+} extension_kinds[] = {
+	[EXTENSION_MDE_WINDOWS] = {MDE_PUBLISHER, "MDE.Windows"},
+	[EXTENSION_MDE_LINUX] = {MDE_PUBLISHER, "MDE.Linux"},
+	[EXTENSION_MMA] = {MMA_PUBLISHER, "MicrosoftMonitoringAgent"},
+	[EXTENSION_OMS] = {MMA_PUBLISHER, "OmsAgentForLinux"},
+};
+
+enum extension_kind extension_kind(const char *publisher, const char *type)
+{
+	for (unsigned k = EXTENSION_MDE_WINDOWS; k < EXTENSION_KIND_N_; k++)
+		if (publisher != NULL && type != NULL &&
+			str_equal_nocase(publisher, extension_kinds[k].publisher) &&
+			str_equal_nocase(type, extension_kinds[k].type))
+			return (enum extension_kind)k;
+	return EXTENSION_OTHER;
+}
+
+const char *extension_kind_type(enum extension_kind kind)
+{
+	return kind > EXTENSION_OTHER && kind < EXTENSION_KIND_N_ ? extension_kinds[kind].type : "";
+}
+
+enum provisioning provisioning_read(const char *state)
+{
+	static const char *const running[] = {
+		"Creating", "Updating", "Deleting", "Accepted", "Running", "InProgress", "Queued"};
+
+	if (str_equal_nocase(state, "Succeeded"))
+		return PROVISIONING_SUCCEEDED;
+	if (str_equal_nocase(state, "Failed"))
+		return PROVISIONING_FAILED;
+	if (str_equal_nocase(state, "Canceled"))
+		return PROVISIONING_CANCELED;
+	for (size_t i = 0; i < ARRAY_LEN(running); i++)
+		if (str_equal_nocase(state, running[i]))
+			return PROVISIONING_RUNNING;
+	return PROVISIONING_UNKNOWN;
+}
+
+const char *mde_onboarding_package(const json_t *document, bool windows)
+{
+	const char *path = windows ? "properties.onboardingPackageWindows"
+				   : "properties.onboardingPackageLinux";
+	const json_t *list = member(document, "value");
+	const char *text = json_path_text(document, path);
+	size_t i;
+	json_t *one;
+
+	if (text != NULL)
+		return text;
+	json_array_foreach (list, i, one) {
+		text = json_path_text(one, path);
+		if (text != NULL)
+			return text;
+	}
+	return NULL;
+}

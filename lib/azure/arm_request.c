@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/azure/arm_request.h"
+
+#include "lib/azure/arm_document.h"
+#include "lib/base/buf.h"
+#include "lib/base/http_message.h"
+#include "lib/base/str.h"
+#include "lib/base/xalloc.h"
+
+#include <string.h>
+
+#define SECURITY "Microsoft.Security"
+#define HYBRID_COMPUTE "Microsoft.HybridCompute"
+#define SUBSCRIPTIONS_VERSION "2022-12-01"
+#define ACTIVITY_VERSION "2015-04-01"
+#define LINK_MAX 16384
+
+static const char *const versions[] = {
+	[ARM_KIND_SUBSCRIPTION] = SUBSCRIPTIONS_VERSION,
+	[ARM_KIND_RESOURCE_GROUP] = "2024-03-01",
+	[ARM_KIND_PRICING] = "2024-01-01",
+	[ARM_KIND_RESOURCE_PRICING] = "2024-01-01",
+	[ARM_KIND_SETTING] = "2022-05-01",
+	[ARM_KIND_VA_SETTING] = "2023-05-01",
+	[ARM_KIND_MDE_ONBOARDING] = "2021-10-01-preview",
+	[ARM_KIND_ARC_MACHINE] = "2025-01-13",
+	[ARM_KIND_ARC_EXTENSION] = "2025-01-13",
+	[ARM_KIND_VIRTUAL_MACHINE] = "2024-07-01",
+	[ARM_KIND_VM_EXTENSION] = "2024-07-01",
+	[ARM_KIND_OTHER] = "",
+};
+_Static_assert(ARRAY_LEN(versions) == ARM_KIND_N_, "a version for each kind");
+
+const char *arm_api_version(enum arm_kind kind)
+{
+	return versions[kind];
+}
+
+void arm_request_fini(struct arm_request *r)
+{
+	free(r->path);
+	json_decref(r->body);
+	*r = (struct arm_request){0};
+}
+
+static void read_of(
+	const char *subscription, const char *provider, char *take_path, struct arm_request *ret)
+{
+	*ret = (struct arm_request){
+		.method = "GET",
+		.path = take_path,
+		.quota = ARM_QUOTA_READ,
+		.provider = provider,
+	};
+	str_copy(ret->subscription, sizeof(ret->subscription), subscription);
+}
+
+/* Ids are sent as Azure wrote them, with what a path cannot hold escaped. */
+static char *encode_id(const char *id)
+{
+	struct buf path = BUF_INIT(ARM_ID_MAX * 3 + 16);
+	const char *p = *id == '/' ? id + 1 : id;
+
+	for (;;) {
+		size_t len = strcspn(p, "/");
+		mdc_autofree char *segment = xstrndup(p, len);
+		mdc_autofree char *encoded = http_percent_encode(segment);
+
+		buf_addf(&path, "/%s", encoded);
+		if (p[len] == '\0')
+			return buf_steal(&path);
+		p += len + 1;
+	}
+}
+
+static char *security_path(const char *subscription, const char *rest, enum arm_kind kind)
+{
+	return xasprintf("/subscriptions/%s/providers/" SECURITY "/%s?api-version=%s", subscription,
+		rest, versions[kind]);
+}
+
+void arm_list_subscriptions(struct arm_request *ret)
+{
+	read_of("", "", xstrdup("/subscriptions?api-version=" SUBSCRIPTIONS_VERSION), ret);
+}
+
+void arm_get_subscription(const char *subscription, struct arm_request *ret)
+{
+	read_of(subscription, "",
+		xasprintf("/subscriptions/%s?api-version=" SUBSCRIPTIONS_VERSION, subscription),
+		ret);
+}
+
+void arm_get_pricing(const char *subscription, struct arm_request *ret)
+{
+	read_of(subscription, SECURITY,
+		security_path(subscription, "pricings/VirtualMachines", ARM_KIND_PRICING), ret);
+}
+
+void arm_list_settings(const char *subscription, struct arm_request *ret)
+{
+	read_of(subscription, SECURITY, security_path(subscription, "settings", ARM_KIND_SETTING),
+		ret);
+}
+
+void arm_get_setting(const char *subscription, const char *name, struct arm_request *ret)
+{
+	mdc_autofree char *rest = xasprintf("settings/%s", name);
+
+	read_of(subscription, SECURITY, security_path(subscription, rest, ARM_KIND_SETTING), ret);
+}
+
+void arm_get_onboarding(const char *subscription, struct arm_request *ret)
+{
+	read_of(subscription, SECURITY,
+		security_path(subscription, "mdeOnboardings", ARM_KIND_MDE_ONBOARDING), ret);
+	ret->secret_reply = true;
+}
+
+static void subscription_of(const char *id, char ret[static GUID_TEXT_SIZE])
+{
+	struct arm_id parsed;
+
+	ret[0] = '\0';
+	if (arm_id_parse(id, &parsed) == 0) {
+		str_copy(ret, GUID_TEXT_SIZE, parsed.subscription);
+		arm_id_fini(&parsed);
+	}
+}
+
+static void read_machine(const char *machine_id, const char *rest, struct arm_request *ret)
+{
+	char subscription[GUID_TEXT_SIZE];
+	mdc_autofree char *path = encode_id(machine_id);
+
+	subscription_of(machine_id, subscription);
+	read_of(subscription, HYBRID_COMPUTE,
+		xasprintf("%s%s?api-version=%s", path, rest, versions[ARM_KIND_ARC_MACHINE]), ret);
+}
+
+void arm_get_machine(const char *machine_id, struct arm_request *ret)
+{
+	read_machine(machine_id, "", ret);
+}
+
+void arm_list_machines(const char *subscription, struct arm_request *ret)
+{
+	read_of(subscription, HYBRID_COMPUTE,
+		xasprintf("/subscriptions/%s/providers/" HYBRID_COMPUTE "/machines?api-version=%s",
+			subscription, versions[ARM_KIND_ARC_MACHINE]),
+		ret);
+}
+
+static char *extension_rest(const char *name)
+{
+	mdc_autofree char *encoded = http_percent_encode(name);
+
+	return xasprintf("/extensions/%s", encoded);
+}
+
+void arm_get_extension(const char *machine_id, const char *name, struct arm_request *ret)
+{
+	mdc_autofree char *rest = extension_rest(name);
+
+	read_machine(machine_id, rest, ret);
+}
+
+void arm_list_extensions(const char *machine_id, struct arm_request *ret)
+{
+	read_machine(machine_id, "/extensions", ret);
+}
+
+void arm_find_activity(const char *subscription, const char *correlation_id, struct wall from,
+	struct wall to, struct arm_request *ret)
+{
+	char from_text[WALL_TEXT_SIZE], to_text[WALL_TEXT_SIZE];
+	mdc_autofree char *filter = NULL;
+	mdc_autofree char *encoded = NULL;
+
+	wall_format(from, from_text);
+	wall_format(to, to_text);
+	filter = xasprintf("eventTimestamp ge '%s' and eventTimestamp le '%s' and "
+			   "correlationId eq '%s'",
+		from_text, to_text, correlation_id);
+	encoded = http_percent_encode(filter);
+	read_of(subscription, "Microsoft.Insights",
+		xasprintf("/subscriptions/%s/providers/Microsoft.Insights/eventtypes/management/"
+			  "values"
+			  "?api-version=" ACTIVITY_VERSION "&$filter=%s",
+			subscription, encoded),
+		ret);
+}
+
+int arm_follow_link(const struct arm_request *first, const char *arm_base, const char *link,
+	struct arm_request *ret)
+{
+	struct http_url url;
+
+	if (link == NULL || strlen(link) > LINK_MAX || http_url_parse(link, &url) != 0)
+		return -EINVAL;
+	if (!http_url_same_origin(link, arm_base)) {
+		http_url_fini(&url);
+		return -EXDEV;
+	}
+	*ret = *first;
+	ret->body = NULL;
+	ret->path = url.query != NULL ? xasprintf("%s?%s", url.path, url.query) : xstrdup(url.path);
+	http_url_fini(&url);
+	return 0;
+}
+
+/* --- writes --- */
+
+static void write_of(const char *method, const char *subscription, const char *provider,
+	char *take_path, json_t *take_body, struct arm_request *ret)
+{
+	*ret = (struct arm_request){
+		.method = method,
+		.path = take_path,
+		.body = take_body,
+		.quota = str_equal(method, "DELETE") ? ARM_QUOTA_DELETE : ARM_QUOTA_WRITE,
+		.provider = provider,
+	};
+	str_copy(ret->subscription, sizeof(ret->subscription), subscription);
+}
+
+static bool needs_p2(const char *extension)
+{
+	return str_equal_nocase(extension, "AgentlessVmScanning") ||
+		str_equal_nocase(extension, "FileIntegrityMonitoring");
+}
+
+/* The members of an extension that may be sent; additional properties go back byte for byte. */
+static json_t *extension_to_send(const json_t *extension)
+{
+	json_t *copy = json_object();
+
+	json_object_set(copy, "name", json_object_get(extension, "name"));
+	json_object_set(copy, "isEnabled", json_object_get(extension, "isEnabled"));
+	if (json_is_object(json_object_get(extension, "additionalExtensionProperties")))
+		json_object_set(copy, "additionalExtensionProperties",
+			json_object_get(extension, "additionalExtensionProperties"));
+	return copy;
+}
+
+static json_t *extensions_to_send(const json_t *current, const char *sub_plan)
+{
+	const json_t *extensions = json_path(current, "properties.extensions");
+	json_t *list;
+	size_t i;
+	json_t *extension;
+
+	if (!json_is_array(extensions) || json_array_size(extensions) == 0)
+		return NULL;
+	list = json_array();
+	json_array_foreach (extensions, i, extension) {
+		const char *name = json_text(extension, "name");
+
+		if (name == NULL || (str_equal_nocase(sub_plan, "P1") && needs_p2(name)))
+			continue;
+		json_array_append_new(list, extension_to_send(extension));
+	}
+	return list;
+}
+
+json_t *arm_pricing_document(const json_t *current, const char *tier, const char *sub_plan)
+{
+	json_t *properties = json_object();
+	const char *enforce = json_path_text(current, "properties.enforce");
+	json_t *extensions = extensions_to_send(current, sub_plan);
+
+	json_object_set_new(properties, "pricingTier", json_string(tier));
+	if (sub_plan != NULL)
+		json_object_set_new(properties, "subPlan", json_string(sub_plan));
+	if (enforce != NULL)
+		json_object_set_new(properties, "enforce", json_string(enforce));
+	if (json_array_size(extensions) > 0)
+		json_object_set(properties, "extensions", extensions);
+	json_decref(extensions);
+	return json_pack("{s:o}", "properties", properties);
+}
+
+void arm_put_pricing(const char *subscription, json_t *take_document, struct arm_request *ret)
+{
+	write_of("PUT", subscription, SECURITY,
+		security_path(subscription, "pricings/VirtualMachines", ARM_KIND_PRICING),
+		take_document, ret);
+}
+
+void arm_put_setting(
+	const char *subscription, const char *name, bool enabled, struct arm_request *ret)
+{
+	mdc_autofree char *rest = xasprintf("settings/%s", name);
+
+	write_of("PUT", subscription, SECURITY, security_path(subscription, rest, ARM_KIND_SETTING),
+		json_pack("{s:s, s:{s:b}}", "kind", "DataExportSettings", "properties", "enabled",
+			enabled ? 1 : 0),
+		ret);
+}
+
+static json_t *extension_settings(const json_t *current, const char *machine_id, bool unified)
+{
+	const json_t *others = json_path(current, "properties.settings");
+	json_t *settings = json_is_object(others) ? json_deep_copy(others) : json_object();
+
+	json_object_set_new(settings, "azureResourceId", json_string(machine_id));
+	/* A string, as Microsoft's own policy definitions write it. */
+	if (unified)
+		json_object_set_new(settings, "vNextEnabled", json_string("true"));
+	json_object_set_new(settings, "installedBy", json_string("mdcd"));
+	return settings;
+}
+
+void arm_put_mde_extension(const char *machine_id, const char *location, bool windows, bool unified,
+	const char *package, const json_t *current, struct arm_request *ret)
+{
+	enum extension_kind kind = windows ? EXTENSION_MDE_WINDOWS : EXTENSION_MDE_LINUX;
+	const char *type = extension_kind_type(kind);
+	mdc_autofree char *path = encode_id(machine_id);
+	const json_t *tags = json_path(current, "tags");
+	char subscription[GUID_TEXT_SIZE];
+	json_t *body;
+
+	body = json_pack("{s:s, s:{s:s, s:s, s:s, s:b, s:o, s:{s:s}}}", "location", location,
+		"properties", "publisher", MDE_PUBLISHER, "type", type, "typeHandlerVersion", "1.0",
+		"autoUpgradeMinorVersion", 1, "settings",
+		extension_settings(current, machine_id, unified), "protectedSettings",
+		"defenderForEndpointOnboardingScript", package);
+	assert(body != NULL);
+	if (json_is_object(tags) && json_object_size(tags) > 0)
+		json_object_set(body, "tags", (json_t *)tags);
+	subscription_of(machine_id, subscription);
+	write_of("PUT", subscription, HYBRID_COMPUTE,
+		xasprintf("%s/extensions/%s?api-version=%s", path, type,
+			versions[ARM_KIND_ARC_EXTENSION]),
+		body, ret);
+}
+
+void arm_delete_extension(const char *machine_id, const char *name, struct arm_request *ret)
+{
+	mdc_autofree char *path = encode_id(machine_id);
+	mdc_autofree char *rest = extension_rest(name);
+	char subscription[GUID_TEXT_SIZE];
+
+	subscription_of(machine_id, subscription);
+	write_of("DELETE", subscription, HYBRID_COMPUTE,
+		xasprintf("%s%s?api-version=%s", path, rest, versions[ARM_KIND_ARC_EXTENSION]),
+		NULL, ret);
+}
