@@ -38,6 +38,15 @@ LIBS_AZSIM := -lmicrohttpd -lgnutls -lev -lm
 PROGRAMS := $(BUILD)/mdcd $(BUILD)/mdcctl $(BUILD)/azsim
 TESTS := $(call bin,$(UNIT_SRC) $(ESTATE_TEST_SRC) $(DAEMON_TEST_SRC) $(SCENARIO_SRC))
 
+# One list for building, demo and checks; `make packages` installs what is missing.
+PACKAGES := gcc make libc6-dev libcurl4-openssl-dev libjansson-dev libev-dev libssl-dev \
+	libsystemd-dev libsqlite3-dev libconfuse-dev libmicrohttpd-dev libgnutls28-dev
+CHECK_PACKAGES := libcmocka-dev perl sqlite3 systemd iproute2 clang clang-format clang-tidy \
+	valgrind universal-ctags binutils mandoc openssl
+
+# `make V=1` shows the commands.
+say = $(if $(V),,@printf '  %-6s %s\n' $(1) $(subst $(BUILD)/,,$@);)
+
 .DEFAULT_GOAL := all
 .PHONY: all demo check check-full bench lint fuzz install uninstall clean help packages
 all: packages
@@ -52,41 +61,43 @@ $(BUILD)/libmdcd.a: $(call obj,$(DAEMON_SRC))
 $(BUILD)/libestate.a: $(call obj,$(ESTATE_SRC))
 $(BUILD)/libharness.a: $(call obj,$(HARNESS_SRC))
 $(BUILD)/%.a:
-	@mkdir -p $(@D)
-	@rm -f $@
-	$(AR) crs $@ $^
+	@mkdir -p $(@D) && rm -f $@
+	$(call say,AR)$(AR) crs $@ $^
 
 $(BUILD)/mdcd: $(call obj,daemon/main.c) $(BUILD)/libmdcd.a $(BUILD)/libmdc.a
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_DAEMON)
+	$(call say,LD)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_DAEMON)
 $(BUILD)/mdcctl: $(call obj,$(MDCCTL_SRC)) $(BUILD)/libmdcd.a $(BUILD)/libmdc.a
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_DAEMON)
+	$(call say,LD)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_DAEMON)
 $(BUILD)/azsim: $(call obj,$(AZSIM_SRC)) $(BUILD)/libestate.a $(BUILD)/libmdc.a
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_ESTATE) $(LIBS_AZSIM)
+	$(call say,LD)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_ESTATE) $(LIBS_AZSIM)
 
 $(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/libmdc.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_CORE) -lcmocka
+	$(call say,LD)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_CORE) -lcmocka
 $(BUILD)/tests/estate/%: $(BUILD)/obj/tests/estate/%.o $(BUILD)/libestate.a $(BUILD)/libmdc.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_ESTATE) -lcmocka
+	$(call say,LD)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_ESTATE) -lcmocka
 $(BUILD)/tests/daemon/%: $(BUILD)/obj/tests/daemon/%.o $(BUILD)/libharness.a $(BUILD)/libmdcd.a \
 		$(BUILD)/libestate.a $(BUILD)/libmdc.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_DAEMON) $(LIBS_ESTATE) -lcmocka
+	$(call say,LD)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_DAEMON) $(LIBS_ESTATE) -lcmocka
 $(BUILD)/tests/scenario/%: $(BUILD)/obj/tests/scenario/%.o $(BUILD)/libharness.a \
 		$(BUILD)/libmdcd.a $(BUILD)/libestate.a $(BUILD)/libmdc.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_DAEMON) $(LIBS_ESTATE) -lcmocka
+	$(call say,LD)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_DAEMON) $(LIBS_ESTATE) -lcmocka
 
 $(BUILD)/obj/lib/%.o: lib/%.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LIB_WARNINGS) -MMD -MP -c -o $@ $<
+	$(call say,CC)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LIB_WARNINGS) -MMD -MP -c -o $@ $<
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+	$(call say,CC)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
 .SECONDARY:
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+
+packages:
+	@tests/lint/packages $(PACKAGES) $(if $(WITH_CHECKS),$(CHECK_PACKAGES))
 
 clean:
 	rm -rf $(BUILD)

@@ -243,7 +243,7 @@ void reconciler_event(struct reconciler *r, const struct item_ref *ref,
 	item->reason = (uint8_t)step.reason;
 	item->due = step.due;
 	item->attempts = step.attempts;
-	item->detail = intern_string(&r->inventory->texts, event->detail);
+	intern_set(&r->inventory->texts, &item->detail, event->detail);
 	if (step.state == ITEM_COMPLIANT || step.state == ITEM_QUEUED)
 		item->forced = false;
 	if (step.changed) {
@@ -273,7 +273,7 @@ static void restore_item(struct reconciler *r, const struct item_ref *ref, struc
 	item->since = m->items[ref->control].since;
 	item->due = m->items[ref->control].due;
 	item->first_drift = m->items[ref->control].first_drift;
-	item->detail = intern_string(&r->inventory->texts, m->items[ref->control].detail);
+	intern_set(&r->inventory->texts, &item->detail, m->items[ref->control].detail);
 	item->stored = true;
 	item->summarised = true;
 	event.detail = item->detail;
@@ -309,6 +309,7 @@ static void retire(struct reconciler *r, const struct item_ref *ref)
 	r->ports.withdraw(r->ports.ctx, ref);
 	if (item->stored)
 		store_delete_item(r->store, control_word(ref->control), item_resource_id(ref));
+	intern_drop(&r->inventory->texts, item->detail);
 	*item = (struct item){.control = (uint8_t)ref->control, .detail = ""};
 }
 

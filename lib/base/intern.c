@@ -6,22 +6,27 @@
 
 #include <string.h>
 
-/* The map folds case; strings that differ only in case share a slot and hang in a chain. */
+/* The map folds case; strings that differ only in case share an entry and hang in a chain. */
 struct interned {
 	struct interned *next;
+	uint32_t holders;
 	char text[];
 };
+struct chain {
+	struct interned *first;
+};
 
-static void chain_free(void *chain)
+static void chain_free(void *value)
 {
-	struct interned *s = chain;
+	struct chain *chain = value;
 
-	while (s != NULL) {
-		struct interned *next = s->next;
+	while (chain->first != NULL) {
+		struct interned *next = chain->first->next;
 
-		free(s);
-		s = next;
+		free(chain->first);
+		chain->first = next;
 	}
+	free(chain);
 }
 
 void intern_init(struct intern *pool)
@@ -34,34 +39,69 @@ void intern_fini(struct intern *pool)
 	map_fini(&pool->strings);
 }
 
-static struct interned *interned_new(const char *text)
+static struct chain *chain_of(struct intern *pool, const char *text)
 {
-	size_t size = strlen(text) + 1;
-	struct interned *s = xmalloc(sizeof(*s) + size);
+	struct chain *chain = map_get(&pool->strings, text);
 
-	s->next = NULL;
-	memcpy(s->text, text, size);
-	return s;
+	if (chain == NULL) {
+		chain = xcalloc(1, sizeof(*chain));
+		map_set(&pool->strings, text, chain);
+	}
+	return chain;
 }
 
-const char *intern_string(struct intern *pool, const char *text)
+const char *intern_take(struct intern *pool, const char *text)
+{
+	struct chain *chain;
+	struct interned *s;
+	size_t size;
+
+	if (str_empty(text))
+		return "";
+	chain = chain_of(pool, text);
+	for (s = chain->first; s != NULL; s = s->next)
+		if (strcmp(s->text, text) == 0) {
+			s->holders++;
+			return s->text;
+		}
+	size = strlen(text) + 1;
+	s = xmalloc(sizeof(*s) + size);
+	s->next = chain->first;
+	s->holders = 1;
+	memcpy(s->text, text, size);
+	chain->first = s;
+	return s->text;
+}
+
+static void unlink_string(struct intern *pool, struct interned *s)
+{
+	struct chain *chain = map_get(&pool->strings, s->text);
+	struct interned **at = &chain->first;
+
+	while (*at != s)
+		at = &(*at)->next;
+	*at = s->next;
+	if (chain->first == NULL)
+		map_remove(&pool->strings, s->text);
+	free(s);
+}
+
+void intern_drop(struct intern *pool, const char *text)
 {
 	struct interned *s;
 
 	if (str_empty(text))
-		return "";
-	s = map_get(&pool->strings, text);
-	if (s == NULL) {
-		s = interned_new(text);
-		map_set(&pool->strings, text, s);
-		return s->text;
-	}
-	for (;; s = s->next) {
-		if (strcmp(s->text, text) == 0)
-			return s->text;
-		if (s->next == NULL)
-			break;
-	}
-	s->next = interned_new(text);
-	return s->next->text;
+		return;
+	s = (struct interned *)(void *)((char *)(uintptr_t)text - offsetof(struct interned, text));
+	assert(s->holders > 0);
+	if (--s->holders == 0)
+		unlink_string(pool, s);
+}
+
+void intern_set(struct intern *pool, const char **slot, const char *text)
+{
+	const char *fresh = intern_take(pool, text);
+
+	intern_drop(pool, *slot);
+	*slot = fresh;
 }

@@ -46,7 +46,7 @@ struct extension_facts {
 	const char *state; /* provisioningState as received */
 	const char *code;
 	const char *message; /* cut at 400 bytes */
-	struct wall changed; /* when `provisioning` last changed under our eyes, or first seen */
+	struct wall changed; /* when `present` or `provisioning` last changed, or was first seen */
 };
 
 struct machine {
@@ -69,9 +69,11 @@ struct machine {
 	bool extensions_known : 1; /* a complete list of its extensions was read */
 	struct wall status_since;  /* lastStatusChange, or when we saw it change */
 	struct stamp stamp;
-	uint32_t seen;                 /* sweep in which it was last listed */
-	struct extension_facts mde;    /* MDE.Windows or MDE.Linux, whichever fits the system */
-	struct extension_facts legacy; /* MicrosoftMonitoringAgent or OmsAgentForLinux */
+	uint32_t seen;                  /* sweep in which it was last listed */
+	uint32_t mde_seen, legacy_seen; /* sweeps in which these extensions were */
+	uint32_t place;                 /* in the subscription's array */
+	struct extension_facts mde;     /* MDE.Windows or MDE.Linux, whichever fits the system */
+	struct extension_facts legacy;  /* MicrosoftMonitoringAgent or OmsAgentForLinux */
 	struct item items[MACHINE_CONTROLS];
 };
 
