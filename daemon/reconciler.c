@@ -18,7 +18,7 @@
 struct memory {
 	struct {
 		bool known;
-		uint8_t state, reason, attempts;
+		uint8_t state, reason, attempts, corrections;
 		struct wall since, due, first_drift;
 		char *detail;
 	} items[CONTROL_N_];
@@ -95,6 +95,7 @@ static void store_item(struct reconciler *r, const struct item_ref *ref, struct 
 		.due = item->due,
 		.first_drift = item->first_drift,
 		.attempts = item->attempts,
+		.corrections = item->corrections,
 	};
 
 	store_put_item(r->store, &row);
@@ -243,6 +244,7 @@ void reconciler_event(struct reconciler *r, const struct item_ref *ref,
 	item->reason = (uint8_t)step.reason;
 	item->due = step.due;
 	item->attempts = step.attempts;
+	item->corrections = step.corrections;
 	intern_set(&r->inventory->texts, &item->detail, event->detail);
 	if (step.state == ITEM_COMPLIANT || step.state == ITEM_QUEUED)
 		item->forced = false;
@@ -270,6 +272,7 @@ static void restore_item(struct reconciler *r, const struct item_ref *ref, struc
 	item->state = m->items[ref->control].state;
 	item->reason = m->items[ref->control].reason;
 	item->attempts = m->items[ref->control].attempts;
+	item->corrections = m->items[ref->control].corrections;
 	item->since = m->items[ref->control].since;
 	item->due = m->items[ref->control].due;
 	item->first_drift = m->items[ref->control].first_drift;
@@ -650,6 +653,11 @@ void reconciler_force(struct reconciler *r, const struct item_ref *ref)
 
 /* --- memory --- */
 
+static uint8_t saturated(unsigned n)
+{
+	return (uint8_t)(n > UINT8_MAX ? UINT8_MAX : n);
+}
+
 static void remember(void *ctx, const struct stored_item *row)
 {
 	struct reconciler *r = ctx;
@@ -669,7 +677,8 @@ static void remember(void *ctx, const struct stored_item *row)
 	m->items[control].known = true;
 	m->items[control].state = (uint8_t)state;
 	m->items[control].reason = (uint8_t)reason;
-	m->items[control].attempts = (uint8_t)(row->attempts > 255 ? 255 : row->attempts);
+	m->items[control].attempts = saturated(row->attempts);
+	m->items[control].corrections = saturated(row->corrections);
 	m->items[control].since = row->since;
 	m->items[control].due = row->due;
 	m->items[control].first_drift = row->first_drift;

@@ -44,7 +44,7 @@ struct store *store_abandon(struct store *s);
 struct stored_item {
 	const char *control, *resource_id, *state, *reason, *detail;
 	struct wall since, due, first_drift;
-	unsigned attempts;
+	unsigned attempts, corrections;
 };
 typedef void (*store_item_fn)(void *ctx, const struct stored_item *item);
 int store_load_items(struct store *s, store_item_fn fn, void *ctx) MDC_MUST_CHECK;

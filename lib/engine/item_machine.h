@@ -69,6 +69,7 @@ struct item_step {
 	enum reason reason;
 	struct wall due;
 	uint8_t attempts;
+	uint8_t corrections;
 	unsigned effects;
 	bool changed; /* the state is another one: a transition, to be stored and logged */
 	bool ignored; /* the pair is written out as "nothing happens" */

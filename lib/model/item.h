@@ -59,7 +59,8 @@ struct item {
 	uint8_t control;             /* enum control_id */
 	uint8_t state;               /* enum item_state */
 	uint8_t reason;              /* enum reason */
-	uint8_t attempts;            /* corrections sent since the last success */
+	uint8_t attempts;            /* corrections that failed since the last success */
+	uint8_t corrections;         /* that took effect; drift after two of them is a conflict */
 	bool applies : 1;            /* the control concerns this resource at all */
 	bool stored : 1;             /* a row exists in the store */
 	bool forced : 1;             /* an operator asked for it now: grace and backoff are over */

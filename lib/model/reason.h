@@ -107,6 +107,10 @@
 		"accepted by Azure, but the change never showed", "") \
 	REASON(OPERATION_OVERDUE, "operation-overdue", "the operation runs longer than it should", \
 		"") \
+	REASON(CONFLICT, "conflict", "someone has undone it twice; it is not corrected again", \
+		"find out who changes it, then mdcctl reconcile") \
+	REASON(SCOPE_CONFLICT, "scope-conflict", "two scopes claim the subscription equally", \
+		"name the subscription by id in one of the scopes") \
 	REASON(RELOADED, "reloaded", "the configuration changed", "")
 
 enum reason {

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * config_file: reads mdcd.conf and conf.d/ *.conf with libconfuse into neutral records. It is the
+ * only file that includes libconfuse.
+ *
+ * libconfuse opens files, reads the environment and stops at the first error; here files are read
+ * whole (capped), ${NAME} is expanded by ourselves and fails when unset, duplicate options and
+ * titles are errors, and after an error the reading goes on, up to 20 errors.
+ */
+#ifndef MDCD_CONFIG_FILE_H
+#define MDCD_CONFIG_FILE_H
+
+#include "lib/base/diag.h"
+#include "lib/model/config.h"
+
+typedef const char *(*environment_fn)(const char *name);
+
+/*
+ * Reads `path`, then the files "conf.d/ *.conf" beside it in the order of their names. Every error
+ * is in `diags`; -EINVAL if there was any, another errno where the first file cannot be read.
+ */
+int config_files_read(const char *path, environment_fn environment, struct diags *diags,
+	struct config_section *ret) MDC_MUST_CHECK;
+/* The same, and config_build(). */
+int config_files_load(const char *path, environment_fn environment, struct diags *diags,
+	struct config **ret) MDC_MUST_CHECK;
+/* From memory, as if it were the file `name`: for tests and fuzzing. */
+int config_text_read(const char *text, const char *name, environment_fn environment,
+	struct diags *diags, struct config_section *ret) MDC_MUST_CHECK;
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * credentials: access tokens, one a (identity, audience), fetched once for all who wait, renewed
+ * ahead of time, kept in memory only and wiped.
+ *
+ * One file a method of signing in (token_secret.c, token_certificate.c, …); each makes the request
+ * for a token and nothing else. Tokens go to nobody but the transport.
+ */
+#ifndef MDCD_CREDENTIALS_H
+#define MDCD_CREDENTIALS_H
+
+#include "daemon/world.h"
+#include "lib/azure/arm_error.h"
+#include "lib/model/config.h"
+
+struct credentials;
+struct credential_waiter;
+
+struct credentials *credentials_new(const struct world *w);
+struct credentials *credentials_free(struct credentials *c);
+/* Tokens of identities that did not change stay. Copies what it needs of `config`. */
+void credentials_configure(struct credentials *c, const struct config *config);
+
+/* Exactly one of the two is given; both are borrowed for the call. */
+typedef void (*credentials_fn)(void *ctx, const struct arm_error *failure, const char *token);
+/*
+ * `audience` is a resource such as "https://management.azure.com". Never calls `fn` before it
+ * returns. A failed fetch is answered from memory for 60 s (the token endpoint's own pace), or for
+ * the time that its Retry-After names.
+ */
+struct credential_waiter *credentials_get(struct credentials *c, const char *identity,
+	const char *audience, credentials_fn fn, void *ctx);
+/* `fn` will not be called. */
+void credentials_cancel(struct credentials *c, struct credential_waiter *w);
+/* The token was refused: it is not given again. Does nothing when another is there already. */
+void credentials_refuse(
+	struct credentials *c, const char *identity, const char *audience, const char *token);
+
+uint64_t credentials_requests(const struct credentials *c);
+/* [{"identity","method","audience","expires","state","error"}], never a token. Caller owns. */
+json_t *credentials_report(struct credentials *c);
+
+#endif

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * governor: spends the quotas of Azure Resource Manager and Resource Graph. It is a set of token
+ * buckets and not a retry loop: a call is admitted when every bucket that it would drain has a
+ * token above its reserve; each answer's headers correct them; a 429 freezes the one that refused.
+ *
+ * Keys: (tenant, principal), (subscription, principal, reads|writes|deletes), (subscription,
+ * principal, provider policy), (principal at Resource Graph). Sizes: "Understand how Azure Resource
+ * Manager throttles requests"; whether calls on a subscription also drain the tenant's bucket is
+ * not known, so both models work, and the hourly one that docs.azure.cn still shows.
+ *
+ * Where a provider publishes no limit (Microsoft.Security, Microsoft.HybridCompute) the number of
+ * its writes in flight per subscription adapts: up by one for a window of successes, halved on 429
+ * and 503.
+ */
+#ifndef MDC_GOVERNOR_H
+#define MDC_GOVERNOR_H
+
+#include "lib/azure/arm_request.h"
+#include "lib/base/http_message.h"
+#include "lib/base/tick.h"
+
+#include <jansson.h>
+
+enum quota_model {
+	QUOTA_BUCKETS,            /* subscription calls drain the subscription's bucket */
+	QUOTA_BUCKETS_AND_TENANT, /* … and the tenant's */
+	QUOTA_HOURLY,             /* counts per hour */
+};
+
+struct quota_rate {
+	double size;
+	double refill; /* a second */
+};
+struct quota_settings {
+	enum quota_model model;
+	struct quota_rate reads, writes, deletes;
+	struct quota_rate tenant_reads, tenant_writes, tenant_deletes;
+	struct quota_rate graph; /* 15 in 5 s: size 15, refill 3 */
+	unsigned reserve_percent;
+	unsigned writes_in_flight_first; /* per (subscription, provider); adapts from here */
+	unsigned writes_in_flight_most;
+};
+/* Documented sizes for a model. */
+void quota_settings_for(enum quota_model model, struct quota_settings *ret);
+
+struct governor;
+
+/* Who calls what. Texts are borrowed during the call. */
+struct quota_call {
+	const char *tenant;
+	const char *principal;    /* the identity's client id, or its name where it has none */
+	const char *subscription; /* "": tenant level */
+	const char *provider;     /* "Microsoft.Security", or "" */
+	enum arm_quota quota;
+};
+
+struct governor *governor_new(const struct quota_settings *s);
+struct governor *governor_free(struct governor *g);
+/* New sizes; levels and freezes stay. */
+void governor_configure(struct governor *g, const struct quota_settings *s);
+
+/*
+ * `now` or earlier: admitted, the tokens are drained and the call counts as in flight until
+ * governor_answered(). Later: ask again then. MONO_NEVER: ask again when a call was answered.
+ */
+struct mono governor_admit(struct governor *g, const struct quota_call *c, struct mono now);
+/*
+ * What came of an admitted call. `status` 0 and `headers` NULL: no reply. `retry_after` 0: none.
+ * A 429 freezes the bucket whose remaining count is lowest, or the provider's where `x-ms-failure-
+ * cause: service` or counts far from zero say that the provider refused.
+ */
+void governor_answered(struct governor *g, const struct quota_call *c, int status,
+	const struct http_headers *headers, struct dur retry_after, struct mono now);
+/* When this call could be admitted, without draining. */
+struct mono governor_forecast(
+	const struct governor *g, const struct quota_call *c, struct mono now);
+
+/* For `status`: [{"scope","subscription","operation","level","size","refill","frozen_for_s"}]. */
+json_t *governor_report(const struct governor *g, struct mono now);
+
+#endif
