@@ -30,6 +30,7 @@ struct arm_result {
 	char correlation_id[37];
 	char request_id[64];
 	char arm_origin[256]; /* for long_running.h */
+	bool unsent;          /* failed before any byte of the request could arrive */
 };
 typedef void (*arm_done_fn)(void *ctx, struct arm_result *result);
 
@@ -47,6 +48,17 @@ enum arm_priority {
 struct arm_call *arm_client_call(struct arm_client *c, const char *identity,
 	struct arm_request *take_request, enum arm_priority priority, const char *correlation_id,
 	arm_done_fn done, void *ctx);
+/*
+ * A write. `last_look` is asked when token and quota are there, right before it goes on the wire;
+ * false drops the call: `done` is not called.
+ */
+typedef bool (*arm_last_look_fn)(void *ctx);
+struct arm_call *arm_client_write(struct arm_client *c, const char *identity,
+	struct arm_request *take_request, const char *correlation_id, arm_last_look_fn last_look,
+	arm_done_fn done, void *ctx);
+/* How long a write to that subscription would have to wait for ARM's own quota now. */
+struct dur arm_client_write_wait(
+	struct arm_client *c, const char *identity, const char *subscription);
 /* A signed operation URL on the ARM host: a GET with quota of `subscription`. */
 struct arm_call *arm_client_poll(struct arm_client *c, const char *identity,
 	const char *subscription, const char *url, arm_done_fn done, void *ctx);

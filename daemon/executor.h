@@ -23,10 +23,10 @@ void executor_bind(struct executor *x, struct reconciler *r);
 /* Borrowed until the next call. */
 void executor_configure(struct executor *x, const struct config *c);
 
-/* Operations that were under way when the process ended. They hold their items. */
+/* Loads the operations that were under way when the process ended. */
 int executor_restore(struct executor *x) MDC_MUST_CHECK;
-/* Binds recovered operations to items of a resource that has just been observed first. */
-struct operation *executor_recovered(struct executor *x, const struct item_ref *ref);
+/* Gives items of a resource that was observed for the first time the operations that hold them. */
+void executor_adopt(struct executor *x, struct subscription *s, struct machine *m);
 
 /* Queues a step; its item is QUEUED. */
 void executor_carry_out(struct executor *x, const struct item_ref *ref);

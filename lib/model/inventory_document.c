@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/model/inventory_document.h"
+
+#include "lib/base/str.h"
+#include "lib/base/xalloc.h"
+
+static int note_pricing(
+	struct inventory *inv, const json_t *document, struct stamp stamp, struct noted *n)
+{
+	struct arm_pricing facts;
+
+	if (arm_pricing_read(document, &facts) != 0)
+		return -EINVAL;
+	inventory_set_pricing(inv, n->subscription, &facts, stamp, &n->changed);
+	return 0;
+}
+
+static int note_setting(
+	struct inventory *inv, const json_t *document, struct stamp stamp, struct noted *n)
+{
+	struct arm_setting facts;
+
+	if (arm_setting_read(document, &facts) != 0)
+		return -EINVAL;
+	n->setting = setting_from_name(facts.name);
+	if (n->setting != SETTING_N_)
+		inventory_set_setting(
+			inv, n->subscription, n->setting, facts.enabled, stamp, &n->changed);
+	return 0;
+}
+
+static int note_machine(
+	struct inventory *inv, const json_t *document, struct stamp stamp, struct noted *n)
+{
+	struct arm_machine facts;
+
+	if (arm_machine_read(document, &facts) != 0)
+		return -EINVAL;
+	return inventory_set_machine(inv, &facts, stamp, &n->machine, &n->changed);
+}
+
+static int note_extension(
+	struct inventory *inv, const json_t *document, struct stamp stamp, struct noted *n)
+{
+	struct arm_extension facts;
+
+	if (arm_extension_read(document, &facts) != 0)
+		return -EINVAL;
+	n->extension = extension_kind(facts.publisher, facts.type);
+	return inventory_set_extension(inv, &facts, stamp, &n->machine, &n->changed);
+}
+
+int inventory_note(
+	struct inventory *inv, const json_t *document, struct stamp stamp, struct noted *ret)
+{
+	const char *text = json_text(document, "id");
+	struct noted n = {.setting = SETTING_N_};
+	struct arm_id id;
+	int error = -ENOTSUP;
+
+	if (text == NULL || arm_id_parse(text, &id) != 0)
+		return -EINVAL;
+	n.kind = id.kind;
+	n.subscription = inventory_subscription(inv, id.subscription);
+	arm_id_fini(&id);
+	if (n.subscription == NULL)
+		return -ENOENT;
+	switch (n.kind) {
+	case ARM_KIND_PRICING: error = note_pricing(inv, document, stamp, &n); break;
+	case ARM_KIND_SETTING: error = note_setting(inv, document, stamp, &n); break;
+	case ARM_KIND_ARC_MACHINE: error = note_machine(inv, document, stamp, &n); break;
+	case ARM_KIND_ARC_EXTENSION: error = note_extension(inv, document, stamp, &n); break;
+	case ARM_KIND_SUBSCRIPTION:
+	case ARM_KIND_RESOURCE_GROUP:
+	case ARM_KIND_RESOURCE_PRICING:
+	case ARM_KIND_VA_SETTING:
+	case ARM_KIND_MDE_ONBOARDING:
+	case ARM_KIND_VIRTUAL_MACHINE:
+	case ARM_KIND_VM_EXTENSION:
+	case ARM_KIND_OTHER:
+	case ARM_KIND_N_: break;
+	}
+	if (error == 0)
+		*ret = n;
+	return error;
+}
+
+/* The kind that goes by this name where we create it ourselves, or that has it on this machine. */
+static enum extension_kind kind_of_name(const struct machine *m, const char *name)
+{
+	bool windows = os_is_windows(m->os);
+
+	if (str_equal_nocase(name, extension_kind_type(EXTENSION_MDE_WINDOWS)))
+		return EXTENSION_MDE_WINDOWS;
+	if (str_equal_nocase(name, extension_kind_type(EXTENSION_MDE_LINUX)))
+		return EXTENSION_MDE_LINUX;
+	if (m->mde.present && str_equal_nocase(name, m->mde.name))
+		return windows ? EXTENSION_MDE_WINDOWS : EXTENSION_MDE_LINUX;
+	if (m->legacy.present && str_equal_nocase(name, m->legacy.name))
+		return windows ? EXTENSION_MMA : EXTENSION_OMS;
+	return EXTENSION_OTHER;
+}
+
+static int note_absent_extension(
+	struct inventory *inv, const struct arm_id *id, struct stamp stamp, struct noted *n)
+{
+	mdc_autofree char *parent = arm_id_parent(id);
+
+	n->machine = inventory_machine(inv, parent);
+	if (n->machine == NULL)
+		return -ENOENT;
+	n->extension = kind_of_name(n->machine, id->name);
+	if (n->extension != EXTENSION_OTHER)
+		inventory_unset_extension(inv, n->machine, n->extension, stamp, &n->changed);
+	return 0;
+}
+
+static int note_absent(
+	struct inventory *inv, const struct arm_id *id, struct stamp stamp, struct noted *n)
+{
+	if (id->kind == ARM_KIND_ARC_EXTENSION)
+		return note_absent_extension(inv, id, stamp, n);
+	if (id->kind != ARM_KIND_SETTING)
+		return -ENOTSUP;
+	n->setting = setting_from_name(id->name);
+	if (n->setting != SETTING_N_)
+		inventory_set_setting(
+			inv, n->subscription, n->setting, TRI_UNKNOWN, stamp, &n->changed);
+	return 0;
+}
+
+int inventory_note_absent(
+	struct inventory *inv, const char *id_text, struct stamp stamp, struct noted *ret)
+{
+	struct noted n = {.setting = SETTING_N_};
+	struct arm_id id;
+	int error;
+
+	if (arm_id_parse(id_text, &id) != 0)
+		return -EINVAL;
+	n.kind = id.kind;
+	n.subscription = inventory_subscription(inv, id.subscription);
+	error = n.subscription != NULL ? note_absent(inv, &id, stamp, &n) : -ENOENT;
+	arm_id_fini(&id);
+	if (error == 0)
+		*ret = n;
+	return error;
+}

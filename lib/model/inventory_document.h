@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * inventory_document: puts a document of ARM, or a row of Resource Graph in the same shape, where
+ * it belongs in the inventory, by its id.
+ */
+#ifndef MDC_INVENTORY_DOCUMENT_H
+#define MDC_INVENTORY_DOCUMENT_H
+
+#include "lib/model/inventory.h"
+
+/* What a document was about. */
+struct noted {
+	enum arm_kind kind;
+	struct subscription *subscription;
+	struct machine *machine;       /* for machines and their extensions */
+	enum setting_id setting;       /* for settings; SETTING_N_: one that no control reads */
+	enum extension_kind extension; /* for extensions */
+	bool changed;                  /* a fact that some control reads */
+};
+
+/*
+ * -EINVAL for a document that is not what its id says, -ENOENT where the subscription or machine is
+ * not known, -ENOTSUP for kinds that nothing here reads. *ret is only set on success.
+ */
+int inventory_note(struct inventory *inv, const json_t *document, struct stamp stamp,
+	struct noted *ret) MDC_MUST_CHECK;
+/* The resource with that id was asked for and is not there. Errors as above. */
+int inventory_note_absent(struct inventory *inv, const char *id, struct stamp stamp,
+	struct noted *ret) MDC_MUST_CHECK;
+
+#endif
