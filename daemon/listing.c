@@ -68,9 +68,10 @@ static void request_graph(struct listing *l, const char *skip_token)
 {
 	struct arm_request request = {0};
 
+	/* None named: all that the identity can see. */
 	graph_request(l->table, l->partitions, l->index,
-		(const char *const *)(void *)l->subscriptions, l->subscription_count, skip_token,
-		&request);
+		l->subscription_count > 0 ? (const char *const *)(void *)l->subscriptions : NULL,
+		l->subscription_count, skip_token, &request);
 	request_page(l, &request);
 }
 

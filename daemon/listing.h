@@ -28,7 +28,7 @@ struct listing_target {
 
 /* Takes the request of the first page. */
 struct listing *listing_arm(const struct listing_target *t, struct arm_request *take_request);
-/* `subscriptions` is copied. */
+/* `subscriptions` is copied; none: all that the identity can see. */
 struct listing *listing_graph(const struct listing_target *t, enum graph_table table,
 	unsigned partitions, unsigned index, const char *const *subscriptions, size_t count);
 /* `done` will not be called. */

@@ -1,100 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "daemon/observer.h"
+#include "daemon/pass.h"
 
-#include "daemon/listing.h"
 #include "lib/base/str.h"
 #include "lib/base/xalloc.h"
-#include "lib/model/scope.h"
 
+#include <stdio.h>
 #include <string.h>
 
-#define OBSERVER_MAGIC 0x0b5e2be2u
-/* Subscriptions in one Graph query: Microsoft recommends groups under 300. */
-#define BATCH_SUBSCRIPTIONS 200
 /* Listings of one pass that run at the same time; Graph's quota is 15 in 5 s. */
 #define LISTINGS_AT_ONCE 6
-#define REFRESHES_AT_ONCE 16
-/* Fewer machines than told or than before, in percent, makes a list incomplete. */
-#define COUNT_TOLERANCE 10
-
-/* The stages of a pass, in order; each ends when its listings have. */
-enum stage {
-	STAGE_SUBSCRIPTIONS,
-	STAGE_GROUPS,
-	STAGE_PLANS,
-	STAGE_PLANS_FROM_ARM,
-	STAGE_SETTINGS,
-	STAGE_COUNTS,
-	STAGE_MACHINES,
-	STAGE_EXTENSIONS,
-	STAGE_END,
-};
-
-/* What was learnt about one subscription in the present pass. */
-struct progress {
-	struct subscription *subscription;
-	bool plan_read, settings_failed, counted;
-	uint64_t machines, extensions;
-	bool listed[SETTING_N_];
-};
-
-/* A batch of subscriptions that share their Graph queries. */
-struct batch {
-	size_t first, count; /* in pass->progress */
-	uint64_t machines, extensions;
-	unsigned partitions, next;
-	bool incomplete;
-};
-
-struct pass {
-	struct observer *observer;
-	enum pass_kind kind;
-	enum stage stage;
-	size_t identity; /* index into the configuration's */
-	struct progress *progress;
-	size_t count;
-	struct batch *batches;
-	size_t batch_count;
-	size_t next; /* next listing of the stage to start */
-	unsigned pending;
-	bool list_complete; /* of subscriptions */
-	struct list listings;
-	struct pass_report report;
-};
-
-/* One listing of a pass, and which part it reads. */
-struct part {
-	struct pass *pass;
-	struct list link;
-	struct listing *listing;
-	struct arm_call *call;
-	size_t index; /* of the progress or the batch */
-};
-
-struct refresh {
-	struct observer *observer;
-	struct list link;
-	struct subscription *subscription;
-	struct machine *machine;
-	struct arm_call *call;
-	struct listing *listing;
-	bool settings_listed[SETTING_N_];
-	bool mde_seen, legacy_seen;
-	bool started;
-};
-
-struct observer {
-	uint32_t magic;
-	const struct world *world;
-	struct arm_client *client;
-	struct inventory *inventory;
-	struct observer_ports ports;
-	const struct config *config;
-	struct pass *pass;
-	bool wanted[PASS_KIND_N_];
-	struct list refreshes;
-	unsigned refreshing;
-};
+/* Machines that are judged in one turn of the loop. */
+#define TELL_AT_ONCE 256
+/* How long Graph is left alone once it has refused. */
+#define GRAPH_REST DUR_H(1)
 
 const char *pass_kind_word(enum pass_kind k)
 {
@@ -107,17 +25,17 @@ const char *pass_kind_word(enum pass_kind k)
 	return "unknown";
 }
 
-static struct stamp stamp_now(const struct observer *o, enum fact_source source)
+struct stamp stamp_now(const struct observer *o, enum fact_source source)
 {
 	return (struct stamp){.at = loop_wall(o->world->loop), .source = source};
 }
 
-static const struct identity_config *identity_of(const struct pass *p)
+const struct identity_config *pass_identity(const struct pass *p)
 {
 	return &p->observer->config->identities[p->identity];
 }
 
-static void problem(struct pass *p, const char *what, const struct arm_error *error)
+void pass_problem(struct pass *p, const char *what, const struct arm_error *error)
 {
 	const char *why = error == NULL   ? "incomplete"
 		: *error->message != '\0' ? error->message
@@ -129,11 +47,35 @@ static void problem(struct pass *p, const char *what, const struct arm_error *er
 	snprintf(p->report.first_problem, sizeof(p->report.first_problem), "%s: %.200s", what, why);
 }
 
-/* --- running the listings of a stage --- */
+bool graph_refuses(const struct arm_error *error)
+{
+	switch (error->class) {
+	case ARM_ERROR_DENIED:
+	case ARM_ERROR_POLICY:
+	case ARM_ERROR_REQUEST:
+	case ARM_ERROR_ABSENT:
+	case ARM_ERROR_UNREGISTERED: return true;
+	case ARM_ERROR_NONE:
+	case ARM_ERROR_THROTTLED:
+	case ARM_ERROR_TRANSIENT:
+	case ARM_ERROR_BUSY:
+	case ARM_ERROR_LOCKED:
+	case ARM_ERROR_DISABLED:
+	case ARM_ERROR_NO_SUBSCRIPTION:
+	case ARM_ERROR_TOKEN:
+	case ARM_ERROR_IDENTITY:
+	case ARM_ERROR_CHANGED:
+	case ARM_ERROR_TOO_LARGE:
+	case ARM_ERROR_CLASS_N_: return false;
+	}
+	return false;
+}
+
+/* --- the parts of a stage --- */
 
 static void stage_advance(struct pass *p);
 
-static struct part *part_new(struct pass *p, size_t index)
+struct part *part_new(struct pass *p, size_t index)
 {
 	struct part *part = xcalloc(1, sizeof(*part));
 
@@ -144,19 +86,21 @@ static struct part *part_new(struct pass *p, size_t index)
 	return part;
 }
 
-static struct listing_target target_of(struct part *part, listing_row_fn row, listing_done_fn done)
+struct listing_target part_target(struct part *part, listing_row_fn row, listing_done_fn done)
 {
 	struct observer *o = part->pass->observer;
 
-	return (struct listing_target){.client = o->client,
+	return (struct listing_target){
+		.client = o->client,
 		.loop = o->world->loop,
-		.identity = identity_of(part->pass)->name,
+		.identity = pass_identity(part->pass)->name,
 		.row = row,
 		.done = done,
-		.ctx = part};
+		.ctx = part,
+	};
 }
 
-static void part_end(struct part *part)
+void part_end(struct part *part)
 {
 	struct pass *p = part->pass;
 
@@ -166,111 +110,33 @@ static void part_end(struct part *part)
 	stage_advance(p);
 }
 
-/* --- stage: which subscriptions are there --- */
-
-static void subscription_row(void *ctx, const json_t *row)
+struct progress *pass_progress(struct pass *p, const char *subscription)
 {
-	struct part *part = ctx;
-	struct observer *o = part->pass->observer;
-	struct arm_subscription facts;
-	struct subscription *s;
-	bool changed;
-
-	if (arm_subscription_read(row, &facts) != 0 || !str_is_guid(facts.id))
-		return;
-	s = inventory_add_subscription(o->inventory, facts.id);
-	inventory_set_subscription(o->inventory, s, &facts,
-		stamp_now(o, part->pass->stage == STAGE_GROUPS ? SOURCE_GRAPH : SOURCE_ARM),
-		&changed);
-	s->visible = true;
-	s->pass_seen = true;
+	for (size_t i = 0; i < p->count; i++)
+		if (str_equal_nocase(p->progress[i].subscription->id, subscription))
+			return &p->progress[i];
+	return NULL;
 }
 
-/* A subscription that left a complete list is not visible any more; nothing else is concluded. */
-static void note_invisible(struct pass *p)
+struct listing *list_batch(struct part *part, enum graph_table table, unsigned index,
+	listing_row_fn row, listing_done_fn done)
 {
-	struct map_entry *entry;
-
-	map_for_each (&p->observer->inventory->subscriptions, entry) {
-		struct subscription *s = entry->value;
-
-		if (!s->pass_seen && s->scope != NULL && s->scope->identity == identity_of(p))
-			s->visible = false;
-	}
-}
-
-static void subscriptions_done(
-	void *ctx, const struct arm_error *error, bool complete, uint64_t rows)
-{
-	struct part *part = ctx;
 	struct pass *p = part->pass;
+	const struct batch *b = &p->batches[part->index];
+	struct listing_target target = part_target(part, row, done);
+	unsigned partitions = b->partitions > 0 ? b->partitions : 1;
+	const char *ids[BATCH_SUBSCRIPTIONS];
 
-	(void)rows;
-	p->list_complete = error->class == ARM_ERROR_NONE && complete;
-	if (!p->list_complete)
-		problem(p, "the list of subscriptions",
-			error->class != ARM_ERROR_NONE ? error : NULL);
-	part_end(part);
-}
-
-static void add_configured(struct pass *p)
-{
-	const struct config *c = p->observer->config;
-
-	for (size_t i = 0; i < c->scope_count; i++)
-		for (size_t k = 0; k < c->scopes[i].subscription_count; k++)
-			inventory_add_subscription(
-				p->observer->inventory, c->scopes[i].subscriptions[k]);
-}
-
-static void start_subscriptions(struct pass *p)
-{
-	struct part *part = part_new(p, 0);
-	struct listing_target target = target_of(part, subscription_row, subscriptions_done);
-	struct arm_request request = {0};
-	struct map_entry *entry;
-
-	map_for_each (&p->observer->inventory->subscriptions, entry)
-		((struct subscription *)entry->value)->pass_seen = false;
-	arm_list_subscriptions(&request);
-	part->listing = listing_arm(&target, &request);
-}
-
-static bool identity_uses_groups(const struct pass *p)
-{
-	const struct config *c = p->observer->config;
-
-	for (size_t i = 0; i < c->scope_count; i++)
-		if (c->scopes[i].identity == identity_of(p) &&
-			c->scopes[i].management_group_count > 0)
-			return true;
-	return false;
-}
-
-static void groups_done(void *ctx, const struct arm_error *error, bool complete, uint64_t rows)
-{
-	struct part *part = ctx;
-
-	(void)rows;
-	if (error->class != ARM_ERROR_NONE || !complete)
-		problem(part->pass, "the management groups",
-			error->class != ARM_ERROR_NONE ? error : NULL);
-	part_end(part);
-}
-
-static void start_groups(struct pass *p)
-{
-	struct part *part = part_new(p, 0);
-	struct listing_target target = target_of(part, subscription_row, groups_done);
-
-	part->listing = listing_graph(&target, GRAPH_SUBSCRIPTIONS, 1, 0, NULL, 0);
+	for (size_t i = 0; i < b->count; i++)
+		ids[i] = p->progress[b->first + i].subscription->id;
+	return listing_graph(&target, table, partitions, index, ids, b->count);
 }
 
 /* --- which subscriptions the pass is about --- */
 
 static bool pass_concerns(const struct pass *p, const struct subscription *s)
 {
-	return s->scope != NULL && s->scope->identity == identity_of(p) && s->visible;
+	return s->scope != NULL && s->scope->identity == pass_identity(p) && s->visible;
 }
 
 static void add_progress(struct pass *p, struct subscription *s)
@@ -299,6 +165,26 @@ static void collect_watched(struct pass *p)
 			add_progress(p, inventory_subscription(o->inventory, watched[i]->id));
 }
 
+static bool graph_rests(const struct observer *o)
+{
+	return wall_is_set(o->graph_refused) &&
+		wall_since(loop_wall(o->world->loop), o->graph_refused).ms < GRAPH_REST.ms;
+}
+
+static void make_batches(struct pass *p)
+{
+	p->batch_count = (p->count + BATCH_SUBSCRIPTIONS - 1) / BATCH_SUBSCRIPTIONS;
+	free(p->batches);
+	p->batches = xcalloc(p->batch_count + 1, sizeof(*p->batches));
+	for (size_t i = 0; i < p->batch_count; i++) {
+		size_t first = i * BATCH_SUBSCRIPTIONS, left = p->count - first;
+
+		p->batches[i].first = first;
+		p->batches[i].count = left < BATCH_SUBSCRIPTIONS ? left : BATCH_SUBSCRIPTIONS;
+		p->batches[i].from_arm = graph_rests(p->observer);
+	}
+}
+
 static void collect(struct pass *p)
 {
 	p->count = 0;
@@ -306,301 +192,10 @@ static void collect(struct pass *p)
 		collect_watched(p);
 	else
 		collect_all(p);
-	p->batch_count = (p->count + BATCH_SUBSCRIPTIONS - 1) / BATCH_SUBSCRIPTIONS;
-	free(p->batches);
-	p->batches = xcalloc(p->batch_count + 1, sizeof(*p->batches));
-	for (size_t i = 0; i < p->batch_count; i++) {
-		p->batches[i].first = i * BATCH_SUBSCRIPTIONS;
-		p->batches[i].count = p->count - p->batches[i].first < BATCH_SUBSCRIPTIONS
-			? p->count - p->batches[i].first
-			: BATCH_SUBSCRIPTIONS;
-	}
+	make_batches(p);
 }
 
-static struct progress *progress_of(struct pass *p, const char *subscription)
-{
-	for (size_t i = 0; i < p->count; i++)
-		if (str_equal_nocase(p->progress[i].subscription->id, subscription))
-			return &p->progress[i];
-	return NULL;
-}
-
-static struct listing *list_batch(struct part *part, enum graph_table table, unsigned partitions,
-	unsigned index, listing_row_fn row, listing_done_fn done)
-{
-	struct pass *p = part->pass;
-	const struct batch *b = &p->batches[part->index];
-	struct listing_target target = target_of(part, row, done);
-	const char *ids[BATCH_SUBSCRIPTIONS];
-
-	for (size_t i = 0; i < b->count; i++)
-		ids[i] = p->progress[b->first + i].subscription->id;
-	return listing_graph(&target, table, partitions, index, ids, b->count);
-}
-
-/* --- stage: plans --- */
-
-static struct subscription *subscription_of_id(struct pass *p, const char *id)
-{
-	struct arm_id parsed;
-	struct progress *progress;
-
-	if (id == NULL || arm_id_parse(id, &parsed) != 0)
-		return NULL;
-	progress = progress_of(p, parsed.subscription);
-	arm_id_fini(&parsed);
-	return progress != NULL ? progress->subscription : NULL;
-}
-
-static void set_plan(struct pass *p, const json_t *row, enum fact_source source)
-{
-	struct observer *o = p->observer;
-	struct arm_pricing facts;
-	struct subscription *s;
-	bool changed;
-
-	if (arm_pricing_read(row, &facts) != 0)
-		return;
-	s = subscription_of_id(p, facts.id);
-	if (s == NULL)
-		return;
-	inventory_set_pricing(o->inventory, s, &facts, stamp_now(o, source), &changed);
-	progress_of(p, s->id)->plan_read = true;
-}
-
-static void plan_row(void *ctx, const json_t *row)
-{
-	struct part *part = ctx;
-
-	set_plan(part->pass, row, SOURCE_GRAPH);
-}
-
-static void plans_done(void *ctx, const struct arm_error *error, bool complete, uint64_t rows)
-{
-	struct part *part = ctx;
-
-	(void)rows;
-	/* What Graph does not show is read from ARM next, so this is no problem of its own. */
-	(void)error;
-	(void)complete;
-	part_end(part);
-}
-
-static void plan_read(void *ctx, struct arm_result *result)
-{
-	struct part *part = ctx;
-	json_t *document = NULL;
-
-	if (result->error.class == ARM_ERROR_NONE)
-		document = json_loadb(result->reply->body, result->reply->body_len, 0, NULL);
-	if (document != NULL)
-		set_plan(part->pass, document, SOURCE_ARM);
-	if (!part->pass->progress[part->index].plan_read)
-		problem(part->pass, "the servers plan of a subscription",
-			result->error.class != ARM_ERROR_NONE ? &result->error : NULL);
-	json_decref(document);
-	part_end(part);
-}
-
-static void start_plan_from_arm(struct pass *p, size_t index)
-{
-	struct part *part;
-	struct arm_request request = {0};
-
-	if (p->progress[index].plan_read)
-		return;
-	part = part_new(p, index);
-	arm_get_pricing(p->progress[index].subscription->id, &request);
-	part->call = arm_client_call(p->observer->client, identity_of(p)->name, &request,
-		ARM_NORMAL, NULL, plan_read, part);
-}
-
-/* --- stage: settings --- */
-
-static void setting_row(void *ctx, const json_t *row)
-{
-	struct part *part = ctx;
-	struct observer *o = part->pass->observer;
-	struct progress *progress = &part->pass->progress[part->index];
-	struct arm_setting facts;
-	enum setting_id setting;
-	bool changed;
-
-	if (arm_setting_read(row, &facts) != 0 || facts.name == NULL)
-		return;
-	setting = setting_from_name(facts.name);
-	if (setting == SETTING_N_)
-		return;
-	inventory_set_setting(o->inventory, progress->subscription, setting, facts.enabled,
-		stamp_now(o, SOURCE_ARM), &changed);
-	progress->listed[setting] = true;
-}
-
-static void settings_done(void *ctx, const struct arm_error *error, bool complete, uint64_t rows)
-{
-	struct part *part = ctx;
-	struct observer *o = part->pass->observer;
-	struct progress *progress = &part->pass->progress[part->index];
-
-	(void)rows;
-	if (error->class == ARM_ERROR_NONE && complete)
-		inventory_settings_complete(o->inventory, progress->subscription, progress->listed,
-			stamp_now(o, SOURCE_ARM));
-	else
-		problem(part->pass, "the settings of a subscription",
-			error->class != ARM_ERROR_NONE ? error : NULL);
-	part_end(part);
-}
-
-static void start_settings(struct pass *p, size_t index)
-{
-	struct part *part = part_new(p, index);
-	struct listing_target target = target_of(part, setting_row, settings_done);
-	struct arm_request request = {0};
-
-	arm_list_settings(p->progress[index].subscription->id, &request);
-	part->listing = listing_arm(&target, &request);
-}
-
-/* --- stages: machines and extensions --- */
-
-static void count_row(void *ctx, const json_t *row)
-{
-	struct part *part = ctx;
-	struct pass *p = part->pass;
-	struct progress *progress;
-	struct graph_count count;
-
-	if (graph_count_read(row, &count) != 0)
-		return;
-	progress = progress_of(p, count.subscription);
-	if (progress == NULL)
-		return;
-	progress->machines = count.machines;
-	progress->extensions = count.extensions;
-	p->batches[part->index].machines += count.machines;
-	p->batches[part->index].extensions += count.extensions;
-}
-
-static void counts_done(void *ctx, const struct arm_error *error, bool complete, uint64_t rows)
-{
-	struct part *part = ctx;
-	struct batch *b = &part->pass->batches[part->index];
-
-	(void)rows;
-	if (error->class != ARM_ERROR_NONE || !complete) {
-		problem(part->pass, "the count of machines",
-			error->class != ARM_ERROR_NONE ? error : NULL);
-		b->incomplete = true;
-	}
-	part_end(part);
-}
-
-static void machine_row(void *ctx, const json_t *row)
-{
-	struct part *part = ctx;
-	struct observer *o = part->pass->observer;
-	struct arm_machine facts;
-	struct machine *m;
-	bool changed;
-
-	if (arm_machine_read(row, &facts) != 0 ||
-		inventory_set_machine(
-			o->inventory, &facts, stamp_now(o, SOURCE_GRAPH), &m, &changed) != 0)
-		part->pass->batches[part->index].incomplete = true;
-}
-
-static void extension_row(void *ctx, const json_t *row)
-{
-	struct part *part = ctx;
-	struct pass *p = part->pass;
-	struct observer *o = p->observer;
-	struct arm_extension facts;
-	struct machine *m = NULL;
-	bool changed = false;
-
-	/* An extension may be there before its machine is listed: the next pass has both. */
-	if (arm_extension_read(row, &facts) != 0 ||
-		inventory_set_extension(
-			o->inventory, &facts, stamp_now(o, SOURCE_GRAPH), &m, &changed) != 0)
-		return;
-	if (p->kind == PASS_WATCH && changed)
-		o->ports.machine_seen(o->ports.ctx, m);
-}
-
-static void rows_done(void *ctx, const struct arm_error *error, bool complete, uint64_t rows)
-{
-	struct part *part = ctx;
-	struct batch *b = &part->pass->batches[part->index];
-	bool machines = part->pass->stage == STAGE_MACHINES;
-
-	(void)rows;
-	if (error->class != ARM_ERROR_NONE || !complete) {
-		b->incomplete = true;
-		problem(part->pass, machines ? "the list of machines" : "the list of extensions",
-			error->class != ARM_ERROR_NONE ? error : NULL);
-	}
-	part_end(part);
-}
-
-static unsigned partitions_for(uint64_t rows)
-{
-	uint64_t n = (rows + GRAPH_PARTITION_ROWS - 1) / GRAPH_PARTITION_ROWS;
-
-	return n == 0 ? 1 : n > 1000000 ? 1000000 : (unsigned)n;
-}
-
-/* Starts the next partition of some batch; false when all are started. */
-static bool start_partition(struct pass *p)
-{
-	bool machines = p->stage == STAGE_MACHINES;
-
-	for (; p->next < p->batch_count; p->next++) {
-		struct batch *b = &p->batches[p->next];
-		struct part *part;
-
-		if (b->next == 0)
-			b->partitions = partitions_for(machines ? b->machines : b->extensions);
-		if (b->next >= b->partitions || b->incomplete) {
-			b->next = 0;
-			continue;
-		}
-		part = part_new(p, p->next);
-		part->listing = list_batch(part, machines ? GRAPH_MACHINES : GRAPH_EXTENSIONS,
-			b->partitions, b->next++, machines ? machine_row : extension_row,
-			rows_done);
-		return true;
-	}
-	return false;
-}
-
-/* --- the end of a pass over one identity --- */
-
-static void gone(void *ctx, struct machine *m)
-{
-	struct observer *o = ctx;
-
-	observer_forget(o, m);
-	o->ports.machine_gone(o->ports.ctx, m);
-}
-
-static void conclude_batch(struct pass *p, const struct batch *b)
-{
-	struct observer *o = p->observer;
-
-	for (size_t i = b->first; i < b->first + b->count; i++) {
-		struct progress *progress = &p->progress[i];
-		struct subscription *s = progress->subscription;
-
-		if (b->incomplete)
-			continue;
-		s->announced_machines = progress->machines;
-		if (inventory_sweep_end(o->inventory, s, progress->machines, COUNT_TOLERANCE,
-			    stamp_now(o, SOURCE_GRAPH), gone, o) != 0)
-			problem(p, "the list of machines", NULL);
-		p->report.machines += s->machine_count;
-	}
-}
+/* --- telling what was seen --- */
 
 /* Subscriptions that are configured and cannot be seen have something to tell, too. */
 static void tell_invisible(struct pass *p)
@@ -611,36 +206,42 @@ static void tell_invisible(struct pass *p)
 	map_for_each (&o->inventory->subscriptions, entry) {
 		struct subscription *s = entry->value;
 
-		if (!s->visible && s->scope != NULL && s->scope->identity == identity_of(p))
+		if (!s->visible && s->scope != NULL && s->scope->identity == pass_identity(p))
 			o->ports.subscription_seen(o->ports.ctx, s);
 	}
 }
 
-static void tell_all(struct pass *p)
+/* Some machines, then back to the loop; false when all are told. */
+static bool tell_some(struct pass *p)
 {
 	struct observer *o = p->observer;
+	unsigned told = 0;
 
-	if (p->kind == PASS_SUBSCRIPTIONS)
-		tell_invisible(p);
-	for (size_t i = 0; i < p->count; i++) {
-		struct subscription *s = p->progress[i].subscription;
+	for (; p->next < p->count; p->next++, p->machine = 0) {
+		struct subscription *s = p->progress[p->next].subscription;
 
-		o->ports.subscription_seen(o->ports.ctx, s);
-		if (p->kind == PASS_MACHINES)
-			for (uint32_t k = 0; k < s->machine_count; k++)
-				o->ports.machine_seen(o->ports.ctx, s->machines[k]);
+		if (p->machine == 0)
+			o->ports.subscription_seen(o->ports.ctx, s);
+		while (p->kind == PASS_MACHINES && p->machine < s->machine_count) {
+			if (told++ == TELL_AT_ONCE)
+				return true;
+			o->ports.machine_seen(o->ports.ctx, s->machines[p->machine++]);
+		}
 	}
 	p->report.subscriptions += p->count;
+	return false;
 }
 
-static void conclude(struct pass *p)
+static void tell_more(void *ctx)
 {
-	if (p->kind == PASS_MACHINES)
-		for (size_t i = 0; i < p->batch_count; i++)
-			conclude_batch(p, &p->batches[i]);
-	if (p->kind != PASS_WATCH)
-		tell_all(p);
+	struct observer *o = ctx;
+
+	/* Given up meanwhile: another configuration came. */
+	if (o->pass != NULL && o->pass->stage == STAGE_TELL)
+		stage_advance(o->pass);
 }
+
+/* --- the end of a pass --- */
 
 static void pass_free(struct pass *p)
 {
@@ -664,7 +265,6 @@ static void pass_over(void *ctx)
 	struct observer *o = ctx;
 	struct pass *p = o->pass;
 
-	/* Given up meanwhile: another configuration came. */
 	if (p == NULL || p->stage != STAGE_END)
 		return;
 	o->pass = NULL;
@@ -678,42 +278,37 @@ static void pass_over(void *ctx)
 
 static enum stage first_stage(enum pass_kind kind)
 {
-	switch (kind) {
-	case PASS_SUBSCRIPTIONS: return STAGE_SUBSCRIPTIONS;
-	case PASS_MACHINES:
-	case PASS_WATCH:
-	case PASS_KIND_N_: return STAGE_COUNTS;
-	}
-	return STAGE_END;
+	return kind == PASS_SUBSCRIPTIONS ? STAGE_SUBSCRIPTIONS : STAGE_COUNTS;
 }
 
 static enum stage next_stage(const struct pass *p)
 {
 	switch (p->stage) {
-	case STAGE_SUBSCRIPTIONS: return identity_uses_groups(p) ? STAGE_GROUPS : STAGE_PLANS;
+	case STAGE_SUBSCRIPTIONS: return STAGE_GROUPS;
 	case STAGE_GROUPS: return STAGE_PLANS;
 	case STAGE_PLANS: return STAGE_PLANS_FROM_ARM;
 	case STAGE_PLANS_FROM_ARM: return STAGE_SETTINGS;
-	case STAGE_SETTINGS: return STAGE_END;
+	case STAGE_SETTINGS: return STAGE_TELL;
 	case STAGE_COUNTS: return p->kind == PASS_WATCH ? STAGE_EXTENSIONS : STAGE_MACHINES;
 	case STAGE_MACHINES: return STAGE_EXTENSIONS;
-	case STAGE_EXTENSIONS:
+	case STAGE_EXTENSIONS: return p->kind == PASS_WATCH ? STAGE_END : STAGE_TELL;
+	case STAGE_TELL:
 	case STAGE_END: return STAGE_END;
 	}
 	return STAGE_END;
 }
 
-static void stage_enter(struct pass *p)
+static void stage_enter(struct pass *p, enum stage stage)
 {
 	struct observer *o = p->observer;
 
+	p->stage = stage;
 	p->next = 0;
-	switch (p->stage) {
-	case STAGE_SUBSCRIPTIONS: add_configured(p); break;
+	p->machine = 0;
+	switch (stage) {
 	case STAGE_PLANS:
 		o->ports.subscriptions_listed(o->ports.ctx);
-		if (p->list_complete)
-			note_invisible(p);
+		note_invisible(p);
 		collect(p);
 		break;
 	case STAGE_COUNTS:
@@ -721,6 +316,12 @@ static void stage_enter(struct pass *p)
 		if (p->kind == PASS_MACHINES)
 			inventory_sweep_begin(o->inventory);
 		break;
+	case STAGE_TELL:
+		conclude_machines(p);
+		if (p->kind == PASS_SUBSCRIPTIONS)
+			tell_invisible(p);
+		break;
+	case STAGE_SUBSCRIPTIONS:
 	case STAGE_GROUPS:
 	case STAGE_PLANS_FROM_ARM:
 	case STAGE_SETTINGS:
@@ -730,46 +331,18 @@ static void stage_enter(struct pass *p)
 	}
 }
 
-/* Starts one more listing of the stage; false when there is none left. */
 static bool stage_start_one(struct pass *p)
 {
-	struct part *part;
-
 	switch (p->stage) {
-	case STAGE_SUBSCRIPTIONS:
-		if (p->next++ > 0)
-			return false;
-		start_subscriptions(p);
-		return true;
-	case STAGE_GROUPS:
-		if (p->next++ > 0)
-			return false;
-		start_groups(p);
-		return true;
-	case STAGE_PLANS:
-	case STAGE_COUNTS:
-		if (p->next >= p->batch_count)
-			return false;
-		part = part_new(p, p->next++);
-		if (p->stage == STAGE_PLANS)
-			part->listing =
-				list_batch(part, GRAPH_PRICINGS, 1, 0, plan_row, plans_done);
-		else
-			part->listing = list_batch(
-				part, GRAPH_MACHINE_COUNTS, 1, 0, count_row, counts_done);
-		return true;
-	case STAGE_PLANS_FROM_ARM:
-		if (p->next >= p->count)
-			return false;
-		start_plan_from_arm(p, p->next++);
-		return true;
-	case STAGE_SETTINGS:
-		if (p->next >= p->count)
-			return false;
-		start_settings(p, p->next++);
-		return true;
-	case STAGE_MACHINES:
-	case STAGE_EXTENSIONS: return start_partition(p);
+	case STAGE_SUBSCRIPTIONS: return start_subscriptions(p);
+	case STAGE_GROUPS: return start_groups(p);
+	case STAGE_PLANS: return start_plans(p);
+	case STAGE_PLANS_FROM_ARM: return start_plan_from_arm(p);
+	case STAGE_SETTINGS: return start_settings(p);
+	case STAGE_COUNTS: return start_counts(p);
+	case STAGE_MACHINES: return start_machines(p);
+	case STAGE_EXTENSIONS: return start_extensions(p);
+	case STAGE_TELL:
 	case STAGE_END: return false;
 	}
 	return false;
@@ -777,23 +350,25 @@ static bool stage_start_one(struct pass *p)
 
 static void stage_advance(struct pass *p)
 {
-	struct observer *o = p->observer;
+	struct loop *loop = p->observer->world->loop;
 
 	for (;;) {
 		while (p->pending < LISTINGS_AT_ONCE && stage_start_one(p))
 			;
 		if (p->pending > 0)
 			return;
-		p->stage = next_stage(p);
-		if (p->stage == STAGE_END) {
-			conclude(p);
-			if (++p->identity >= o->config->identity_count) {
-				o->world->loop->ops->defer(o->world->loop, pass_over, o);
-				return;
-			}
-			p->stage = first_stage(p->kind);
+		if (p->stage == STAGE_TELL && tell_some(p)) {
+			loop->ops->defer(loop, tell_more, p->observer);
+			return;
 		}
-		stage_enter(p);
+		stage_enter(p, next_stage(p));
+		if (p->stage != STAGE_END)
+			continue;
+		if (++p->identity >= p->observer->config->identity_count) {
+			loop->ops->defer(loop, pass_over, p->observer);
+			return;
+		}
+		stage_enter(p, first_stage(p->kind));
 	}
 }
 
@@ -807,8 +382,7 @@ static void pass_start(struct observer *o, enum pass_kind kind)
 	p->report.kind = kind;
 	p->report.started = loop_wall(o->world->loop);
 	list_init(&p->listings);
-	p->stage = first_stage(kind);
-	stage_enter(p);
+	stage_enter(p, first_stage(kind));
 	stage_advance(p);
 }
 
@@ -837,233 +411,9 @@ bool observer_is_busy(const struct observer *o)
 	return o->pass != NULL || !list_is_empty(&o->refreshes);
 }
 
-/* --- refreshing one resource from ARM --- */
-
-static void refresh_pump(struct observer *o);
-
-static void refresh_end(struct refresh *f)
+bool observer_graph_is_refused(const struct observer *o)
 {
-	struct observer *o = f->observer;
-	struct subscription *s = f->subscription;
-	struct machine *m = f->machine;
-
-	list_remove(&f->link);
-	free(f);
-	o->refreshing--;
-	if (m != NULL)
-		o->ports.machine_seen(o->ports.ctx, m);
-	else
-		o->ports.subscription_seen(o->ports.ctx, s);
-	refresh_pump(o);
-}
-
-static void refreshed_extension(void *ctx, const json_t *row)
-{
-	struct refresh *f = ctx;
-	struct observer *o = f->observer;
-	struct arm_extension facts;
-	enum extension_kind kind;
-	struct machine *m;
-	bool changed;
-
-	if (arm_extension_read(row, &facts) != 0 ||
-		inventory_set_extension(
-			o->inventory, &facts, stamp_now(o, SOURCE_ARM), &m, &changed) != 0)
-		return;
-	kind = extension_kind(facts.publisher, facts.type);
-	f->mde_seen = f->mde_seen || kind == EXTENSION_MDE_WINDOWS || kind == EXTENSION_MDE_LINUX;
-	f->legacy_seen = f->legacy_seen || kind == EXTENSION_MMA || kind == EXTENSION_OMS;
-}
-
-static void refreshed_extensions(
-	void *ctx, const struct arm_error *error, bool complete, uint64_t rows)
-{
-	struct refresh *f = ctx;
-	struct observer *o = f->observer;
-	bool windows = os_is_windows(f->machine->os);
-	struct stamp stamp = stamp_now(o, SOURCE_ARM);
-	bool changed;
-
-	(void)rows;
-	f->listing = NULL;
-	if (error->class == ARM_ERROR_NONE && complete) {
-		/* While an operation of ours creates it, "not there" says nothing. */
-		if (!f->mde_seen &&
-			inventory_item(f->subscription, f->machine, CONTROL_MDE_EXTENSION)
-					->operation == NULL)
-			inventory_unset_extension(o->inventory, f->machine,
-				windows ? EXTENSION_MDE_WINDOWS : EXTENSION_MDE_LINUX, stamp,
-				&changed);
-		if (!f->legacy_seen)
-			inventory_unset_extension(o->inventory, f->machine,
-				windows ? EXTENSION_MMA : EXTENSION_OMS, stamp, &changed);
-	}
-	refresh_end(f);
-}
-
-static void refreshed_setting(void *ctx, const json_t *row)
-{
-	struct refresh *f = ctx;
-	struct observer *o = f->observer;
-	struct arm_setting facts;
-	enum setting_id setting;
-	bool changed;
-
-	if (arm_setting_read(row, &facts) != 0 || facts.name == NULL)
-		return;
-	setting = setting_from_name(facts.name);
-	if (setting == SETTING_N_)
-		return;
-	inventory_set_setting(o->inventory, f->subscription, setting, facts.enabled,
-		stamp_now(o, SOURCE_ARM), &changed);
-	f->settings_listed[setting] = true;
-}
-
-static void refreshed_settings(
-	void *ctx, const struct arm_error *error, bool complete, uint64_t rows)
-{
-	struct refresh *f = ctx;
-	struct observer *o = f->observer;
-
-	(void)rows;
-	f->listing = NULL;
-	if (error->class == ARM_ERROR_NONE && complete)
-		inventory_settings_complete(o->inventory, f->subscription, f->settings_listed,
-			stamp_now(o, SOURCE_ARM));
-	refresh_end(f);
-}
-
-static void refresh_settings(struct refresh *f)
-{
-	struct observer *o = f->observer;
-	struct listing_target target = {.client = o->client,
-		.loop = o->world->loop,
-		.identity = f->subscription->scope->identity->name,
-		.row = refreshed_setting,
-		.done = refreshed_settings,
-		.ctx = f};
-	struct arm_request request = {0};
-
-	arm_list_settings(f->subscription->id, &request);
-	f->listing = listing_arm(&target, &request);
-}
-
-static void refreshed_plan(void *ctx, struct arm_result *result)
-{
-	struct refresh *f = ctx;
-	struct observer *o = f->observer;
-	struct arm_pricing facts;
-	json_t *document = NULL;
-	bool changed;
-
-	f->call = NULL;
-	if (result->error.class == ARM_ERROR_NONE)
-		document = json_loadb(result->reply->body, result->reply->body_len, 0, NULL);
-	if (document != NULL && arm_pricing_read(document, &facts) == 0)
-		inventory_set_pricing(
-			o->inventory, f->subscription, &facts, stamp_now(o, SOURCE_ARM), &changed);
-	json_decref(document);
-	if (f->subscription->scope != NULL)
-		refresh_settings(f);
-	else
-		refresh_end(f);
-}
-
-static void refresh_machine(struct refresh *f)
-{
-	struct observer *o = f->observer;
-	struct listing_target target = {.client = o->client,
-		.loop = o->world->loop,
-		.identity = f->subscription->scope->identity->name,
-		.row = refreshed_extension,
-		.done = refreshed_extensions,
-		.ctx = f};
-	struct arm_request request = {0};
-
-	arm_list_extensions(f->machine->id, &request);
-	f->listing = listing_arm(&target, &request);
-}
-
-static void refresh_start(struct refresh *f)
-{
-	struct observer *o = f->observer;
-	struct arm_request request = {0};
-
-	f->started = true;
-	o->refreshing++;
-	if (f->subscription->scope == NULL) {
-		refresh_end(f);
-		return;
-	}
-	if (f->machine != NULL) {
-		refresh_machine(f);
-		return;
-	}
-	arm_get_pricing(f->subscription->id, &request);
-	f->call = arm_client_call(o->client, f->subscription->scope->identity->name, &request,
-		ARM_NORMAL, NULL, refreshed_plan, f);
-}
-
-static struct refresh *next_refresh(struct observer *o)
-{
-	list_for_each (&o->refreshes, node) {
-		struct refresh *f = list_entry(node, struct refresh, link);
-
-		if (!f->started)
-			return f;
-	}
-	return NULL;
-}
-
-static void refresh_pump(struct observer *o)
-{
-	struct refresh *f;
-
-	while (o->refreshing < REFRESHES_AT_ONCE && (f = next_refresh(o)) != NULL)
-		refresh_start(f);
-}
-
-void observer_refresh(struct observer *o, struct subscription *s, struct machine *m)
-{
-	struct refresh *f;
-
-	MDC_MAGIC_CHECK(o, OBSERVER_MAGIC);
-	if (s->scope == NULL)
-		return;
-	list_for_each (&o->refreshes, node) {
-		f = list_entry(node, struct refresh, link);
-		if (f->subscription == s && f->machine == m && !f->started)
-			return;
-	}
-	f = xcalloc(1, sizeof(*f));
-	f->observer = o;
-	f->subscription = s;
-	f->machine = m;
-	list_append(&o->refreshes, &f->link);
-	refresh_pump(o);
-}
-
-static void refresh_cancel(struct refresh *f)
-{
-	struct observer *o = f->observer;
-
-	if (f->call != NULL)
-		arm_client_cancel(o->client, f->call);
-	listing_cancel(f->listing);
-	if (f->started)
-		o->refreshing--;
-	list_remove(&f->link);
-	free(f);
-}
-
-void observer_forget(struct observer *o, const struct machine *m)
-{
-	list_for_each (&o->refreshes, node) {
-		struct refresh *f = list_entry(node, struct refresh, link);
-
-		if (f->machine == m)
-			refresh_cancel(f);
-	}
+	return graph_rests(o);
 }
 
 /* --- life --- */
@@ -1078,8 +428,8 @@ void observer_configure(struct observer *o, const struct config *c)
 		pass_free(o->pass);
 		o->pass = NULL;
 	}
-	list_for_each (&o->refreshes, node)
-		refresh_cancel(list_entry(node, struct refresh, link));
+	refresh_cancel_all(o);
+	o->graph_refused = WALL_UNSET;
 	o->config = c;
 	if (again)
 		observer_pass(o, kind);
@@ -1104,8 +454,7 @@ struct observer *observer_free(struct observer *o)
 	if (o == NULL)
 		return NULL;
 	MDC_MAGIC_CHECK(o, OBSERVER_MAGIC);
-	list_for_each (&o->refreshes, node)
-		refresh_cancel(list_entry(node, struct refresh, link));
+	refresh_cancel_all(o);
 	if (o->pass != NULL)
 		pass_free(o->pass);
 	free(o);

@@ -52,6 +52,8 @@ void observer_configure(struct observer *o, const struct config *c);
 
 void observer_pass(struct observer *o, enum pass_kind kind);
 bool observer_is_busy(const struct observer *o);
+/* Resource Graph refuses; ARM lists do its work, more slowly. */
+bool observer_graph_is_refused(const struct observer *o);
 /* Reads one subscription's plan and settings, or one machine's extensions, from ARM. */
 void observer_refresh(struct observer *o, struct subscription *s, struct machine *m);
 /* The machine's memory is going away. */
