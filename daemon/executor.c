@@ -42,7 +42,7 @@ void executor_pump(struct executor *x)
 	struct lane *lane;
 
 	/* A step that fails at once comes back here. */
-	if (x->pumping)
+	if (x->pumping || x->stopped)
 		return;
 	x->pumping = true;
 	while (x->queued > 0 && x->flying < FLIGHTS_AT_ONCE && store_healthy(x->store) &&
@@ -149,6 +149,11 @@ void executor_withdraw_all(struct executor *x, enum reason reason)
 	withdraw_list(&x->flights, reason);
 }
 
+void executor_stop(struct executor *x)
+{
+	x->stopped = true;
+}
+
 /* --- after a restart --- */
 
 static char *recovered_key(const char *control, const char *resource_id)
@@ -228,6 +233,18 @@ void executor_expire(struct executor *x)
 }
 
 /* --- numbers --- */
+
+size_t executor_on_the_wire(const struct executor *x)
+{
+	size_t n = 0;
+
+	list_for_each ((struct list *)&x->flights, node) {
+		const struct flight *f = list_entry(node, struct flight, link);
+
+		n += f->op.phase == PHASE_SENT && f->call != NULL && !f->op.recovered;
+	}
+	return n;
+}
 
 size_t executor_running(const struct executor *x)
 {

@@ -41,6 +41,10 @@ void executor_ended(struct executor *x, const struct item_ref *ref, const char *
 /* Recovered operations whose resource was never seen again by their deadline. */
 void executor_expire(struct executor *x);
 
+/* Nothing is sent any more. */
+void executor_stop(struct executor *x);
+/* Writes whose answer has not come. */
+size_t executor_on_the_wire(const struct executor *x);
 /* Operations sent and not ended; steps queued or being read. */
 size_t executor_running(const struct executor *x);
 size_t executor_waiting(const struct executor *x);

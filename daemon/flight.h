@@ -56,7 +56,7 @@ struct executor {
 	struct list flights; /* reading, intended, sent, running, recovered */
 	struct list limbo;   /* withdrawn while the store was writing down their intent */
 	size_t queued, flying, running;
-	bool pumping;
+	bool pumping, stopped;
 	struct map recovered;        /* "control resource-id" -> struct flight, not yet bound */
 	struct map running_by_scope; /* name -> uint64_t * */
 	struct executor_counts counts;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/digest.h"
 #include "daemon/flight.h"
 
 #include "lib/base/str.h"
 #include "lib/base/xalloc.h"
 #include "lib/engine/write_rules.h"
 
-#include <openssl/evp.h>
 #include <string.h>
 
 /* Quota that is further away than this goes back to the item, which waits for it. */
@@ -31,21 +31,13 @@ static void withhold(struct flight *f, enum compose_result result, const struct 
 	executor_pump(f->executor);
 }
 
-static void hash_body(const struct arm_request *request, char ret[static 65])
+static void hash_body(const struct arm_request *request, char ret[static SHA256_HEX_SIZE])
 {
-	static const char digits[] = "0123456789abcdef";
-	unsigned char digest[EVP_MAX_MD_SIZE];
-	unsigned len = 0;
 	char *text = request->body != NULL
 		? json_dumps(request->body, JSON_COMPACT | JSON_SORT_KEYS)
 		: xstrdup("");
 
-	EVP_Digest(text, strlen(text), digest, &len, EVP_sha256(), NULL);
-	for (unsigned i = 0; i < 32; i++) {
-		ret[2 * i] = digits[digest[i] >> 4];
-		ret[2 * i + 1] = digits[digest[i] & 15];
-	}
-	ret[64] = '\0';
+	sha256_hex(text, strlen(text), ret);
 	explicit_bzero(text, strlen(text));
 	free(text);
 }

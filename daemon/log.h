@@ -58,7 +58,9 @@
 		"a rule of writing refused a request") \
 	MESSAGE(COMMAND, "0d9c1a5be2f34c0a8b6f5d1e7a40c323", LOG_NOTICE, "an operator's command") \
 	MESSAGE(TROUBLE, "0d9c1a5be2f34c0a8b6f5d1e7a40c324", LOG_WARNING, \
-		"trouble inside the daemon that it survives")
+		"trouble inside the daemon that it survives") \
+	MESSAGE(STORE_RECOVERED, "0d9c1a5be2f34c0a8b6f5d1e7a40c325", LOG_NOTICE, \
+		"the state is stored again")
 
 enum log_message {
 #define LOG_MESSAGE_ENUM(name, id, priority, what) LOG_##name##_MESSAGE,

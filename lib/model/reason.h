@@ -111,7 +111,8 @@
 		"find out who changes it, then mdcctl reconcile") \
 	REASON(SCOPE_CONFLICT, "scope-conflict", "two scopes claim the subscription equally", \
 		"name the subscription by id in one of the scopes") \
-	REASON(RELOADED, "reloaded", "the configuration changed", "")
+	REASON(RELOADED, "reloaded", "the configuration changed", "") \
+	REASON(STOPPING, "stopping", "the daemon is stopping", "")
 
 enum reason {
 #define REASON_ENUM(name, word, sentence, remedy) REASON_##name,

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/command.h"
+
+#include <string.h>
+
+static void tell_journal(const struct command_context *c, const char *what, const char *target)
+{
+	struct log_entry *e = log_begin(c->daemon->world->log, LOG_COMMAND_MESSAGE);
+
+	log_add(e, "MDCD_WHO", c->caller->name);
+	log_add(e, "MDCD_COMMAND", what);
+	log_add(e, "MDCD_RESOURCE_ID", target);
+	log_commit(e, 0, "%s: %s%s%s", c->caller->name, what, target != NULL ? " " : "",
+		target != NULL ? target : "");
+}
+
+static json_t *done(const char *text)
+{
+	return json_pack("{s:s}", "done", text);
+}
+
+/* --- reconcile --- */
+
+static void force_everything(struct daemon *d)
+{
+	struct map_entry *entry;
+
+	map_for_each (&d->inventory->subscriptions, entry)
+		reconciler_force(d->reconciler,
+			&(struct item_ref){.subscription = entry->value, .control = CONTROL_N_});
+}
+
+json_t *command_reconcile(const struct command_context *c)
+{
+	struct daemon *d = c->daemon;
+	const char *target = command_text(c, "target");
+	struct item_ref ref;
+
+	if (target == NULL) {
+		tell_journal(c, "reconcile", NULL);
+		force_everything(d);
+		scheduler_now(d->scheduler, PASS_SUBSCRIPTIONS);
+		scheduler_now(d->scheduler, PASS_MACHINES);
+		return done("everything is observed anew");
+	}
+	if (!command_target(c, target, &ref))
+		return NULL;
+	tell_journal(c, "reconcile", item_resource_id(&ref));
+	reconciler_force(d->reconciler, &ref);
+	return done("graces and backoffs of the resource are over");
+}
+
+/* --- pause, resume --- */
+
+/* A scope by name, "*", or the id of what the name means. */
+static const char *pause_target(const struct command_context *c, const char *text)
+{
+	const struct config *config = c->daemon->config;
+	struct item_ref ref;
+
+	if (text == NULL) {
+		command_fail(c, "usage", NULL,
+			"name a scope, a subscription or a machine, or \"*\" for everything");
+		return NULL;
+	}
+	if (str_equal(text, "*"))
+		return text;
+	for (size_t i = 0; i < config->scope_count; i++)
+		if (str_equal_nocase(config->scopes[i].name, text))
+			return config->scopes[i].name;
+	return command_target(c, text, &ref) ? item_resource_id(&ref) : NULL;
+}
+
+json_t *command_pause(const struct command_context *c)
+{
+	struct daemon *d = c->daemon;
+	const char *target = pause_target(c, command_text(c, "target"));
+
+	if (target == NULL)
+		return NULL;
+	gate_pause(d->gate, target, c->caller->name, command_text(c, "reason"));
+	/* What is queued is planned anew, and held then. */
+	executor_withdraw_all(d->executor, REASON_PAUSED);
+	reconciler_plan_soon(d->reconciler);
+	return done("paused; what already runs in Azure goes on");
+}
+
+json_t *command_resume(const struct command_context *c)
+{
+	struct daemon *d = c->daemon;
+	const char *text = command_text(c, "target");
+	const char *target = pause_target(c, text);
+
+	if (target == NULL)
+		return NULL;
+	if (gate_resume(d->gate, target, c->caller->name) != 0)
+		return command_fail(c, "not-found", "mdcctl status", "%.200s is not paused", text);
+	reconciler_plan_soon(d->reconciler);
+	return done("resumed");
+}
+
+/* --- halt, unhalt, confirm --- */
+
+json_t *command_halt(const struct command_context *c)
+{
+	struct daemon *d = c->daemon;
+	int error = gate_halt(d->gate, c->caller->name, command_text(c, "reason"));
+
+	executor_withdraw_all(d->executor, REASON_HALTED);
+	if (error != 0)
+		return command_fail(c, "failed", NULL,
+			"writes are halted, but the marker could not be written (%s): a restart "
+			"would "
+			"lift the halt",
+			strerror(-error));
+	return done("all writes are halted; what already runs in Azure goes on");
+}
+
+json_t *command_unhalt(const struct command_context *c)
+{
+	struct daemon *d = c->daemon;
+	int error;
+
+	if (!gate_is_halted(d->gate))
+		return done("writes were not halted");
+	error = gate_unhalt(d->gate, c->caller->name);
+	if (error != 0)
+		return command_fail(c, "failed", NULL, "the halt marker could not be removed: %s",
+			strerror(-error));
+	reconciler_plan_soon(d->reconciler);
+	return done("the halt is lifted");
+}
+
+json_t *command_confirm(const struct command_context *c)
+{
+	struct daemon *d = c->daemon;
+
+	if (!gate_needs_confirmation(d->gate, NULL))
+		return done("nothing waits for confirmation");
+	gate_confirm(d->gate, c->caller->name);
+	reconciler_plan_soon(d->reconciler);
+	return done("confirmed");
+}
+
+/* --- reload --- */
+
+json_t *command_reload(const struct command_context *c)
+{
+	struct buf text = BUF_INIT(1 << 20);
+	struct reload_result result;
+	json_t *answer;
+	int error;
+
+	tell_journal(c, "reload", NULL);
+	error = daemon_reload(c->daemon, &result);
+	diags_render(&result.diags, &text);
+	if (error != 0) {
+		str_copy(c->error->message, sizeof(c->error->message), buf_str(&text));
+		c->error->code = "failed";
+		str_copy(c->error->unblock, sizeof(c->error->unblock), "mdcd --check");
+		answer = NULL;
+	} else {
+		answer = json_pack("{s:s, s:s, s:s, s:b}", "done", "reloaded", "changes",
+			buf_str(&result.changes), "warnings", buf_str(&text), "needs_restart",
+			result.needs_restart);
+	}
+	buf_fini(&text);
+	reload_result_fini(&result);
+	return answer;
+}

@@ -1,0 +1,557 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/daemon.h"
+
+#include "daemon/control_socket.h"
+#include "daemon/digest.h"
+#include "daemon/journal_replay.h"
+#include "daemon/once.h"
+#include "daemon/watchdog.h"
+#include "lib/base/str.h"
+#include "lib/base/xalloc.h"
+#include "lib/model/scope.h"
+
+#include <signal.h>
+#include <string.h>
+
+#define DAEMON_MAGIC 0xdae301c1u
+/* An answer to a write that is on the wire is worth some seconds at the end. */
+#define STOP_PATIENCE DUR_S(10)
+#define STOP_LOOK DUR_MS(100)
+#define HOUSEKEEPING DUR_MIN(1)
+/* Records between two checkpoints in the journal, and the longest time between them. */
+#define CHECKPOINT_RECORDS 1000
+#define CHECKPOINT_EVERY DUR_H(1)
+
+struct daemon_life {
+	struct watchdog *watchdog;
+	struct once *once;
+	struct loop_timer *housekeeping;
+	struct loop_timer *stop_timer;
+	struct mono stop_until;
+	struct store_checkpoint checkpoint; /* last one told to the journal */
+	struct wall checkpoint_at;
+	bool store_was_healthy;
+};
+
+/* --- ports: who asks whom --- */
+
+static void on_subscriptions_listed(void *ctx)
+{
+	struct daemon *d = ctx;
+
+	scope_resolve(d->config, d->inventory);
+}
+
+static void on_subscription_seen(void *ctx, struct subscription *s)
+{
+	struct daemon *d = ctx;
+
+	executor_adopt(d->executor, s, NULL);
+	reconciler_subscription_seen(d->reconciler, s);
+}
+
+static void on_machine_seen(void *ctx, struct machine *m)
+{
+	struct daemon *d = ctx;
+
+	executor_adopt(d->executor, m->subscription, m);
+	reconciler_machine_seen(d->reconciler, m);
+}
+
+static void on_machine_gone(void *ctx, struct machine *m)
+{
+	struct daemon *d = ctx;
+
+	reconciler_machine_gone(d->reconciler, m);
+}
+
+static size_t on_watched(void *ctx, const struct subscription **ret, size_t room)
+{
+	struct daemon *d = ctx;
+
+	return executor_watched(d->executor, ret, room);
+}
+
+static void log_pass(struct daemon *d, const struct pass_report *report)
+{
+	char took[DUR_TEXT_SIZE];
+	enum log_message kind =
+		report->problems > 0 ? LOG_OBSERVATION_FAILED_MESSAGE : LOG_PASS_MESSAGE;
+	struct log_entry *e;
+
+	/* The watch is frequent and tells of its findings as transitions. */
+	if (report->kind == PASS_WATCH && report->problems == 0)
+		return;
+	dur_format(wall_since(report->ended, report->started), took);
+	e = log_begin(d->world->log, kind);
+	log_add(e, "MDCD_PASS", pass_kind_word(report->kind));
+	log_addf(e, "MDCD_SUBSCRIPTIONS", "%llu", (unsigned long long)report->subscriptions);
+	log_addf(e, "MDCD_MACHINES", "%llu", (unsigned long long)report->machines);
+	if (report->problems > 0)
+		log_commit(e, 0, "pass over %s incomplete: %s (%llu problems)",
+			pass_kind_word(report->kind), report->first_problem,
+			(unsigned long long)report->problems);
+	else
+		log_commit(e, 0, "pass over %s: %llu subscriptions, %llu machines in %s",
+			pass_kind_word(report->kind), (unsigned long long)report->subscriptions,
+			(unsigned long long)report->machines, took);
+}
+
+static void update_status(struct daemon *d)
+{
+	struct buf line = BUF_INIT(512);
+
+	daemon_status_line(d, &line);
+	notify_status(d->world->notify, buf_str(&line));
+	buf_fini(&line);
+}
+
+static void on_pass_ended(void *ctx, const struct pass_report *report)
+{
+	struct daemon *d = ctx;
+
+	d->last_pass[report->kind] = *report;
+	log_pass(d, report);
+	executor_expire(d->executor);
+	if (report->kind == PASS_MACHINES)
+		gate_measure(d->gate, d->config, d->inventory);
+	reconciler_pass_ended(d->reconciler);
+	scheduler_pass_ended(d->scheduler, report);
+	update_status(d);
+	if (d->life->once != NULL)
+		once_pass_ended(d->life->once, report);
+}
+
+static void on_observe(void *ctx, const struct item_ref *ref)
+{
+	struct daemon *d = ctx;
+
+	observer_refresh(d->observer, ref->subscription, ref->machine);
+}
+
+static void on_inquire(void *ctx, const struct item_ref *ref)
+{
+	struct daemon *d = ctx;
+
+	executor_inquire(d->executor, ref);
+}
+
+static void on_withdraw(void *ctx, const struct item_ref *ref)
+{
+	struct daemon *d = ctx;
+
+	executor_withdraw(d->executor, ref);
+}
+
+static void on_ended(void *ctx, const struct item_ref *ref, const char *outcome)
+{
+	struct daemon *d = ctx;
+
+	executor_ended(d->executor, ref, outcome);
+}
+
+static void on_carry_out(void *ctx, const struct item_ref *ref)
+{
+	struct daemon *d = ctx;
+
+	executor_carry_out(d->executor, ref);
+	scheduler_operations_began(d->scheduler);
+}
+
+static void on_limits(void *ctx, struct plan_limits *ret)
+{
+	struct daemon *d = ctx;
+
+	gate_limits(d->gate, ret);
+	executor_limits(d->executor, ret);
+}
+
+/* --- configuration --- */
+
+static void digest_config(struct daemon *d)
+{
+	sha256_hex(d->config->canonical, strlen(d->config->canonical), d->config_digest);
+	d->configured = loop_wall(d->world->loop);
+}
+
+/* Every part lets go of the old configuration before it is freed by the caller. */
+static void apply_config(struct daemon *d)
+{
+	digest_config(d);
+	arm_client_configure(d->client, d->config);
+	observer_configure(d->observer, d->config);
+	executor_configure(d->executor, d->config);
+	reconciler_configure(d->reconciler, d->config);
+	if (wall_is_set(d->last_pass[PASS_MACHINES].ended))
+		gate_measure(d->gate, d->config, d->inventory);
+	scheduler_configure(d->scheduler, d->config);
+}
+
+void reload_result_fini(struct reload_result *r)
+{
+	diags_fini(&r->diags);
+	buf_fini(&r->changes);
+}
+
+static void log_reload_failed(struct daemon *d, const struct diags *diags)
+{
+	struct buf text = BUF_INIT(64 * 1024);
+
+	diags_render(diags, &text);
+	log_say(d->world->log, LOG_RELOAD_FAILED_MESSAGE,
+		"configuration not reloaded, the old one stays: %s", buf_str(&text));
+	buf_fini(&text);
+}
+
+int daemon_reload(struct daemon *d, struct reload_result *ret)
+{
+	struct config *old = d->config, *fresh = NULL;
+	int error;
+
+	MDC_MAGIC_CHECK(d, DAEMON_MAGIC);
+	*ret = (struct reload_result){.changes = BUF_INIT(1 << 20)};
+	notify_reloading(d->world->notify, loop_mono(d->world->loop));
+	error = config_files_load(
+		d->options.config_path, d->world->environment, &ret->diags, &fresh);
+	if (error == 0)
+		error = config_diff(old, fresh, &ret->changes, &ret->needs_restart);
+	if (error != 0) {
+		log_reload_failed(d, &ret->diags);
+		notify_ready(d->world->notify, "reload failed, the previous configuration stays");
+		config_free(fresh);
+		return -EINVAL;
+	}
+	executor_withdraw_all(d->executor, REASON_RELOADED);
+	d->config = fresh;
+	apply_config(d);
+	config_free(old);
+	log_say(d->world->log, LOG_RELOADED_MESSAGE, "configuration reloaded (%.12s): %s",
+		d->config_digest,
+		ret->changes.len > 0 ? buf_str(&ret->changes) : "nothing changed");
+	notify_ready(d->world->notify, "configuration reloaded");
+	return 0;
+}
+
+static void on_reload_signal(void *ctx, int number)
+{
+	struct daemon *d = ctx;
+	struct reload_result result;
+	int error;
+
+	(void)number;
+	if (d->stopping)
+		return;
+	error = daemon_reload(d, &result);
+	(void)error; /* reported to the journal and to systemd */
+	reload_result_fini(&result);
+}
+
+static void on_pass_signal(void *ctx, int number)
+{
+	struct daemon *d = ctx;
+
+	(void)number;
+	scheduler_now(d->scheduler, PASS_SUBSCRIPTIONS);
+	scheduler_now(d->scheduler, PASS_MACHINES);
+}
+
+static void on_stop_signal(void *ctx, int number)
+{
+	(void)number;
+	daemon_stop(ctx);
+}
+
+/* --- housekeeping --- */
+
+static void tell_checkpoint(struct daemon *d)
+{
+	struct daemon_life *life = d->life;
+	struct wall now = loop_wall(d->world->loop);
+	struct store_checkpoint fresh;
+	struct log_entry *e;
+
+	store_checkpoint_read(d->store, &fresh);
+	if (fresh.seq == life->checkpoint.seq)
+		return;
+	if (fresh.seq - life->checkpoint.seq < CHECKPOINT_RECORDS &&
+		wall_since(now, life->checkpoint_at).ms < CHECKPOINT_EVERY.ms)
+		return;
+	life->checkpoint = fresh;
+	life->checkpoint_at = now;
+	e = log_begin(d->world->log, LOG_CHECKPOINT_MESSAGE);
+	log_addf(e, "MDCD_SEQ", "%llu", (unsigned long long)fresh.seq);
+	log_add(e, "MDCD_HASH", fresh.hash);
+	log_commit(e, 0, "checkpoint of the history: record %llu is %s",
+		(unsigned long long)fresh.seq, fresh.hash);
+}
+
+static void tell_store_health(struct daemon *d)
+{
+	bool healthy = store_healthy(d->store);
+
+	if (healthy == d->life->store_was_healthy)
+		return;
+	d->life->store_was_healthy = healthy;
+	if (healthy)
+		log_say(d->world->log, LOG_STORE_RECOVERED_MESSAGE, "the state is stored again");
+	else
+		log_say(d->world->log, LOG_STORE_FAILED_MESSAGE,
+			"the state cannot be stored, nothing is written to Azure: %s",
+			store_trouble(d->store));
+	if (healthy)
+		reconciler_plan_soon(d->reconciler);
+}
+
+static void keep_house(void *ctx)
+{
+	struct daemon *d = ctx;
+
+	MDC_MAGIC_CHECK(d, DAEMON_MAGIC);
+	tell_store_health(d);
+	tell_checkpoint(d);
+	journal_replay_remember(d->store, d->world->log);
+	store_flush(d->store, NULL, NULL);
+	update_status(d);
+	d->world->loop->ops->timer_arm(
+		d->life->housekeeping, mono_add(loop_mono(d->world->loop), HOUSEKEEPING));
+}
+
+void daemon_status_line(const struct daemon *d, struct buf *ret)
+{
+	struct reconciler_counts counts;
+	uint64_t open;
+
+	reconciler_count(d->reconciler, &counts);
+	open = counts.by_state[ITEM_DRIFTED] + counts.by_state[ITEM_WAITING] +
+		counts.by_state[ITEM_QUEUED] + counts.by_state[ITEM_APPLYING] +
+		counts.by_state[ITEM_SETTLING] + counts.by_state[ITEM_BACKOFF];
+	buf_addf(ret, "%s%zu machines in %zu subscriptions; %llu in sync, %llu to go, %llu blocked",
+		gate_is_halted(d->gate)                          ? "HALTED: "
+			: gate_needs_confirmation(d->gate, NULL) ? "waits for mdcctl confirm: "
+								 : "",
+		map_count(&d->inventory->machines), map_count(&d->inventory->subscriptions),
+		(unsigned long long)counts.by_state[ITEM_COMPLIANT], (unsigned long long)open,
+		(unsigned long long)(counts.by_state[ITEM_BLOCKED] + counts.by_state[ITEM_MANUAL]));
+}
+
+/* --- the end --- */
+
+static void look_at_stop(void *ctx)
+{
+	struct daemon *d = ctx;
+	struct loop *loop = d->world->loop;
+
+	if (executor_on_the_wire(d->executor) == 0 ||
+		!mono_before(loop_mono(loop), d->life->stop_until))
+		loop->ops->stop(loop);
+	else
+		loop->ops->timer_arm(d->life->stop_timer, mono_add(loop_mono(loop), STOP_LOOK));
+}
+
+void daemon_stop(struct daemon *d)
+{
+	struct loop *loop = d->world->loop;
+
+	if (d->stopping)
+		return;
+	d->stopping = true;
+	notify_stopping(d->world->notify);
+	log_say(d->world->log, LOG_STOPPING_MESSAGE, "stopping: %zu operations run on in Azure",
+		executor_running(d->executor));
+	scheduler_stop(d->scheduler);
+	executor_withdraw_all(d->executor, REASON_STOPPING);
+	executor_stop(d->executor);
+	d->life->stop_until = mono_add(loop_mono(loop), STOP_PATIENCE);
+	look_at_stop(d);
+}
+
+static void once_over(void *ctx, int exit_status)
+{
+	struct daemon *d = ctx;
+
+	d->exit_status = exit_status;
+	daemon_stop(d);
+}
+
+/* --- the beginning --- */
+
+static void tell_condition(struct daemon *d, enum store_condition condition)
+{
+	switch (condition) {
+	case STORE_GOOD:
+	case STORE_NEW: break;
+	case STORE_BEHIND:
+		log_say(d->world->log, LOG_STATE_LOST_MESSAGE,
+			"the stored state is older than its own checkpoint: all writes wait for "
+			"`mdcctl confirm`");
+		break;
+	case STORE_REPLACED:
+		log_say(d->world->log, LOG_STATE_LOST_MESSAGE,
+			"the stored state was unreadable and has been kept under another name: all "
+			"writes wait for `mdcctl confirm`");
+		break;
+	}
+}
+
+static void make_parts(struct daemon *d, enum store_condition condition)
+{
+	const struct world *w = d->world;
+	struct reconciler_ports reconciler = {.ctx = d,
+		.observe = on_observe,
+		.inquire = on_inquire,
+		.withdraw = on_withdraw,
+		.ended = on_ended,
+		.carry_out = on_carry_out,
+		.limits = on_limits};
+	struct observer_ports observer = {.ctx = d,
+		.subscriptions_listed = on_subscriptions_listed,
+		.subscription_seen = on_subscription_seen,
+		.machine_seen = on_machine_seen,
+		.machine_gone = on_machine_gone,
+		.pass_ended = on_pass_ended,
+		.watched = on_watched};
+	bool lost = condition == STORE_BEHIND || condition == STORE_REPLACED;
+
+	d->inventory = inventory_new();
+	d->client = arm_client_new(w);
+	d->gate = gate_new(w, d->store, d->config->state_directory, lost);
+	d->reconciler = reconciler_new(w, d->store, d->inventory, &reconciler);
+	d->observer = observer_new(w, d->client, d->inventory, &observer);
+	d->executor = executor_new(w, d->store, d->client, d->gate, d->inventory);
+	executor_bind(d->executor, d->reconciler);
+	d->scheduler = scheduler_new(w, d->observer, d->executor);
+	d->life->housekeeping = loop_timer_new(w->loop, keep_house, d);
+	d->life->stop_timer = loop_timer_new(w->loop, look_at_stop, d);
+	d->life->store_was_healthy = true;
+	store_checkpoint_read(d->store, &d->life->checkpoint);
+	d->life->checkpoint_at = d->started;
+}
+
+static int restore(struct daemon *d, struct diags *diags)
+{
+	int error = executor_restore(d->executor);
+
+	if (error == 0)
+		error = reconciler_restore(d->reconciler);
+	if (error != 0)
+		diag_error(diags, NULL, 0, "%s: the stored state cannot be read: %s",
+			d->config->state_directory, strerror(-error));
+	return error;
+}
+
+static int open_control(struct daemon *d, struct diags *diags)
+{
+	int error;
+
+	if (d->options.once || str_empty(d->config->control_socket))
+		return 0;
+	error = control_socket_open(d->world, d->config->control_socket, d, &d->control);
+	if (error != 0)
+		diag_error(diags, NULL, 0, "%s: the control socket cannot be opened: %s",
+			d->config->control_socket, strerror(-error));
+	return error;
+}
+
+int daemon_new(const struct world *w, const struct daemon_options *options,
+	struct config *take_config, struct diags *diags, struct daemon **ret)
+{
+	struct daemon *d = xcalloc(1, sizeof(*d));
+	enum store_condition condition;
+	int error;
+
+	d->magic = DAEMON_MAGIC;
+	d->world = w;
+	d->options = *options;
+	d->config = take_config;
+	d->started = loop_wall(w->loop);
+	d->life = xcalloc(1, sizeof(*d->life));
+	error = store_open(w, d->config->state_directory, diags, &condition, &d->store);
+	if (error == 0) {
+		make_parts(d, condition);
+		tell_condition(d, condition);
+		error = restore(d, diags);
+	}
+	if (error == 0)
+		error = open_control(d, diags);
+	if (error != 0) {
+		daemon_free(d);
+		return error;
+	}
+	*ret = d;
+	return 0;
+}
+
+static void take_signals(struct daemon *d)
+{
+	struct loop *loop = d->world->loop;
+
+	loop->ops->on_signal(loop, SIGHUP, on_reload_signal, d);
+	loop->ops->on_signal(loop, SIGUSR1, on_pass_signal, d);
+	loop->ops->on_signal(loop, SIGTERM, on_stop_signal, d);
+	loop->ops->on_signal(loop, SIGINT, on_stop_signal, d);
+}
+
+void daemon_start(struct daemon *d)
+{
+	struct log_entry *e;
+
+	MDC_MAGIC_CHECK(d, DAEMON_MAGIC);
+	take_signals(d);
+	digest_config(d);
+	e = log_begin(d->world->log, LOG_STARTED_MESSAGE);
+	log_add(e, "MDCD_CONFIG_DIGEST", d->config_digest);
+	log_commit(e, 0, "mdcd %s: %zu scopes, configuration %.12s", MDC_VERSION,
+		d->config->scope_count, d->config_digest);
+	journal_replay(d->store, d->world->log);
+	if (d->options.once)
+		d->life->once = once_new(d, once_over, d);
+	apply_config(d);
+	d->life->watchdog = watchdog_new(d->world, d->store);
+	keep_house(d);
+	notify_ready(d->world->notify, "observing");
+}
+
+static void free_life(struct daemon *d)
+{
+	struct daemon_life *life = d->life;
+	const struct loop_ops *ops = d->world->loop->ops;
+
+	watchdog_free(life->watchdog);
+	once_free(life->once);
+	if (life->housekeeping != NULL)
+		ops->timer_free(life->housekeeping);
+	if (life->stop_timer != NULL)
+		ops->timer_free(life->stop_timer);
+	free(life);
+}
+
+static struct daemon *take_apart(struct daemon *d, struct store *(*end)(struct store *s))
+{
+	MDC_MAGIC_CHECK(d, DAEMON_MAGIC);
+	d->magic = 0;
+	d->control = control_socket_close(d->control);
+	d->scheduler = scheduler_free(d->scheduler);
+	d->observer = observer_free(d->observer);
+	if (d->store != NULL && end == store_close)
+		journal_replay_remember(d->store, d->world->log);
+	d->store = d->store != NULL ? end(d->store) : NULL;
+	d->executor = executor_free(d->executor);
+	d->reconciler = reconciler_free(d->reconciler);
+	d->gate = gate_free(d->gate);
+	d->client = arm_client_free(d->client);
+	d->inventory = inventory_free(d->inventory);
+	free_life(d);
+	config_free(d->config);
+	free(d);
+	return NULL;
+}
+
+struct daemon *daemon_free(struct daemon *d)
+{
+	return d != NULL ? take_apart(d, store_close) : NULL;
+}
+
+struct daemon *daemon_abandon(struct daemon *d)
+{
+	return d != NULL ? take_apart(d, store_abandon) : NULL;
+}

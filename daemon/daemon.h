@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * daemon: all parts put together in one visible order, and what concerns all of them: start,
+ * reload, the watchdog, the end. main.c gives it the real world, tests/harness/ a virtual one.
+ */
+#ifndef MDCD_DAEMON_H
+#define MDCD_DAEMON_H
+
+#include "daemon/arm_client.h"
+#include "daemon/config_file.h"
+#include "daemon/executor.h"
+#include "daemon/gate.h"
+#include "daemon/observer.h"
+#include "daemon/reconciler.h"
+#include "daemon/scheduler.h"
+#include "daemon/store.h"
+#include "daemon/world.h"
+
+/* Exit statuses of mdcd. With --once: 0 in sync, 1 error, 2 drift remains. */
+#define EXIT_ERROR 1
+#define EXIT_DRIFT 2
+#define EXIT_CONFIG 78 /* EX_CONFIG: the unit does not restart on it */
+
+struct daemon_options {
+	const char *config_path;
+	bool once;             /* one pass, its corrections, and out */
+	struct dur once_limit; /* how long --once waits for what it began */
+};
+
+/* The parts; commands (commands.h) look at them, nothing else outside daemon.c changes them. */
+struct daemon {
+	uint32_t magic;
+	const struct world *world;
+	struct daemon_options options;
+	struct config *config;
+	char config_digest[65];
+	struct wall started, configured;
+	struct store *store;
+	struct inventory *inventory;
+	struct arm_client *client;
+	struct gate *gate;
+	struct reconciler *reconciler;
+	struct observer *observer;
+	struct executor *executor;
+	struct scheduler *scheduler;
+	struct control_socket *control;
+	struct pass_report last_pass[PASS_KIND_N_];
+	struct daemon_life *life; /* timers; daemon.c's own */
+	int exit_status;
+	bool stopping;
+};
+
+/*
+ * Opens the store and puts everything together; takes the configuration. -errno with diags when it
+ * cannot start. The world must outlive it.
+ */
+int daemon_new(const struct world *w, const struct daemon_options *options,
+	struct config *take_config, struct diags *diags, struct daemon **ret) MDC_MUST_CHECK;
+/* Begins to observe; then run the loop. */
+void daemon_start(struct daemon *d);
+/* Stops politely: nothing new is sent, what is on the wire is waited for, for some seconds. */
+void daemon_stop(struct daemon *d);
+struct daemon *daemon_free(struct daemon *d);
+/* As a crash would: nothing is waited for, written down or sent any more. For tests. */
+struct daemon *daemon_abandon(struct daemon *d);
+
+struct reload_result {
+	struct diags diags; /* why not, or warnings */
+	struct buf changes; /* "poll/machines: 5m -> 1m" a line; empty: nothing changed */
+	bool needs_restart; /* some changes wait for a restart */
+};
+void reload_result_fini(struct reload_result *r);
+/* Reads and checks the whole configuration anew; on any error the old one stays, and -EINVAL. */
+int daemon_reload(struct daemon *d, struct reload_result *ret) MDC_MUST_CHECK;
+
+/* In one line for people: what it is doing. */
+void daemon_status_line(const struct daemon *d, struct buf *ret);
+
+#endif

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/journal_replay.h"
+
+#include "lib/azure/arm_document.h"
+#include "lib/base/str.h"
+#include "lib/base/xalloc.h"
+
+#include <stdio.h>
+
+#define VALUE_NAME "journal-seq"
+#define ROWS_AT_ONCE 1000
+/* More than this is history, not news: `mdcctl history` has it. */
+#define ROWS_MOST 100000
+
+static uint64_t remembered(struct store *s)
+{
+	mdc_autofree char *text = store_load_value(s, VALUE_NAME);
+	uint64_t seq;
+
+	return text != NULL && str_parse_u64(text, UINT64_MAX, &seq) == 0 ? seq : 0;
+}
+
+static void add(struct log_entry *e, const char *field, const json_t *row, const char *key)
+{
+	log_add(e, field, json_text(row, key));
+}
+
+static const char *text_of(const json_t *row, const char *key)
+{
+	const char *text = json_text(row, key);
+
+	return text != NULL ? text : "";
+}
+
+static void send_again(struct log *l, const json_t *row, uint64_t seq)
+{
+	struct log_entry *e = log_begin(l, LOG_TRANSITION_MESSAGE);
+
+	log_addf(e, "MDCD_SEQ", "%llu", (unsigned long long)seq);
+	log_add(e, "MDCD_REPLAYED", "yes");
+	add(e, "MDCD_AT", row, "at");
+	add(e, "MDCD_CONTROL", row, "control");
+	add(e, "MDCD_FROM", row, "from");
+	add(e, "MDCD_TO", row, "to");
+	add(e, "MDCD_REASON", row, "reason");
+	add(e, "MDCD_DETAIL", row, "detail");
+	add(e, "MDCD_RESOURCE_ID", row, "resource_id");
+	add(e, "MDCD_CORRELATION_ID", row, "correlation_id");
+	log_commit(e, seq, "%s: %s %s -> %s (at %s, told again)", text_of(row, "resource_id"),
+		text_of(row, "control"), text_of(row, "from"), text_of(row, "to"),
+		text_of(row, "at"));
+}
+
+/* Sends a batch; returns the last number in it, or `after` at the end. */
+static uint64_t replay_some(struct store *s, struct log *l, uint64_t after)
+{
+	json_t *rows = NULL, *row;
+	uint64_t last = after;
+	size_t i;
+
+	if (store_transitions_after(s, after, ROWS_AT_ONCE, &rows) != 0)
+		return after;
+	json_array_foreach (rows, i, row) {
+		last = (uint64_t)json_integer_value(json_object_get(row, "seq"));
+		send_again(l, row, last);
+	}
+	json_decref(rows);
+	return last;
+}
+
+void journal_replay(struct store *s, struct log *l)
+{
+	uint64_t after = remembered(s);
+
+	for (unsigned rows = 0; rows < ROWS_MOST; rows += ROWS_AT_ONCE) {
+		uint64_t last = replay_some(s, l, after);
+
+		if (last == after)
+			return;
+		after = last;
+	}
+}
+
+void journal_replay_remember(struct store *s, struct log *l)
+{
+	uint64_t seq = log_written_seq(l);
+	char text[24];
+
+	if (seq <= remembered(s))
+		return;
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)seq);
+	store_put_value(s, VALUE_NAME, text);
+}
