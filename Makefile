@@ -15,6 +15,8 @@ SANITIZE ?=
 CPPFLAGS_ALL := -I. -D_GNU_SOURCE -DMDC_VERSION='"$(VERSION)"' $(CPPFLAGS)
 CFLAGS_ALL := -std=gnu11 $(WARNINGS) $(OPTIMIZE) $(SANITIZE) $(CFLAGS)
 LDFLAGS_ALL := $(SANITIZE) $(LDFLAGS)
+SANITIZED := BUILD=$(BUILD)/sanitized OPTIMIZE='-O1 -g -fno-omit-frame-pointer' \
+	SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all'
 
 LIB_SRC := $(wildcard lib/*/*.c)
 DAEMON_SRC := $(filter-out daemon/main.c daemon/mdcctl%.c,$(wildcard daemon/*.c))
@@ -24,8 +26,9 @@ AZSIM_SRC := $(wildcard tests/estate/azsim*.c)
 HARNESS_SRC := $(wildcard tests/harness/*.c)
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 ESTATE_TEST_SRC := $(wildcard tests/estate/test/test_*.c)
-SCENARIO_SRC := $(wildcard tests/scenario/test_*.c)
 DAEMON_TEST_SRC := $(wildcard tests/daemon/test_*.c)
+SCENARIO_SRC := $(wildcard tests/scenario/test_*.c)
+FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 bin = $(patsubst tests/%.c,$(BUILD)/tests/%,$(1))
@@ -36,25 +39,44 @@ LIBS_ESTATE := -ljansson -lssl -lcrypto
 LIBS_AZSIM := -lmicrohttpd -lgnutls -lev -lm
 
 PROGRAMS := $(BUILD)/mdcd $(BUILD)/mdcctl $(BUILD)/azsim
-TESTS := $(call bin,$(UNIT_SRC) $(ESTATE_TEST_SRC) $(DAEMON_TEST_SRC) $(SCENARIO_SRC))
+TESTS := $(call bin,$(UNIT_SRC) $(ESTATE_TEST_SRC) $(DAEMON_TEST_SRC) $(SCENARIO_SRC) $(FUZZ_SRC))
+SHELL_TESTS := $(wildcard tests/lint/*.t tests/system/*.t)
 
 # One list for building, demo and checks; `make packages` installs what is missing.
 PACKAGES := gcc make libc6-dev libcurl4-openssl-dev libjansson-dev libev-dev libssl-dev \
 	libsystemd-dev libsqlite3-dev libconfuse-dev libmicrohttpd-dev libgnutls28-dev
-CHECK_PACKAGES := libcmocka-dev perl sqlite3 systemd iproute2 clang clang-format clang-tidy \
-	valgrind universal-ctags binutils mandoc openssl
+CHECK_PACKAGES := libcmocka-dev perl git sqlite3 systemd iproute2 curl openssl clang-format \
+	cppcheck universal-ctags binutils mandoc
+FULL_PACKAGES := clang libclang-rt-14-dev clang-tidy valgrind
 
 # `make V=1` shows the commands.
 say = $(if $(V),,@printf '  %-6s %s\n' $(1) $(subst $(BUILD)/,,$@);)
 
 .DEFAULT_GOAL := all
-.PHONY: all demo check check-full bench lint fuzz install uninstall clean help packages
+.PHONY: all programs tests demo check check-full bench lint fuzz install install-files uninstall \
+	clean help packages
+
 all: packages
 	@$(MAKE) --no-print-directory programs
 programs: $(BUILD)/libmdc.a $(PROGRAMS)
-.PHONY: programs tests
-
 tests: $(TESTS)
+
+help:
+	@echo "make            build $(BUILD)/mdcd, mdcctl and azsim (installs missing packages)"
+	@echo "make demo       build, then watch the daemon migrate a simulated estate"
+	@echo "make check      all tests, within five minutes on two cores"
+	@echo "make check-full check, and clang, valgrind, longer seeds and sweeps"
+	@echo "make bench      measure: calls, time and memory by the size of the estate"
+	@echo "make lint       only the rules on how the source is written"
+	@echo "make fuzz       fuzz each parser of outside text for FUZZ_SECONDS (60) seconds"
+	@echo "make install    DESTDIR and PREFIX ($(PREFIX)) are honoured; uninstall removes it"
+	@echo "make clean      remove $(BUILD)/"
+
+packages:
+	@tests/packages $(PACKAGES) $(if $(WITH_CHECKS),$(CHECK_PACKAGES)) \
+		$(if $(WITH_FULL),$(FULL_PACKAGES))
+
+# --- building ---
 
 $(BUILD)/libmdc.a: $(call obj,$(LIB_SRC))
 $(BUILD)/libmdcd.a: $(call obj,$(DAEMON_SRC))
@@ -66,25 +88,27 @@ $(BUILD)/%.a:
 
 $(BUILD)/mdcd: $(call obj,daemon/main.c) $(BUILD)/libmdcd.a $(BUILD)/libmdc.a
 	$(call say,LD)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_DAEMON)
-$(BUILD)/mdcctl: $(call obj,$(MDCCTL_SRC)) $(BUILD)/libmdcd.a $(BUILD)/libmdc.a
-	$(call say,LD)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_DAEMON)
+$(BUILD)/mdcctl: $(call obj,$(MDCCTL_SRC)) $(BUILD)/libmdc.a
+	$(call say,LD)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_CORE)
 $(BUILD)/azsim: $(call obj,$(AZSIM_SRC)) $(BUILD)/libestate.a $(BUILD)/libmdc.a
 	$(call say,LD)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_ESTATE) $(LIBS_AZSIM)
 
+LINK_TEST = @mkdir -p $(@D)$(if $(V),, && printf '  %-6s %s\n' LD $(subst $(BUILD)/,,$@)); \
+	$(CC) $(LDFLAGS_ALL) -o $@ $^
+
 $(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/libmdc.a
-	@mkdir -p $(@D)
-	$(call say,LD)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_CORE) -lcmocka
+	$(LINK_TEST) $(LIBS_CORE) -lcmocka
 $(BUILD)/tests/estate/%: $(BUILD)/obj/tests/estate/%.o $(BUILD)/libestate.a $(BUILD)/libmdc.a
-	@mkdir -p $(@D)
-	$(call say,LD)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_ESTATE) -lcmocka
+	$(LINK_TEST) $(LIBS_ESTATE) -lcmocka
 $(BUILD)/tests/daemon/%: $(BUILD)/obj/tests/daemon/%.o $(BUILD)/libharness.a $(BUILD)/libmdcd.a \
 		$(BUILD)/libestate.a $(BUILD)/libmdc.a
-	@mkdir -p $(@D)
-	$(call say,LD)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_DAEMON) $(LIBS_ESTATE) -lcmocka
+	$(LINK_TEST) $(LIBS_DAEMON) $(LIBS_ESTATE) -lcmocka
 $(BUILD)/tests/scenario/%: $(BUILD)/obj/tests/scenario/%.o $(BUILD)/libharness.a \
 		$(BUILD)/libmdcd.a $(BUILD)/libestate.a $(BUILD)/libmdc.a
-	@mkdir -p $(@D)
-	$(call say,LD)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_DAEMON) $(LIBS_ESTATE) -lcmocka
+	$(LINK_TEST) $(LIBS_DAEMON) $(LIBS_ESTATE) -lcmocka
+$(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay.o \
+		$(BUILD)/libmdcd.a $(BUILD)/libestate.a $(BUILD)/libmdc.a
+	$(LINK_TEST) $(LIBS_DAEMON) $(LIBS_ESTATE)
 
 $(BUILD)/obj/lib/%.o: lib/%.c
 	@mkdir -p $(@D)
@@ -96,8 +120,65 @@ $(BUILD)/obj/%.o: %.c
 .SECONDARY:
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
-packages:
-	@tests/lint/packages $(PACKAGES) $(if $(WITH_CHECKS),$(CHECK_PACKAGES))
+# --- showing ---
+
+demo: all
+	@BUILD=$(BUILD) tests/demo/demo
+
+# --- checking ---
+
+check:
+	@$(MAKE) --no-print-directory packages WITH_CHECKS=1
+	@$(MAKE) --no-print-directory programs
+	@$(MAKE) --no-print-directory $(SANITIZED) tests
+	@BUILD=$(BUILD) tests/run $(patsubst $(BUILD)/%,$(BUILD)/sanitized/%,$(TESTS)) $(SHELL_TESTS)
+
+check-full:
+	@$(MAKE) --no-print-directory packages WITH_CHECKS=1 WITH_FULL=1
+	@$(MAKE) --no-print-directory check
+	@BUILD=$(BUILD) tests/full/run
+
+lint:
+	@$(MAKE) --no-print-directory packages WITH_CHECKS=1
+	@$(MAKE) --no-print-directory programs
+	@BUILD=$(BUILD) tests/run $(wildcard tests/lint/*.t)
+
+bench: all
+	@BUILD=$(BUILD) tests/bench/run
+
+# --- installing ---
+
+SBINDIR := $(DESTDIR)$(PREFIX)/sbin
+BINDIR := $(DESTDIR)$(PREFIX)/bin
+MANDIR := $(DESTDIR)$(PREFIX)/share/man
+SYSTEMD := $(DESTDIR)$(if $(filter /usr,$(PREFIX)),/usr/lib,$(PREFIX)/lib)
+DOCDIR := $(DESTDIR)$(PREFIX)/share/doc/mdcd
+
+install: all install-files
+
+install-files:
+	install -d $(SBINDIR) $(BINDIR) $(MANDIR)/man1 $(MANDIR)/man5 $(MANDIR)/man8 $(DOCDIR) \
+		$(SYSTEMD)/systemd/system $(SYSTEMD)/systemd/catalog $(SYSTEMD)/sysusers.d \
+		$(SYSTEMD)/tmpfiles.d
+	install -m 755 $(BUILD)/mdcd $(SBINDIR)/mdcd
+	install -m 755 $(BUILD)/mdcctl $(BINDIR)/mdcctl
+	install -m 644 conf/mdcctl.1 $(MANDIR)/man1/
+	install -m 644 conf/mdcd.conf.5 $(MANDIR)/man5/
+	install -m 644 conf/mdcd.8 $(MANDIR)/man8/
+	install -m 644 conf/mdcd.conf systemd/mdcd.service.d/*.example README.md LICENSE $(DOCDIR)/
+	sed 's,@sbindir@,$(PREFIX)/sbin,; s,@bindir@,$(PREFIX)/bin,' systemd/mdcd.service.in \
+		>$(SYSTEMD)/systemd/system/mdcd.service
+	chmod 644 $(SYSTEMD)/systemd/system/mdcd.service
+	install -m 644 systemd/mdcd.catalog $(SYSTEMD)/systemd/catalog/mdcd.catalog
+	install -m 644 systemd/mdcd.sysusers $(SYSTEMD)/sysusers.d/mdcd.conf
+	install -m 644 systemd/mdcd.tmpfiles $(SYSTEMD)/tmpfiles.d/mdcd.conf
+
+uninstall:
+	rm -f $(SBINDIR)/mdcd $(BINDIR)/mdcctl $(MANDIR)/man1/mdcctl.1 $(MANDIR)/man5/mdcd.conf.5 \
+		$(MANDIR)/man8/mdcd.8 $(SYSTEMD)/systemd/system/mdcd.service \
+		$(SYSTEMD)/systemd/catalog/mdcd.catalog $(SYSTEMD)/sysusers.d/mdcd.conf \
+		$(SYSTEMD)/tmpfiles.d/mdcd.conf
+	rm -rf $(DOCDIR)
 
 clean:
 	rm -rf $(BUILD)

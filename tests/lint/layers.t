@@ -1,0 +1,47 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Arrows go one way: daemon -> engine -> controls -> model -> azure -> base. The core includes no
+# header and uses no symbol that touches the world.
+cd "$(dirname "$0")/../.." || exit 1
+build=${BUILD:-build}
+echo 1..4
+
+rank() {
+	case $1 in
+	base) echo 0 ;;
+	azure) echo 1 ;;
+	model) echo 2 ;;
+	controls) echo 3 ;;
+	engine) echo 4 ;;
+	esac
+}
+bad=
+for dir in base azure model controls engine; do
+	own=$(rank $dir)
+	for other in base azure model controls engine; do
+		[ "$(rank $other)" -le "$own" ] && continue
+		bad="$bad$(grep -nE "#include \"lib/$other/" lib/$dir/*.[ch] /dev/null)"
+	done
+done
+[ -z "$bad" ] && echo "ok 1 - folders of lib include only what is below them" ||
+	{ echo "not ok 1 - folders of lib include only what is below them"; echo "$bad" | sed 's/^/# /'; }
+
+bad=$(grep -nE '#include "(daemon|tests)/' lib/*/*.[ch])
+[ -z "$bad" ] && echo "ok 2 - lib includes nothing of the daemon or the tests" ||
+	{ echo "not ok 2 - lib includes nothing of the daemon or the tests"; echo "$bad" | sed 's/^/# /'; }
+
+# What the core may ask of the C library: strings, memory, numbers, and saying why it aborts.
+allowed='^(mem(chr|cmp|cpy|move|set)|explicit_bzero|bcmp|str[a-z]*|__str[a-z_]*|v?s?n?printf|__v?s?n?printf_chk|f(puts|write|putc)|__fprintf_chk|stderr|malloc|calloc|realloc(array)?|free|abort|qsort|bsearch|__mem[a-z_]*_chk|__explicit_bzero_chk|__isoc.*_strto.*|strto.*|__ctype_.*|__assert_fail|__errno_location|__stack_chk_fail|_GLOBAL_OFFSET_TABLE_|__(u|)(div|mod)[a-z0-9]*|json_.*|jsonp_.*|ldexp|floor|ceil|fmin|fmax|__asan_.*|__ubsan_.*|__sanitizer_.*)$'
+bad=$(nm -u "$build/libmdc.a" | awk 'NF==2 && $1=="U"{print $2}' | sort -u >"$build/undefined.txt"
+	nm --defined-only "$build/libmdc.a" | awk 'NF==3{print $3}' | sort -u >"$build/defined.txt"
+	comm -23 "$build/undefined.txt" "$build/defined.txt" | grep -vE "$allowed")
+[ -z "$bad" ] && echo "ok 3 - the core uses only named functions of libc and jansson" ||
+	{ echo "not ok 3 - the core uses only named functions of libc and jansson"; echo "$bad" | sed 's/^/# /'; }
+
+bad=
+for owner in "ev.h daemon/loop_ev.c" "confuse.h daemon/config_file.c" "curl/curl.h daemon/transport_curl"; do
+	header=${owner%% *} file=${owner#* }
+	bad="$bad$(grep -lE "#include <$header>" daemon/*.[ch] lib/*/*.[ch] | grep -v "^$file")"
+done
+[ -z "$bad" ] && echo "ok 4 - each foreign library has one owner" ||
+	{ echo "not ok 4 - each foreign library has one owner"; echo "$bad" | sed 's/^/# /'; }
