@@ -26,10 +26,13 @@ struct config_value {
 };
 struct config_option {
 	char *name;
+	char *file;
+	unsigned line;
 	struct config_value *values; /* one, or several for a list */
-	size_t n;
-	bool list; /* written with braces */
+	size_t n;                    /* 0 and not a list: unreadable, and reported by the reader */
+	bool list;                   /* written with braces */
 };
+/* An option stands once in a section, and so does a section of one kind and title. */
 struct config_section {
 	char *kind;  /* "" for the top level */
 	char *title; /* or NULL */
@@ -52,9 +55,16 @@ enum config_type {
 	CONFIG_SWITCH, /* on, off */
 	CONFIG_DURATION,
 	CONFIG_COUNT,
-	CONFIG_CHOICE, /* one of `choices` */
-	CONFIG_LIST,   /* of text */
-	CONFIG_DATE,   /* YYYY-MM-DD */
+	CONFIG_CHOICE,  /* one of `choices` */
+	CONFIG_LIST,    /* of text */
+	CONFIG_DATE,    /* YYYY-MM-DD */
+	CONFIG_TIME,    /* HH:MM */
+	CONFIG_PERCENT, /* "10%" */
+	CONFIG_HALT,    /* "5%" or "7 machines" */
+	CONFIG_GUIDS,   /* list of GUIDs, or "*" */
+	CONFIG_TAGS,    /* list of "name=value" */
+	CONFIG_CHOICES, /* list of `choices` */
+	CONFIG_TYPE_N_
 };
 struct config_row {
 	const char *section; /* "", "identity", "policy/extension", … */
@@ -64,16 +74,22 @@ struct config_row {
 	const char *maximum;
 	const char *standard; /* the default, or NULL: none, "" : required */
 	const char *choices;  /* "a|b|c" */
+	const char *unit;     /* what a CONFIG_COUNT counts */
+	/* The values that this version acts on, as "a|b" ("": none may be written); NULL: all. */
+	const char *supported;
 	bool reloadable;
-	const char *help; /* one or two sentences */
+	const char *example; /* for the example file where there is no default */
+	const char *help;    /* one or two sentences */
 };
 /* Rows in the order of the manual. */
 const struct config_row *config_rows(size_t *ret_count);
 /* The kinds of section: where each may stand, whether it has a title. */
 struct config_section_row {
-	const char *path; /* "scope/exclude" */
+	const char *path; /* "scope/exclude"; "" for the top level */
 	bool titled;
 	bool repeats;
+	bool unsupported;    /* refused by this version */
+	const char *example; /* title in the example file */
 	const char *help;
 };
 const struct config_section_row *config_section_rows(size_t *ret_count);
@@ -170,6 +186,7 @@ struct scope_config {
 	size_t management_group_count;
 	const struct policy_config *policy;
 	enum scope_mode mode;
+	uint64_t max_in_flight; /* operations running at once */
 	struct exclude_config *excludes;
 	size_t exclude_count;
 	struct grant_config *grants;
@@ -181,13 +198,14 @@ struct config {
 	char *control_socket;
 	bool log_to_journal; /* else stderr */
 	struct {
-		struct dur subscriptions, machines, full_sweep, inventory, operations;
+		struct dur subscriptions, machines, full_sweep, inventory;
+		struct dur operations; /* running operations are watched in bulk */
 		unsigned jitter_percent;
 	} poll;
 	struct {
 		uint64_t machines, subscriptions;
 	} impact;
-	uint64_t max_in_flight; /* operations running at once, per scope */
+	uint64_t max_in_flight; /* of scopes that say nothing else */
 	struct cloud_config *clouds;
 	size_t cloud_count;
 	struct identity_config *identities;
@@ -199,7 +217,8 @@ struct config {
 	char *canonical; /* every effective option, one per line; what is digested and shown */
 };
 
-/* All errors at once in `diags`; -EINVAL if there was any. Warnings do not fail. */
+/* All errors at once in `diags`; -EINVAL if there was any, or if the reader could not read an
+ * option. Warnings do not fail. */
 int config_build(
 	const struct config_section *root, struct diags *diags, struct config **ret) MDC_MUST_CHECK;
 struct config *config_free(struct config *c);

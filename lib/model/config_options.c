@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/model/config.h"
+
+#define SWITCH_OFF .type = CONFIG_SWITCH, .standard = "off", .reloadable = true
+#define DURATION(min, max, normal) \
+	.type = CONFIG_DURATION, .minimum = (min), .maximum = (max), .standard = (normal), \
+	.reloadable = true
+#define REQUIRED .standard = "", .reloadable = true
+#define OPTIONAL .standard = NULL, .reloadable = true
+#define NOT_YET .supported = ""
+#define ONLY_OFF .supported = "off"
+
+static const struct config_row rows[] = {
+	{"", "state-directory", CONFIG_PATH, .standard = "/var/lib/mdcd",
+		.help = "Where the daemon keeps its state: items, operations, history. One daemon "
+			"per directory."},
+	{"", "control-socket", CONFIG_PATH, .standard = "/run/mdcd/control.sock", .maximum = "107",
+		.help = "The socket on which mdcctl speaks with the daemon."},
+	{"", "log", CONFIG_CHOICE, .standard = "journal", .choices = "journal|stderr",
+		.help = "Where the log goes. stderr is for running in the foreground."},
+	{"", "max-in-flight", CONFIG_COUNT, .minimum = "1", .maximum = "10000", .standard = "50",
+		.unit = "operations", .reloadable = true,
+		.help = "How many operations may run at once in a scope that does not say it "
+			"itself."},
+
+	{"cloud", "login", CONFIG_URL, OPTIONAL, .example = "https://login.microsoftonline.com",
+		.help = "Where tokens are issued. Required unless the title is that of a built-in "
+			"cloud."},
+	{"cloud", "resource-manager", CONFIG_URL, OPTIONAL,
+		.example = "https://management.azure.com",
+		.help = "Azure Resource Manager. Required unless the title is that of a built-in "
+			"cloud."},
+	{"cloud", "defender", CONFIG_URL, OPTIONAL, .example = "https://api.security.microsoft.com",
+		.help = "The API of Defender for Endpoint. Without it the inventory of Defender "
+			"for Endpoint is not read."},
+	{"cloud", "audience", CONFIG_TEXT, OPTIONAL, .example = "https://management.azure.com",
+		.help = "For whom tokens are asked, where it is not the same as resource-manager."},
+	{"cloud", "ca-file", CONFIG_PATH, OPTIONAL, .example = "/etc/mdcd/ca.pem",
+		.help = "Certificates that are trusted for this cloud besides the system's own, "
+			"in PEM."},
+
+	{"identity", "cloud", CONFIG_TEXT, .standard = "public", .reloadable = true,
+		.help = "The cloud of this identity: public, us-government, china, or the title "
+			"of a cloud section."},
+	{"identity", "tenant", CONFIG_GUID, REQUIRED, .help = "The id of the Entra ID tenant."},
+	{"identity", "client", CONFIG_GUID, OPTIONAL,
+		.example = "00000000-0000-0000-0000-000000000000",
+		.help = "The application (client) id of the service principal. Required for all "
+			"methods but managed-identity, arc-managed-identity and azure-cli."},
+	{"identity", "method", CONFIG_CHOICE, REQUIRED,
+		.choices = "client-secret|client-certificate|workload-identity|managed-identity|"
+			   "arc-managed-identity|azure-cli",
+		.supported = "client-secret|client-certificate", .example = "client-certificate",
+		.help = "How the identity proves itself."},
+	{"identity", "secret-file", CONFIG_PATH, OPTIONAL,
+		.example = "/etc/mdcd/credentials/client-secret",
+		.help = "The file that holds the client secret, for the method client-secret. The "
+			"secret itself is never written in a configuration."},
+	{"identity", "certificate", CONFIG_PATH, OPTIONAL,
+		.example = "/etc/mdcd/credentials/mdcd.pem",
+		.help = "The file that holds certificate and private key, for the method "
+			"client-certificate."},
+	{"identity", "certificate-password-file", CONFIG_PATH, OPTIONAL,
+		.example = "/etc/mdcd/credentials/mdcd.password",
+		.help = "The file that holds the password of the private key, where it has one."},
+	{"identity", "federated-token-file", CONFIG_PATH, OPTIONAL, NOT_YET,
+		.example = "/var/run/secrets/azure/tokens/azure-identity-token",
+		.help = "The file that holds the token of another issuer, for the method "
+			"workload-identity."},
+
+	{"poll", "subscriptions", DURATION("1s", "1d", "15m"),
+		.help = "How often subscriptions, their plans and their settings are read."},
+	{"poll", "machines", DURATION("1s", "1d", "5m"),
+		.help = "How often changes of machines and extensions are looked for."},
+	{"poll", "full-sweep", DURATION("1s", "7d", "6h"),
+		.help = "How often all machines and extensions are read, changed or not."},
+	{"poll", "inventory", DURATION("1s", "7d", "1h"),
+		.help = "How often the inventory of Defender for Endpoint is read."},
+	{"poll", "operations", DURATION("1s", "1h", "1m"),
+		.help = "How often the operations that run are looked at, all at once."},
+	{"poll", "jitter", CONFIG_PERCENT, .minimum = "0%", .maximum = "50%", .standard = "10%",
+		.reloadable = true,
+		.help = "By how much each of these times varies at random, so that daemons do not "
+			"act in step."},
+
+	{"impact", "machines", CONFIG_COUNT, .minimum = "0", .maximum = "1000000",
+		.standard = "100", .unit = "machines", .reloadable = true,
+		.help = "A configuration that newly reaches more machines than this waits for "
+			"mdcctl confirm before anything is written."},
+	{"impact", "subscriptions", CONFIG_COUNT, .minimum = "0", .maximum = "100000",
+		.standard = "5", .unit = "subscriptions", .reloadable = true,
+		.help = "The same for subscriptions."},
+
+	{"policy", "plan", CONFIG_CHOICE, .standard = "unmanaged", .choices = "unmanaged|P1|P2",
+		.reloadable = true,
+		.help = "The Defender for Servers plan that subscriptions have. unmanaged leaves "
+			"it as it is."},
+	{"policy", "integration", SWITCH_OFF,
+		.help = "Keeps the integration of Defender for Endpoint on. off leaves it as it "
+			"is."},
+	{"policy", "unified-solution", SWITCH_OFF,
+		.help = "Keeps the unified solution for Windows Server 2012 R2 and 2016 on where "
+			"such machines exist. off leaves it as it is."},
+	{"policy", "linux", SWITCH_OFF, ONLY_OFF,
+		.help = "Keeps the integration of Linux machines on. off leaves it as it is."},
+	{"policy", "vulnerability-management", SWITCH_OFF, ONLY_OFF,
+		.help = "Keeps Microsoft Defender Vulnerability Management on. off leaves it as "
+			"it is."},
+	{"policy/workspaces", "from-machines", SWITCH_OFF, ONLY_OFF,
+		.help = "Keeps the plan on in the Log Analytics workspaces that machines report "
+			"to."},
+	{"policy/workspaces", "list", CONFIG_LIST, OPTIONAL, NOT_YET,
+		.help = "More workspaces, by resource id, in which the plan is kept on."},
+	{"policy/extension", "deploy", CONFIG_CHOICE, .standard = "never",
+		.choices = "never|after-grace", .reloadable = true,
+		.help = "Whether the daemon deploys the Defender for Endpoint extension where "
+			"Defender for Cloud has not done it within its grace."},
+	{"policy/extension", "grace", DURATION("0s", "30d", "3h"),
+		.help = "How long Defender for Cloud has for a machine."},
+	{"policy/extension", "first-grace", DURATION("0s", "30d", "14h"),
+		.help = "The same after the plan or the integration of a subscription was "
+			"switched on."},
+	{"policy/legacy", "replace", SWITCH_OFF,
+		.help = "Replaces the sensor that is based on the Log Analytics agent by the "
+			"unified solution, on Windows Server 2012 R2 and 2016."},
+	{"policy/legacy", "remove-agent", SWITCH_OFF, ONLY_OFF,
+		.help = "Removes the extension of the Log Analytics agent once the new sensor is "
+			"proven."},
+	{"policy/connector", "plan", CONFIG_CHOICE, .standard = "unmanaged",
+		.choices = "unmanaged|P1|P2", .reloadable = true, .supported = "unmanaged",
+		.help = "The Defender for Servers plan that AWS and GCP connectors have."},
+	{"policy/connector", "mde", SWITCH_OFF, ONLY_OFF,
+		.help = "Keeps the provisioning of Defender for Endpoint on in connectors."},
+	{"policy/connector", "vulnerability-assessment", SWITCH_OFF, ONLY_OFF,
+		.help = "Keeps the vulnerability assessment on in connectors."},
+
+	{"scope", "identity", CONFIG_TEXT, REQUIRED, .example = "main",
+		.help = "The title of the identity that acts in this scope."},
+	{"scope", "subscriptions", CONFIG_GUIDS, OPTIONAL,
+		.example = "00000000-0000-0000-0000-000000000000",
+		.help = "Subscriptions of this scope, by id. \"*\" is every subscription that the "
+			"identity sees and no other scope names. A scope in the mode observe that "
+			"names neither subscriptions nor management groups has them all."},
+	{"scope", "management-groups", CONFIG_LIST, OPTIONAL, .example = "mg-prod",
+		.help = "Management groups, by id, whose subscriptions belong to this scope. The "
+			"nearest one decides."},
+	{"scope", "policy", CONFIG_TEXT, REQUIRED, .example = "servers",
+		.help = "The title of the policy of this scope."},
+	{"scope", "mode", CONFIG_CHOICE, .standard = "observe", .choices = "observe|enforce",
+		.reloadable = true,
+		.help = "observe writes nothing to Azure. enforce corrects, and needs "
+			"subscriptions or management groups that are written down."},
+	{"scope", "max-in-flight", CONFIG_COUNT, .minimum = "1", .maximum = "10000", OPTIONAL,
+		.unit = "operations", .example = "50",
+		.help = "How many operations may run at once in this scope, where it is not the "
+			"max-in-flight of the top level."},
+
+	{"scope/exclude", "subscriptions", CONFIG_GUIDS, OPTIONAL,
+		.example = "00000000-0000-0000-0000-000000000000",
+		.help = "What is excluded: these subscriptions, \"*\" for all. Of several lists "
+			"all must match."},
+	{"scope/exclude", "resource-groups", CONFIG_LIST, OPTIONAL, .example = "rg-lab",
+		.help = "Machines in these resource groups."},
+	{"scope/exclude", "machines", CONFIG_LIST, OPTIONAL, .example = "lab-*",
+		.help = "Machines of these names. * stands for any characters, ? for one."},
+	{"scope/exclude", "tags", CONFIG_TAGS, OPTIONAL, .example = "env=lab",
+		.help = "Machines that have all these tags."},
+	{"scope/exclude", "owner", CONFIG_TEXT, REQUIRED, .example = "lab team",
+		.help = "Who answers for it."},
+	{"scope/exclude", "ticket", CONFIG_TEXT, OPTIONAL, .example = "CHG-1234",
+		.help = "Where it was decided."},
+	{"scope/exclude", "until", CONFIG_DATE, OPTIONAL, .example = "2027-01-31",
+		.help = "The last day, in UTC, on which it holds. Without it, it does not end."},
+	{"scope/exclude", "reason", CONFIG_TEXT, REQUIRED, .example = "rebuilt every night",
+		.help = "Why."},
+
+	{"scope/grant", "control", CONFIG_CHOICE, REQUIRED, .choices = "servers-plan|machine-plan",
+		.supported = "servers-plan", .example = "servers-plan",
+		.help = "What may be lowered: with servers-plan the plan of subscriptions, from "
+			"P2 to P1."},
+	{"scope/grant", "subscriptions", CONFIG_GUIDS, OPTIONAL,
+		.example = "00000000-0000-0000-0000-000000000000",
+		.help = "Where it may be: in these subscriptions, \"*\" for all of the scope. Of "
+			"several lists all must match."},
+	{"scope/grant", "resource-groups", CONFIG_LIST, OPTIONAL, NOT_YET, .example = "rg-kiosks",
+		.help = "On machines in these resource groups."},
+	{"scope/grant", "machines", CONFIG_LIST, OPTIONAL, NOT_YET, .example = "kiosk-*",
+		.help = "On machines of these names. * stands for any characters, ? for one."},
+	{"scope/grant", "tags", CONFIG_TAGS, OPTIONAL, NOT_YET, .example = "role=kiosk",
+		.help = "On machines that have all these tags."},
+	{"scope/grant", "owner", CONFIG_TEXT, REQUIRED, .example = "cost control",
+		.help = "Who answers for it."},
+	{"scope/grant", "ticket", CONFIG_TEXT, OPTIONAL, .example = "CHG-1235",
+		.help = "Where it was decided."},
+	{"scope/grant", "until", CONFIG_DATE, REQUIRED, .example = "2027-01-31",
+		.help = "The last day, in UTC, on which it holds."},
+	{"scope/grant", "reason", CONFIG_TEXT, REQUIRED, .example = "P1 is enough here",
+		.help = "Why."},
+
+	{"scope/ring", "subscriptions", CONFIG_GUIDS, OPTIONAL,
+		.example = "00000000-0000-0000-0000-000000000000",
+		.help = "Subscriptions of this ring. A ring without them takes all the others."},
+	{"scope/ring", "max-in-flight", CONFIG_COUNT, .minimum = "1", .maximum = "10000", OPTIONAL,
+		.unit = "operations", .example = "20",
+		.help = "How many operations may run at once in this ring."},
+	{"scope/ring", "soak", DURATION("0s", "90d", "0s"),
+		.help = "How long the ring must have been healthy after its last operation before "
+			"the next one opens."},
+	{"scope/ring", "halt-at", CONFIG_HALT, OPTIONAL, .example = "5%",
+		.help = "How many failures halt the ring: a part of what has finished, or a "
+			"number of machines."},
+
+	{"scope/window", "days", CONFIG_CHOICES, OPTIONAL, .choices = "mon|tue|wed|thu|fri|sat|sun",
+		.example = "mon",
+		.help = "The days on which the window opens. Without them, every day."},
+	{"scope/window", "from", CONFIG_TIME, REQUIRED, .example = "22:00",
+		.help = "When it opens."},
+	{"scope/window", "to", CONFIG_TIME, REQUIRED, .example = "05:00",
+		.help = "When it closes, on the next day where that is earlier than from."},
+	{"scope/window", "timezone", CONFIG_TEXT, .standard = "UTC", .reloadable = true,
+		.help = "The time zone of both times."},
+};
+
+static const struct config_section_row section_rows[] = {
+	{"", .help = "Options outside all sections."},
+	{"cloud", .titled = true, .repeats = true, .example = "public",
+		.help = "Where an Azure cloud is. public, us-government and china are built in; a "
+			"section with such a title changes parts of it."},
+	{"identity", .titled = true, .repeats = true, .example = "main",
+		.help = "Who the daemon is to Azure."},
+	{"poll", .help = "How often it looks."},
+	{"impact",
+		.help = "How far a new configuration may reach without being confirmed. The "
+			"first enforce of a scope is always confirmed."},
+	{"policy", .titled = true, .repeats = true, .example = "servers",
+		.help = "How subscriptions and machines should be."},
+	{"policy/workspaces", .help = "Log Analytics workspaces."},
+	{"policy/extension", .help = "The extension that brings Defender for Endpoint."},
+	{"policy/legacy", .help = "The sensor of before the unified solution."},
+	{"policy/connector", .help = "Connectors of AWS and GCP."},
+	{"scope", .titled = true, .repeats = true, .example = "production",
+		.help = "A part of the estate, with its policy and its mode. A subscription "
+			"belongs to one scope: by id over the nearest management group over "
+			"\"*\"."},
+	{"scope/exclude", .titled = true, .repeats = true, .example = "lab",
+		.help = "What is left alone in the scope."},
+	{"scope/grant", .titled = true, .repeats = true, .example = "cheaper",
+		.help = "A permission to lower protection. Without one no plan is ever lowered."},
+	{"scope/ring", .titled = true, .repeats = true, .unsupported = true, .example = "pilot",
+		.help = "A stage of a rollout, in the order in which they are written."},
+	{"scope/window", .titled = true, .repeats = true, .unsupported = true, .example = "nights",
+		.help = "When the scope may be written to."},
+};
+
+const struct config_row *config_rows(size_t *ret_count)
+{
+	*ret_count = ARRAY_LEN(rows);
+	return rows;
+}
+
+const struct config_section_row *config_section_rows(size_t *ret_count)
+{
+	*ret_count = ARRAY_LEN(section_rows);
+	return section_rows;
+}
