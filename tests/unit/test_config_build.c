@@ -1,0 +1,915 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/records.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#define ID1 "11111111-1111-1111-1111-111111111111"
+#define ID2 "22222222-2222-2222-2222-222222222222"
+#define ID3 "33333333-3333-3333-3333-333333333333"
+
+#define CREDENTIALS \
+	"	tenant = " ID1 "\n" \
+	"	client = " ID2 "\n" \
+	"	method = client-secret\n" \
+	"	secret-file = /etc/mdcd/secret\n"
+/* These stand behind what a case is about, so that its lines begin at 1. */
+#define IDENTITY "identity \"main\" {\n" CREDENTIALS "}\n"
+#define POLICY "policy \"servers\" {\n}\n"
+#define REFERENCES "	identity = main\n	policy = servers\n"
+#define SCOPE "scope \"rest\" {\n" REFERENCES "}\n"
+#define BASE IDENTITY POLICY SCOPE
+
+/* Builds, and puts what was said into `said`; NULL where it was refused. */
+static struct config *build(const char *text, struct buf *said)
+{
+	mdc_cleanup(config_section_fini) struct config_section root = records_of(text);
+	mdc_cleanup(diags_fini) struct diags diags = DIAGS_INIT;
+	struct config *config = NULL;
+	int result = config_build(&root, &diags, &config);
+
+	assert_int_equal(diags_render(&diags, said), 0);
+	assert_int_equal(result, diags.errors > 0 ? -EINVAL : 0);
+	assert_int_equal(config != NULL, diags.errors == 0);
+	return config;
+}
+
+static struct config *build_well(const char *text)
+{
+	mdc_cleanup(buf_fini) struct buf said = BUF_INIT(1 << 20);
+	struct config *config = build(text, &said);
+
+	assert_string_equal(buf_str(&said), "");
+	assert_non_null(config);
+	return config;
+}
+
+struct trouble {
+	const char *text;
+	const char *said;
+};
+
+static void assert_said(const struct trouble *cases, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		mdc_cleanup(buf_fini) struct buf said = BUF_INIT(1 << 20);
+
+		config_free(build(cases[i].text, &said));
+		if (strcmp(buf_str(&said), cases[i].said) != 0)
+			fail_msg("case %zu:\n%s\nsaid:\n%sinstead of:\n%s", i, cases[i].text,
+				buf_str(&said), cases[i].said);
+	}
+}
+
+/* --- what is wrong with names --- */
+
+static void unknown_options_are_told_with_what_was_meant(void **state)
+{
+	static const struct trouble cases[] = {
+		{"poll {\n	machine = 5m\n}\n" BASE,
+			"t.conf:2: error: there is no option \"machine\" in poll; write "
+			"machines\n"},
+		{"pool = 5m\n" BASE,
+			"t.conf:1: error: there is no option \"pool\" at the top level; the "
+			"options here are state-directory, control-socket, log, max-in-flight\n"},
+		{"poll = 5m\n" BASE,
+			"t.conf:1: error: there is no option \"poll\" at the top level; it is a "
+			"section; write poll { … }\n"},
+		{"scope = x\n" BASE,
+			"t.conf:1: error: there is no option \"scope\" at the top level; it is a "
+			"section; write scope \"production\" { … }\n"},
+		{"policy \"p\" {\n	grace = 3h\n}\n" BASE,
+			"t.conf:2: error: there is no option \"grace\" in policy \"p\"; it "
+			"belongs into extension; write extension { grace = … }\n"},
+		{"poll {\n	mode = enforce\n}\n" BASE,
+			"t.conf:2: error: there is no option \"mode\" in poll; it belongs into "
+			"scope\n"},
+		{"poll {\n	max-in-flight = 3\n}\n" BASE,
+			"t.conf:2: error: there is no option \"max-in-flight\" in poll; it "
+			"belongs into the top level, scope or ring\n"},
+		{"poll {\n	\x1b[31m = 3\n}\n" BASE,
+			"t.conf:2: error: there is no option \"\\x1b[31m\" in poll; the options "
+			"here are subscriptions, machines, full-sweep, inventory, operations, "
+			"jitter\n"},
+	};
+
+	(void)state;
+	assert_said(cases, ARRAY_LEN(cases));
+}
+
+static void unknown_sections_are_told_with_what_was_meant(void **state)
+{
+	static const struct trouble cases[] = {
+		{"polcy \"x\" {\n	plan = P3\n}\n" BASE,
+			"t.conf:1: error: there is no section \"polcy\" at the top level; write "
+			"policy\n"},
+		{"widget {\n}\n" BASE,
+			"t.conf:1: error: there is no section \"widget\" at the top level; the "
+			"sections here are cloud, identity, poll, impact, policy, scope\n"},
+		{"log {\n}\n" BASE,
+			"t.conf:1: error: there is no section \"log\" at the top "
+			"level; it is an option; write log = …\n"},
+		{"exclude \"x\" {\n}\n" BASE,
+			"t.conf:1: error: there is no section \"exclude\" at the top level; it "
+			"belongs into a section scope\n"},
+		{"poll {\n	scope \"x\" {\n	}\n}\n" BASE,
+			"t.conf:2: error: there is no section \"scope\" in poll; it belongs to "
+			"the top level: close poll with } before it\n"},
+		{"poll {\n	widget {\n	}\n}\n" BASE,
+			"t.conf:2: error: there is no section \"widget\" in poll; there are none; "
+			"remove it\n"},
+		{"policy/legacy {\n}\n" BASE,
+			"t.conf:1: error: there is no section \"policy/legacy\" at the top level; "
+			"the sections here are cloud, identity, poll, impact, policy, scope\n"},
+	};
+
+	(void)state;
+	assert_said(cases, ARRAY_LEN(cases));
+}
+
+static void titles_are_told_where_they_are_missing_or_cannot_be(void **state)
+{
+	static const struct trouble cases[] = {
+		{"policy {\n}\n" BASE,
+			"t.conf:1: error: the section policy needs a title; write "
+			"policy \"servers\" { … }\n"},
+		{"poll \"fast\" {\n}\n" BASE,
+			"t.conf:1: error: the section poll takes no title; write poll { … }\n"},
+		{"policy \"a/b\" {\n}\n" BASE,
+			"t.conf:1: error: \"a/b\" cannot be a title; write 1 to 64 bytes of plain "
+			"text without \", \\, /, $ and =\n"},
+		{"policy \"\" {\n}\n" BASE,
+			"t.conf:1: error: \"\" cannot be a title; write 1 to 64 bytes of plain "
+			"text without \", \\, /, $ and =\n"},
+		{"policy \"\x07\" {\n}\n" BASE,
+			"t.conf:1: error: \"\\x07\" cannot be a title; write 1 to 64 bytes of "
+			"plain text without \", \\, /, $ and =\n"},
+	};
+
+	(void)state;
+	assert_said(cases, ARRAY_LEN(cases));
+}
+
+/* --- what is wrong with values --- */
+
+static void values_are_told_with_what_to_write(void **state)
+{
+	static const struct trouble cases[] = {
+		{"log = syslog\n" BASE,
+			"t.conf:1: error: log: \"syslog\" is not known; write journal or "
+			"stderr\n"},
+		{"log = jurnal\n" BASE,
+			"t.conf:1: error: log: \"jurnal\" is not known; write journal\n"},
+		{"max-in-flight = 0\n" BASE,
+			"t.conf:1: error: max-in-flight: \"0\" is too small; write 1 to 10000 "
+			"operations\n"},
+		{"max-in-flight = many\n" BASE,
+			"t.conf:1: error: max-in-flight: \"many\" is not a number; write 1 to "
+			"10000 operations\n"},
+		{"max-in-flight = [1, 2]\n" BASE,
+			"t.conf:1: error: max-in-flight: a list stands where one value belongs; "
+			"write it without braces\n"},
+		{"poll {\n	machines = 5\n}\n" BASE,
+			"t.conf:2: error: machines: \"5\" has no unit; write 5s, 5m, 5h or 5d\n"},
+		{"poll {\n	machines = fast\n}\n" BASE,
+			"t.conf:2: error: machines: \"fast\" is not a duration; write a number "
+			"with its unit, such as 30s, 5m, 3h or 2d\n"},
+		{"poll {\n	machines = 0s\n}\n" BASE,
+			"t.conf:2: error: machines: \"0s\" is too small; write 1s to 1d\n"},
+		{"poll {\n	machines = 99999999999999999999s\n}\n" BASE,
+			"t.conf:2: error: machines: \"99999999999999999999s\" is too large; write "
+			"1s to 1d\n"},
+		{"poll {\n	jitter = 10\n}\n" BASE,
+			"t.conf:2: error: jitter: \"10\" has no percent sign; write 10%\n"},
+		{"poll {\n	jitter = some\n}\n" BASE,
+			"t.conf:2: error: jitter: \"some\" is not a percentage; write one such as "
+			"10%\n"},
+		{"policy \"p\" {\n	integration = maybe\n}\n" BASE,
+			"t.conf:2: error: integration: \"maybe\" is neither on nor off; write on "
+			"or off\n"},
+		{"policy \"p\" {\n	plan = p2\n}\n" BASE,
+			"t.conf:2: error: plan: \"p2\" is not known; write P2\n"},
+		{"state-directory = state\n" BASE,
+			"t.conf:1: error: state-directory: \"state\" is not an absolute path; "
+			"write it from the root, as in \"/etc/mdcd\"\n"},
+		{"cloud \"public\" {\n	login = http://a.example\n}\n" BASE,
+			"t.conf:2: error: login: \"http://a.example\" is not an https URL; write "
+			"\"https://HOST\" or \"https://HOST:PORT\"\n"},
+		{"cloud \"public\" {\n	login = https://a.example/\n}\n" BASE,
+			"t.conf:2: error: login: \"https://a.example/\" ends with a slash; write "
+			"\"https://a.example\"\n"},
+		{"log = \"\"\n" BASE,
+			"t.conf:1: error: log: the text is empty; write one, or "
+			"leave the option out\n"},
+		{"log = a\x1b[2Jb\n" BASE,
+			"t.conf:1: error: log: \"a\\x1b[2Jb\" has control characters or is not "
+			"UTF-8; write plain text\n"},
+	};
+
+	(void)state;
+	assert_said(cases, ARRAY_LEN(cases));
+}
+
+static void values_in_scopes_are_told_with_what_to_write(void **state)
+{
+#define IN_SCOPE(line) IDENTITY POLICY "scope \"s\" {\n" REFERENCES "	" line "\n}\n"
+	static const struct trouble cases[] = {
+		{IN_SCOPE("subscriptions = [" ID1 ", x]"),
+			"t.conf:12: error: subscriptions: \"x\" is not a GUID; write one such as "
+			"\"01234567-89ab-cdef-0123-456789abcdef\", or \"*\" for all\n"},
+		{IN_SCOPE("subscriptions = /subscriptions/" ID1),
+			"t.conf:12: error: subscriptions: \"/subscriptions/" ID1
+			"\" is not a GUID; write \"" ID1 "\"\n"},
+		{IN_SCOPE("subscriptions = []"),
+			"t.conf:12: error: subscriptions: the list is empty; write ids, or \"*\" "
+			"for all that the identity sees\n"},
+		{IN_SCOPE("management-groups = []"),
+			"t.conf:12: error: management-groups: the list is empty; write ids, or "
+			"subscriptions = { \"*\" } for all that the identity sees\n"},
+		{IN_SCOPE("management-groups = [a b]"),
+			"t.conf:12: error: management-groups: \"a b\" is not the id of a "
+			"management group; write letters, digits and - _ . ( ) only\n"},
+		{IN_SCOPE("management-groups = "
+			  "/providers/Microsoft.Management/managementGroups/mg"),
+			"t.conf:12: error: management-groups: "
+			"\"/providers/Microsoft.Management/managementGroups/mg\" is not the id of "
+			"a management group; write \"mg\"\n"},
+		{IN_SCOPE("max-in-flight = 20000"),
+			"t.conf:12: error: max-in-flight: \"20000\" is too large; write 1 to "
+			"10000 operations\n"},
+		{IN_SCOPE("mode = enforced"),
+			"t.conf:12: error: mode: \"enforced\" is not known; write enforce\n"},
+	};
+#undef IN_SCOPE
+
+	(void)state;
+	assert_said(cases, ARRAY_LEN(cases));
+}
+
+static void what_this_version_cannot_do_is_refused(void **state)
+{
+	static const struct trouble cases[] = {
+		{"policy \"p\" {\n	linux = on\n	vulnerability-management = yes\n}\n" BASE,
+			"t.conf:2: error: linux: \"on\" is not supported by this version; write "
+			"off, or leave the option out\n"
+			"t.conf:3: error: vulnerability-management: \"yes\" is not supported by "
+			"this version; write off, or leave the option out\n"},
+		{"policy \"p\" {\n	workspaces {\n		from-machines = on\n		"
+		 "list = "
+		 "[/x]\n	}\n}\n" BASE,
+			"t.conf:3: error: from-machines: \"on\" is not supported by this version; "
+			"write off, or leave the option out\n"
+			"t.conf:4: error: list is not supported by this version; remove it\n"},
+		{"policy \"p\" {\n	legacy {\n		remove-agent = on\n	}\n"
+		 "	connector {\n		plan = P2\n		mde = on\n"
+		 "		vulnerability-assessment = on\n	}\n}\n" BASE,
+			"t.conf:3: error: remove-agent: \"on\" is not supported by this version; "
+			"write off, or leave the option out\n"
+			"t.conf:6: error: plan: \"P2\" is not supported by this version; write "
+			"unmanaged, or leave the option out\n"
+			"t.conf:7: error: mde: \"on\" is not supported by this version; write "
+			"off, or leave the option out\n"
+			"t.conf:8: error: vulnerability-assessment: \"on\" is not supported by "
+			"this version; write off, or leave the option out\n"},
+		{"identity \"arc\" {\n	tenant = " ID1 "\n	method = arc-managed-identity\n"
+		 "}\n" BASE,
+			"t.conf:3: error: method: \"arc-managed-identity\" is not supported by "
+			"this version; write client-secret or client-certificate\n"},
+		{"identity \"k8s\" {\n	tenant = " ID1 "\n	method = workload-identity\n"
+		 "	federated-token-file = /var/token\n}\n" BASE,
+			"t.conf:3: error: method: \"workload-identity\" is not supported by this "
+			"version; write client-secret or client-certificate\n"
+			"t.conf:4: error: federated-token-file is not supported by this version; "
+			"remove it\n"},
+		{IDENTITY POLICY
+			"scope \"s\" {\n" REFERENCES "	ring \"r\" {\n		halt-at = 7\n	}\n"
+			"	window \"w\" {\n		from = 22:00\n		to = "
+			"5:00\n	}\n}\n",
+			"t.conf:12: error: ring \"r\" is not supported by this version; remove "
+			"the section\n"
+			"t.conf:13: error: halt-at: \"7\" does not say of what; write \"7%\" for "
+			"a part, or \"7 machines\" for a number\n"
+			"t.conf:15: error: window \"w\" is not supported by this version; remove "
+			"the section\n"
+			"t.conf:17: error: to: \"5:00\" is not a time of day; write HH:MM, from "
+			"00:00 to 23:59\n"},
+	};
+
+	(void)state;
+	assert_said(cases, ARRAY_LEN(cases));
+}
+
+static void what_does_nothing_is_accepted_where_it_is_not_supported(void **state)
+{
+	struct config *c = build_well("policy \"p\" {\n"
+				      "	linux = off\n"
+				      "	vulnerability-management = no\n"
+				      "	workspaces {\n		from-machines = false\n"
+				      "		list = []\n	}\n"
+				      "	legacy {\n		remove-agent = off\n	}\n"
+				      "	connector {\n		plan = unmanaged\n"
+				      "		mde = off\n	}\n}\n" BASE);
+
+	(void)state;
+	assert_false(c->policies[0].linux_integration);
+	assert_false(c->policies[0].vulnerability_management);
+	assert_false(c->policies[0].legacy_remove_agent);
+	config_free(c);
+}
+
+/* --- secrets --- */
+
+static void a_secret_is_refused_and_never_repeated(void **state)
+{
+	static const struct trouble cases[] = {
+		{"identity \"x\" {\n" CREDENTIALS "	secret = hunter2\n}\n" BASE,
+			"t.conf:6: error: secret: a secret is never written in a configuration; "
+			"put it into a file of its own and write secret-file = "
+			"\"/etc/mdcd/credentials/client-secret\"\n"},
+		{"identity \"x\" {\n" CREDENTIALS "	certificate-password = hunter2\n}\n" BASE,
+			"t.conf:6: error: certificate-password: a secret is never written in a "
+			"configuration; put it into a file of its own and write "
+			"certificate-password-file = \"/etc/mdcd/credentials/password\"\n"},
+	};
+
+	(void)state;
+	assert_said(cases, ARRAY_LEN(cases));
+}
+
+/* --- what is missing, and what does not go together --- */
+
+static void required_options_are_told_with_an_example(void **state)
+{
+	static const struct trouble cases[] = {
+		{"identity \"x\" {\n}\n" BASE,
+			"t.conf:1: error: identity \"x\" has no tenant; write tenant = "
+			"\"01234567-89ab-cdef-0123-456789abcdef\"\n"
+			"t.conf:1: error: identity \"x\" has no method; write method = "
+			"client-secret or client-certificate\n"},
+		{"identity \"x\" {\n	tenant = " ID1 "\n	method = client-secret\n}\n" BASE,
+			"t.conf:1: error: identity \"x\" has no client, which the method "
+			"client-secret needs; write client = "
+			"\"00000000-0000-0000-0000-000000000000\"\n"
+			"t.conf:1: error: identity \"x\" has no secret-file, which the method "
+			"client-secret needs; write secret-file = "
+			"\"/etc/mdcd/credentials/client-secret\"\n"},
+		{"identity \"x\" {\n	tenant = " ID1 "\n	client = " ID2
+		 "\n	method = client-certificate\n	secret-file = /x\n}\n" BASE,
+			"t.conf:1: error: identity \"x\" has no certificate, which the method "
+			"client-certificate needs; write certificate = "
+			"\"/etc/mdcd/credentials/mdcd.pem\"\n"
+			"t.conf:5: warning: secret-file: the method client-certificate does not "
+			"use it; remove it\n"},
+		{"cloud \"lab\" {\n	defender = https://d.example\n}\n" BASE,
+			"t.conf:1: error: cloud \"lab\" has no login and is not a built-in cloud; "
+			"write login = \"https://HOST\"\n"
+			"t.conf:1: error: cloud \"lab\" has no resource-manager and is not a "
+			"built-in cloud; write resource-manager = \"https://HOST\"\n"},
+		{IDENTITY POLICY "scope \"s\" {\n}\n",
+			"t.conf:9: error: scope \"s\" has no identity; write identity = "
+			"\"main\"\n"
+			"t.conf:9: error: scope \"s\" has no policy; write policy = "
+			"\"servers\"\n"},
+	};
+
+	(void)state;
+	assert_said(cases, ARRAY_LEN(cases));
+}
+
+static void a_misspelt_option_is_not_missing_as_well(void **state)
+{
+	static const struct trouble cases[] = {
+		{"identity \"x\" {\n	tennant = " ID1 "\n	cleint = " ID2
+		 "\n	method = client-secret\n	secret-flie = /x\n}\n" BASE,
+			"t.conf:2: error: there is no option \"tennant\" in identity \"x\"; write "
+			"tenant\n"
+			"t.conf:3: error: there is no option \"cleint\" in identity \"x\"; write "
+			"client\n"
+			"t.conf:5: error: there is no option \"secret-flie\" in identity \"x\"; "
+			"write secret-file\n"},
+	};
+
+	(void)state;
+	assert_said(cases, ARRAY_LEN(cases));
+}
+
+static void an_option_that_could_not_be_read_fails_and_is_not_told_again(void **state)
+{
+	mdc_cleanup(config_section_fini) struct config_section root =
+		records_of(IDENTITY POLICY "scope \"s\" {\n	identity =\n	policy =\n}\n");
+	mdc_cleanup(diags_fini) struct diags diags = DIAGS_INIT;
+	struct config *config = NULL;
+
+	(void)state;
+	assert_int_equal(config_build(&root, &diags, &config), -EINVAL);
+	assert_null(config);
+	assert_int_equal(diags.n, 0);
+}
+
+static void references_are_resolved_or_told(void **state)
+{
+#define WITH(identity, policy) \
+	"scope \"s\" {\n	identity = " identity "\n	policy = " policy "\n}\n"
+	static const struct trouble cases[] = {
+		{WITH("mian", "servers") IDENTITY POLICY,
+			"t.conf:2: error: identity: there is no identity \"mian\"; write "
+			"\"main\"\n"},
+		{WITH("Main", "servers") IDENTITY POLICY,
+			"t.conf:2: error: identity: there is no identity \"Main\"; write "
+			"\"main\"\n"},
+		{WITH("main", "x") IDENTITY POLICY "policy \"web\" {\n}\n",
+			"t.conf:3: error: policy: there is no policy \"x\"; there are "
+			"\"servers\", \"web\"\n"},
+		{WITH("main", "x") IDENTITY,
+			"t.conf:3: error: policy: there is no policy \"x\"; add a section policy "
+			"\"x\" { … }\n"},
+		{"identity \"x\" {\n	cloud = germany\n" CREDENTIALS "}\n" BASE,
+			"t.conf:2: error: cloud: there is no cloud \"germany\"; there are "
+			"\"public\", \"us-government\", \"china\"\n"},
+		{"cloud \"lab\" {\n	login = https://l.example\n	resource-manager = "
+		 "https://r.example\n}\nidentity \"x\" {\n	cloud = lap\n" CREDENTIALS
+		 "}\n" BASE,
+			"t.conf:6: error: cloud: there is no cloud \"lap\"; write \"lab\"\n"},
+	};
+#undef WITH
+
+	(void)state;
+	assert_said(cases, ARRAY_LEN(cases));
+}
+
+static void enforce_needs_a_selector_that_was_written_down(void **state)
+{
+#define ENFORCE(line) IDENTITY POLICY "scope \"s\" {\n" REFERENCES "	mode = enforce\n" line "}\n"
+	static const struct trouble cases[] = {
+		{ENFORCE(""),
+			"t.conf:12: error: mode: enforce has to be told where; write "
+			"subscriptions = { … } or management-groups = { … } into scope \"s\" "
+			"(subscriptions = { \"*\" } is all that the identity sees)\n"},
+		{ENFORCE("subscriptions = []\n"),
+			"t.conf:13: error: subscriptions: the list is empty; write ids, or \"*\" "
+			"for all that the identity sees\n"},
+		{ENFORCE("subscriptions = *\n"), ""},
+		{ENFORCE("subscriptions = [" ID1 "]\n"), ""},
+		{ENFORCE("subscriptions = []\nmanagement-groups = [mg]\n"), ""},
+		{ENFORCE("management-groups = mg\n"), ""},
+	};
+#undef ENFORCE
+
+	(void)state;
+	assert_said(cases, ARRAY_LEN(cases));
+}
+
+static void what_two_scopes_claim_is_told_with_both_lines(void **state)
+{
+#define TWO(first, second) \
+	"scope \"a\" {\n" REFERENCES "	" first "\n}\nscope \"b\" {\n" REFERENCES "	" second \
+	"\n}\n" IDENTITY POLICY
+	static const struct trouble cases[] = {
+		{TWO("subscriptions = [" ID1 ", " ID2 "]", "subscriptions = [" ID3 ", " ID2 "]"),
+			"t.conf:9: error: subscriptions: \"" ID2
+			"\" belongs to scope \"a\" already (t.conf:4), and to one scope only; "
+			"remove one\n"},
+		{TWO("management-groups = MG", "management-groups = mg"),
+			"t.conf:9: error: management-groups: \"mg\" belongs to scope \"a\" "
+			"already (t.conf:4), and to one scope only; remove one\n"},
+		{TWO("subscriptions = [*]", "subscriptions = [" ID1 ", *]"),
+			"t.conf:9: error: scope \"b\" is over all that the identity sees, and so "
+			"is scope \"a\" (t.conf:4); write subscriptions or management-groups in "
+			"one of them\n"},
+		{TWO("mode = observe", "subscriptions = [*]"),
+			"t.conf:9: error: scope \"b\" is over all that the identity sees, and so "
+			"is scope \"a\" (t.conf:1); write subscriptions or management-groups in "
+			"one of them\n"},
+		{TWO("subscriptions = [" ID1 ", " ID1 "]", "subscriptions = [*]"),
+			"t.conf:4: error: subscriptions: \"" ID1
+			"\" is in this list already (t.conf:4); remove one\n"},
+		{TWO("subscriptions = [" ID1 "]", "subscriptions = [*]"), ""},
+		{TWO("management-groups = [" ID1 "]", "subscriptions = [" ID1 "]"), ""},
+	};
+#undef TWO
+
+	(void)state;
+	assert_said(cases, ARRAY_LEN(cases));
+}
+
+static void exclusions_and_grants_are_complete(void **state)
+{
+#define IN_SCOPE(lines) \
+	"scope \"s\" {\n" REFERENCES "	subscriptions = [" ID1 "]\n" lines "}\n" IDENTITY POLICY
+#define WHO "		owner = me\n		reason = so\n"
+	static const struct trouble cases[] = {
+		{IN_SCOPE("	exclude \"x\" {\n	}\n"),
+			"t.conf:5: error: exclude \"x\" has no owner; write owner = \"lab team\"\n"
+			"t.conf:5: error: exclude \"x\" has no reason; write reason = \"rebuilt "
+			"every night\"\n"
+			"t.conf:5: error: exclude \"x\" does not say what it is about; write "
+			"subscriptions, resource-groups, machines or tags, or subscriptions = { "
+			"\"*\" } for the whole scope\n"},
+		{IN_SCOPE("	grant \"x\" {\n	}\n"),
+			"t.conf:5: error: grant \"x\" has no control; write control = "
+			"servers-plan\n"
+			"t.conf:5: error: grant \"x\" has no owner; write owner = \"cost "
+			"control\"\n"
+			"t.conf:5: error: grant \"x\" has no until; write until = 2027-01-31\n"
+			"t.conf:5: error: grant \"x\" has no reason; write reason = \"P1 is "
+			"enough here\"\n"
+			"t.conf:5: error: grant \"x\" does not say what it is about; write "
+			"subscriptions = { \"ID\" }, or subscriptions = { \"*\" } for the whole "
+			"scope\n"},
+		{IN_SCOPE("	grant \"x\" {\n		control = machine-plan\n"
+			  "		tags = role=kiosk\n		until = 2027-01-31\n" WHO
+			  "	}\n"),
+			"t.conf:6: error: control: \"machine-plan\" is not supported by this "
+			"version; write servers-plan\n"
+			"t.conf:7: error: tags is not supported by this version; remove it\n"},
+		{IN_SCOPE("	exclude \"x\" {\n		tags = []\n" WHO "	}\n"),
+			"t.conf:6: error: tags: the list is empty; write what exclude \"x\" is "
+			"about, or remove it\n"},
+		{IN_SCOPE("	exclude \"x\" {\n		subscriptions = [" ID1 ", " ID2
+			  "]\n" WHO "	}\n"),
+			"t.conf:6: warning: subscriptions: " ID2
+			" is not in scope \"s\", so exclude \"x\" has no effect on it\n"},
+		{IN_SCOPE("	exclude \"x\" {\n		subscriptions = *\n" WHO
+			  "	}\n"),
+			""},
+		{IN_SCOPE("	exclude \"x\" {\n		tags = env\n" WHO "	}\n"),
+			"t.conf:6: error: tags: \"env\" is not a tag with its value; write "
+			"\"NAME=VALUE\"\n"},
+		{IN_SCOPE("	exclude \"x\" {\n		machines = a\n"
+			  "		until = 2027-02-30\n" WHO "	}\n"),
+			"t.conf:7: error: until: \"2027-02-30\" is not a date; write YYYY-MM-DD, "
+			"such as 2027-01-31\n"},
+	};
+#undef WHO
+#undef IN_SCOPE
+
+	(void)state;
+	assert_said(cases, ARRAY_LEN(cases));
+}
+
+static void options_without_effect_are_warned_of(void **state)
+{
+	static const struct trouble cases[] = {
+		{"policy \"p\" {\n	unified-solution = on\n	extension {\n"
+		 "		deploy = after-grace\n	}\n}\n" BASE,
+			"t.conf:2: warning: unified-solution: it has no effect where the "
+			"integration is off; write integration = on to keep that on\n"
+			"t.conf:4: warning: deploy: it has no effect where the integration is "
+			"off; write integration = on to keep that on\n"},
+		{"policy \"p\" {\n	integration = on\n	legacy {\n		replace = "
+		 "on\n"
+		 "	}\n}\n" BASE,
+			"t.conf:4: warning: replace: only Defender for Cloud replaces while the "
+			"extension is never deployed; write extension { deploy = after-grace } to "
+			"help it\n"},
+		{"policy \"p\" {\n	extension {\n		grace = 3h\n"
+		 "		first-grace = 1h\n	}\n}\n" BASE,
+			"t.conf:4: warning: first-grace: it is shorter than grace, and the first "
+			"deployment takes longer than the later ones; write a longer time\n"},
+		{IDENTITY POLICY,
+			"t.conf: warning: there is no scope, so nothing is watched; add "
+			"a section scope \"NAME\" { … }\n"},
+	};
+
+	(void)state;
+	assert_said(cases, ARRAY_LEN(cases));
+}
+
+static void a_full_sweep_is_not_shorter_than_a_pass(void **state)
+{
+	static const struct trouble cases[] = {
+		{"poll {\n	machines = 5m\n	full-sweep = 1m\n}\n" BASE,
+			"t.conf:3: error: full-sweep: it is shorter than machines (line 2); write "
+			"a longer time, or a shorter one for machines\n"},
+		{"poll {\n	machines = 5m\n	full-sweep = 5m\n}\n" BASE, ""},
+		{"poll {\n	machines = 12h\n}\n" BASE, ""},
+	};
+
+	(void)state;
+	assert_said(cases, ARRAY_LEN(cases));
+}
+
+static void all_errors_are_told_at_once(void **state)
+{
+	static const struct trouble cases[] = {
+		{"log = jurnal\npol {\n}\npoll {\n	machines = 5\n	jitter = 10\n}\n"
+		 "identity \"main\" {\n	tenant = x\n	method = client-secret\n}\n"
+		 "scope \"s\" {\n	identity = mian\n	mode = enforce\n}\n",
+			"t.conf:1: error: log: \"jurnal\" is not known; write journal\n"
+			"t.conf:2: error: there is no section \"pol\" at the top level; write "
+			"poll\n"
+			"t.conf:5: error: machines: \"5\" has no unit; write 5s, 5m, 5h or 5d\n"
+			"t.conf:6: error: jitter: \"10\" has no percent sign; write 10%\n"
+			"t.conf:9: error: tenant: \"x\" is not a GUID; write one such as "
+			"\"01234567-89ab-cdef-0123-456789abcdef\"\n"
+			"t.conf:12: error: scope \"s\" has no policy; write policy = \"servers\"\n"
+			"t.conf:8: error: identity \"main\" has no client, which the method "
+			"client-secret needs; write client = "
+			"\"00000000-0000-0000-0000-000000000000\"\n"
+			"t.conf:8: error: identity \"main\" has no secret-file, which the method "
+			"client-secret needs; write secret-file = "
+			"\"/etc/mdcd/credentials/client-secret\"\n"
+			"t.conf:13: error: identity: there is no identity \"mian\"; write "
+			"\"main\"\n"
+			"t.conf:14: error: mode: enforce has to be told where; write "
+			"subscriptions = { … } or management-groups = { … } into scope \"s\" "
+			"(subscriptions = { \"*\" } is all that the identity sees)\n"},
+	};
+
+	(void)state;
+	assert_said(cases, ARRAY_LEN(cases));
+}
+
+/* --- what is built --- */
+
+static void defaults_are_in_force_where_nothing_is_written(void **state)
+{
+	struct config *c = build_well(BASE);
+
+	(void)state;
+	assert_string_equal(c->state_directory, "/var/lib/mdcd");
+	assert_string_equal(c->control_socket, "/run/mdcd/control.sock");
+	assert_true(c->log_to_journal);
+	assert_int_equal(c->poll.subscriptions.ms, DUR_MIN(15).ms);
+	assert_int_equal(c->poll.machines.ms, DUR_MIN(5).ms);
+	assert_int_equal(c->poll.full_sweep.ms, DUR_H(6).ms);
+	assert_int_equal(c->poll.inventory.ms, DUR_H(1).ms);
+	assert_int_equal(c->poll.operations.ms, DUR_MIN(1).ms);
+	assert_int_equal(c->poll.jitter_percent, 10);
+	assert_int_equal(c->impact.machines, 100);
+	assert_int_equal(c->impact.subscriptions, 5);
+	assert_int_equal(c->max_in_flight, 50);
+	assert_int_equal(c->policies[0].plan, PLAN_UNMANAGED);
+	assert_false(c->policies[0].integration);
+	assert_false(c->policies[0].unified_solution);
+	assert_int_equal(c->policies[0].deploy, DEPLOY_NEVER);
+	assert_int_equal(c->policies[0].grace.ms, DUR_H(3).ms);
+	assert_int_equal(c->policies[0].first_grace.ms, DUR_H(14).ms);
+	assert_false(c->policies[0].legacy_replace);
+	assert_int_equal(c->scopes[0].mode, MODE_OBSERVE);
+	assert_true(c->scopes[0].everything);
+	assert_int_equal(c->scopes[0].max_in_flight, 50);
+	config_free(c);
+}
+
+static void everything_written_is_in_force(void **state)
+{
+	struct config *c = build_well("state-directory = /s\ncontrol-socket = /c\nlog = stderr\n"
+				      "max-in-flight = 7\n"
+				      "poll {\n	subscriptions = 3s\n	machines = 2s\n"
+				      "	full-sweep = 30s\n	inventory = 4s\n"
+				      "	operations = 1s\n	jitter = 0%\n}\n"
+				      "impact {\n	machines = 0\n	subscriptions = 9\n}\n"
+				      "policy \"p\" {\n	plan = P2\n	integration = on\n"
+				      "	unified-solution = on\n"
+				      "	extension {\n		deploy = after-grace\n"
+				      "		grace = 0s\n		first-grace = 3s\n	}\n"
+				      "	legacy {\n		replace = on\n	}\n}\n" BASE);
+	const struct policy_config *p = &c->policies[0];
+
+	(void)state;
+	assert_string_equal(c->state_directory, "/s");
+	assert_string_equal(c->control_socket, "/c");
+	assert_false(c->log_to_journal);
+	assert_int_equal(c->max_in_flight, 7);
+	assert_int_equal(c->poll.subscriptions.ms, 3000);
+	assert_int_equal(c->poll.machines.ms, 2000);
+	assert_int_equal(c->poll.full_sweep.ms, 30000);
+	assert_int_equal(c->poll.inventory.ms, 4000);
+	assert_int_equal(c->poll.operations.ms, 1000);
+	assert_int_equal(c->poll.jitter_percent, 0);
+	assert_int_equal(c->impact.machines, 0);
+	assert_int_equal(c->impact.subscriptions, 9);
+	assert_string_equal(p->name, "p");
+	assert_int_equal(p->plan, PLAN_P2);
+	assert_true(p->integration);
+	assert_true(p->unified_solution);
+	assert_int_equal(p->deploy, DEPLOY_AFTER_GRACE);
+	assert_int_equal(p->grace.ms, 0);
+	assert_int_equal(p->first_grace.ms, 3000);
+	assert_true(p->legacy_replace);
+	assert_int_equal(c->scopes[0].max_in_flight, 7);
+	config_free(c);
+}
+
+static void a_scope_holds_what_it_names(void **state)
+{
+	struct config *c = build_well(IDENTITY POLICY
+		"scope \"s\" {\n" REFERENCES "	mode = enforce\n	max-in-flight = 3\n"
+		"	subscriptions = [*, AAAAAAAA-1111-1111-1111-111111111111]\n"
+		"	management-groups = [mg-prod, MG2]\n"
+		"	exclude \"lab\" {\n"
+		"		subscriptions = BBBBBBBB-1111-1111-1111-111111111111\n"
+		"		resource-groups = rg\n		machines = [a*, b?]\n"
+		"		tags = [env=lab, note=a=b]\n		owner = o\n"
+		"		ticket = t\n		reason = r\n"
+		"		until = 2027-01-31\n	}\n"
+		"	exclude \"for ever\" {\n		machines = x\n"
+		"		owner = o\n		reason = r\n	}\n"
+		"	grant \"g\" {\n		control = servers-plan\n"
+		"		subscriptions = *\n		owner = o\n"
+		"		reason = r\n		until = 2027-01-31\n	}\n}\n");
+	const struct scope_config *s = &c->scopes[0];
+	const struct selector *lab = &s->excludes[0].selector;
+	struct wall end;
+
+	(void)state;
+	assert_ptr_equal(s->identity, &c->identities[0]);
+	assert_ptr_equal(s->policy, &c->policies[0]);
+	assert_int_equal(s->mode, MODE_ENFORCE);
+	assert_int_equal(s->max_in_flight, 3);
+	assert_true(s->everything);
+	assert_int_equal(s->subscription_count, 1);
+	assert_string_equal(s->subscriptions[0], "aaaaaaaa-1111-1111-1111-111111111111");
+	assert_int_equal(s->management_group_count, 2);
+	assert_string_equal(s->management_groups[1], "MG2");
+	assert_int_equal(s->exclude_count, 2);
+	assert_string_equal(s->excludes[0].name, "lab");
+	assert_string_equal(s->excludes[0].ticket, "t");
+	assert_string_equal(lab->subscriptions[0], "bbbbbbbb-1111-1111-1111-111111111111");
+	assert_string_equal(lab->groups[0], "rg");
+	assert_int_equal(lab->machine_count, 2);
+	assert_string_equal(lab->machines[1], "b?");
+	assert_int_equal(lab->tag_count, 2);
+	assert_string_equal(lab->tags[1].name, "note");
+	assert_string_equal(lab->tags[1].value, "a=b");
+	assert_int_equal(wall_parse("2027-02-01T00:00:00Z", &end), 0);
+	assert_true(wall_before(s->excludes[0].until, end));
+	assert_false(wall_before(s->excludes[0].until, (struct wall){end.ms - 1000}));
+	assert_int_equal(s->excludes[1].until.ms, WALL_NEVER.ms);
+	assert_null(s->excludes[1].ticket);
+	assert_int_equal(s->grant_count, 1);
+	assert_string_equal(s->grants[0].control, "servers-plan");
+	assert_int_equal(s->grants[0].selector.subscription_count, 0);
+	config_free(c);
+}
+
+static const struct cloud_config *cloud_named(const struct config *c, const char *name)
+{
+	for (size_t i = 0; i < c->cloud_count; i++)
+		if (strcmp(c->clouds[i].name, name) == 0)
+			return &c->clouds[i];
+	fail_msg("there is no cloud %s", name);
+	return NULL;
+}
+
+static void the_clouds_of_azure_exist_without_being_written(void **state)
+{
+	struct config *c = build_well(BASE);
+
+	(void)state;
+	assert_int_equal(c->cloud_count, 3);
+	assert_ptr_equal(c->identities[0].cloud, cloud_named(c, "public"));
+	assert_string_equal(cloud_named(c, "public")->login, "https://login.microsoftonline.com");
+	assert_string_equal(
+		cloud_named(c, "public")->resource_manager, "https://management.azure.com");
+	assert_string_equal(cloud_named(c, "public")->audience, "https://management.azure.com");
+	assert_string_equal(
+		cloud_named(c, "us-government")->login, "https://login.microsoftonline.us");
+	assert_string_equal(cloud_named(c, "us-government")->resource_manager,
+		"https://management.usgovcloudapi.net");
+	assert_string_equal(cloud_named(c, "china")->login, "https://login.chinacloudapi.cn");
+	assert_string_equal(
+		cloud_named(c, "china")->audience, "https://management.chinacloudapi.cn");
+	assert_null(cloud_named(c, "china")->defender);
+	assert_null(cloud_named(c, "public")->ca_file);
+	config_free(c);
+}
+
+static void a_cloud_section_changes_a_built_in_cloud_or_adds_one(void **state)
+{
+	struct config *c =
+		build_well("cloud \"public\" {\n"
+			   "	resource-manager = https://127.0.0.1:8443\n"
+			   "	ca-file = /tmp/ca.pem\n}\n"
+			   "cloud \"lab\" {\n	login = https://l.example\n"
+			   "	resource-manager = https://r.example\n"
+			   "	audience = https://a.example/\n}\n"
+			   "identity \"lab\" {\n	cloud = lab\n" CREDENTIALS "}\n" BASE);
+	const struct cloud_config *public = cloud_named(c, "public");
+	const struct cloud_config *lab = cloud_named(c, "lab");
+
+	(void)state;
+	assert_int_equal(c->cloud_count, 4);
+	assert_string_equal(public->login, "https://login.microsoftonline.com");
+	assert_string_equal(public->resource_manager, "https://127.0.0.1:8443");
+	assert_string_equal(public->audience, "https://127.0.0.1:8443");
+	assert_string_equal(public->ca_file, "/tmp/ca.pem");
+	assert_string_equal(lab->audience, "https://a.example/");
+	assert_null(lab->defender);
+	assert_ptr_equal(c->identities[0].cloud, lab);
+	config_free(c);
+}
+
+static void ids_are_kept_in_lower_case(void **state)
+{
+	struct config *c = build_well("identity \"x\" {\n"
+				      "	tenant = AAAAAAAA-1111-1111-1111-111111111111\n"
+				      "	client = BBBBBBBB-1111-1111-1111-111111111111\n"
+				      "	method = client-certificate\n	certificate = /c\n"
+				      "	certificate-password-file = /p\n}\n" BASE);
+	const struct identity_config *i = &c->identities[0];
+
+	(void)state;
+	assert_string_equal(i->tenant, "aaaaaaaa-1111-1111-1111-111111111111");
+	assert_string_equal(i->client, "bbbbbbbb-1111-1111-1111-111111111111");
+	assert_int_equal(i->method, IDENTITY_CLIENT_CERTIFICATE);
+	assert_string_equal(i->certificate, "/c");
+	assert_string_equal(i->certificate_password_file, "/p");
+	assert_null(i->secret_file);
+	config_free(c);
+}
+
+static void the_canonical_text_has_every_option_in_force(void **state)
+{
+	struct config *c =
+		build_well("poll {\n	machines = 90m\n	jitter = 05%\n}\n" IDENTITY
+			   "policy \"servers\" {\n	integration = yes\n}\n"
+			   "scope \"rest\" {\n" REFERENCES "	management-groups = [a, b]\n"
+			   "	exclude \"lab\" {\n		tags = env=\"x\n"
+			   "		owner = $o\n		reason = r\n	}\n}\n");
+
+	(void)state;
+	assert_string_equal(c->canonical,
+		"state-directory = \"/var/lib/mdcd\"\n"
+		"control-socket = \"/run/mdcd/control.sock\"\n"
+		"log = journal\n"
+		"max-in-flight = 50\n"
+		"identity \"main\"/cloud = \"public\"\n"
+		"identity \"main\"/tenant = \"" ID1 "\"\n"
+		"identity \"main\"/client = \"" ID2 "\"\n"
+		"identity \"main\"/method = client-secret\n"
+		"identity \"main\"/secret-file = \"/etc/mdcd/secret\"\n"
+		"poll/subscriptions = 15m\n"
+		"poll/machines = 90m\n"
+		"poll/full-sweep = 6h\n"
+		"poll/inventory = 1h\n"
+		"poll/operations = 1m\n"
+		"poll/jitter = 5%\n"
+		"impact/machines = 100\n"
+		"impact/subscriptions = 5\n"
+		"policy \"servers\"/plan = unmanaged\n"
+		"policy \"servers\"/integration = on\n"
+		"policy \"servers\"/unified-solution = off\n"
+		"policy \"servers\"/linux = off\n"
+		"policy \"servers\"/vulnerability-management = off\n"
+		"policy \"servers\"/workspaces/from-machines = off\n"
+		"policy \"servers\"/extension/deploy = never\n"
+		"policy \"servers\"/extension/grace = 3h\n"
+		"policy \"servers\"/extension/first-grace = 14h\n"
+		"policy \"servers\"/legacy/replace = off\n"
+		"policy \"servers\"/legacy/remove-agent = off\n"
+		"policy \"servers\"/connector/plan = unmanaged\n"
+		"policy \"servers\"/connector/mde = off\n"
+		"policy \"servers\"/connector/vulnerability-assessment = off\n"
+		"scope \"rest\"/identity = \"main\"\n"
+		"scope \"rest\"/management-groups = { \"a\", \"b\" }\n"
+		"scope \"rest\"/policy = \"servers\"\n"
+		"scope \"rest\"/mode = observe\n"
+		"scope \"rest\"/max-in-flight = 50\n"
+		"scope \"rest\"/exclude \"lab\"/tags = { \"env=\\\"x\" }\n"
+		"scope \"rest\"/exclude \"lab\"/owner = \"\\$o\"\n"
+		"scope \"rest\"/exclude \"lab\"/reason = \"r\"\n"
+		"cloud \"public\"/login = \"https://login.microsoftonline.com\"\n"
+		"cloud \"public\"/resource-manager = \"https://management.azure.com\"\n"
+		"cloud \"public\"/defender = \"https://api.security.microsoft.com\"\n"
+		"cloud \"public\"/audience = \"https://management.azure.com\"\n");
+	config_free(c);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(unknown_options_are_told_with_what_was_meant),
+		cmocka_unit_test(unknown_sections_are_told_with_what_was_meant),
+		cmocka_unit_test(titles_are_told_where_they_are_missing_or_cannot_be),
+		cmocka_unit_test(values_are_told_with_what_to_write),
+		cmocka_unit_test(values_in_scopes_are_told_with_what_to_write),
+		cmocka_unit_test(what_this_version_cannot_do_is_refused),
+		cmocka_unit_test(what_does_nothing_is_accepted_where_it_is_not_supported),
+		cmocka_unit_test(a_secret_is_refused_and_never_repeated),
+		cmocka_unit_test(required_options_are_told_with_an_example),
+		cmocka_unit_test(a_misspelt_option_is_not_missing_as_well),
+		cmocka_unit_test(an_option_that_could_not_be_read_fails_and_is_not_told_again),
+		cmocka_unit_test(references_are_resolved_or_told),
+		cmocka_unit_test(enforce_needs_a_selector_that_was_written_down),
+		cmocka_unit_test(what_two_scopes_claim_is_told_with_both_lines),
+		cmocka_unit_test(exclusions_and_grants_are_complete),
+		cmocka_unit_test(options_without_effect_are_warned_of),
+		cmocka_unit_test(a_full_sweep_is_not_shorter_than_a_pass),
+		cmocka_unit_test(all_errors_are_told_at_once),
+		cmocka_unit_test(defaults_are_in_force_where_nothing_is_written),
+		cmocka_unit_test(everything_written_is_in_force),
+		cmocka_unit_test(a_scope_holds_what_it_names),
+		cmocka_unit_test(the_clouds_of_azure_exist_without_being_written),
+		cmocka_unit_test(a_cloud_section_changes_a_built_in_cloud_or_adds_one),
+		cmocka_unit_test(ids_are_kept_in_lower_case),
+		cmocka_unit_test(the_canonical_text_has_every_option_in_force),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
