@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * config_file: reads mdcd.conf and conf.d/ *.conf with libconfuse into neutral records. It is the
- * only file that includes libconfuse.
+ * config_file: reads mdcd.conf and conf.d/ *.conf into neutral records.
+ *
+ *   config_file.c      files: which, in what order, and which are refused
+ *   config_tokens.c    the text of one into tokens
+ *   config_records.c   tokens into statements, sections and records
+ *   config_values.c    the values of a statement, with libconfuse
  *
  * libconfuse opens files, reads the environment and stops at the first error; here files are read
  * whole (capped), ${NAME} is expanded by ourselves and fails when unset, duplicate options and
