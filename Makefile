@@ -182,3 +182,11 @@ uninstall:
 
 clean:
 	rm -rf $(BUILD)
+
+# The example and the manual of the configuration come from its table; `make conf` writes them anew.
+$(BUILD)/config_doc: $(BUILD)/obj/conf/config_doc.o $(BUILD)/libmdc.a
+	$(call say,LD)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_CORE)
+conf: $(BUILD)/config_doc
+	$< --example >conf/mdcd.conf
+	$< --manual conf/mdcd.conf.5.in >conf/mdcd.conf.5
+.PHONY: conf

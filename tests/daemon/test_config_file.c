@@ -820,6 +820,96 @@ static void a_configuration_in_several_files_is_loaded(void **state)
 	config_free(config);
 }
 
+/* --- what is shipped; the tests run at the top of the tree --- */
+
+static void read_shipped(const char *path, struct buf *ret)
+{
+	FILE *f = fopen(path, "r");
+	int c;
+
+	assert_non_null(f);
+	while ((c = getc(f)) != EOF)
+		buf_addc(ret, (char)c);
+	fclose(f);
+}
+
+static struct config *load_text(const char *text, struct diags *diags)
+{
+	mdc_cleanup(directory_fini) struct directory d;
+	struct config *config = NULL;
+
+	directory_init(&d);
+	write_text(&d, "mdcd.conf", text);
+	assert_int_equal(config_files_load(d.file, environment, diags, &config), 0);
+	return config;
+}
+
+static void the_example_file_sets_nothing(void **state)
+{
+	mdc_cleanup(buf_fini) struct buf text = BUF_INIT(TEXT_MAX);
+
+	(void)state;
+	read_shipped("conf/mdcd.conf", &text);
+	assert_reads(buf_str(&text), "");
+}
+
+/* "#name" is an option, "# text" a comment. */
+static void uncomment(const char *text, struct buf *ret)
+{
+	bool line_start = true;
+
+	for (; *text != '\0'; text++) {
+		if (!(line_start && *text == '#' && text[1] != ' '))
+			buf_addc(ret, *text);
+		line_start = *text == '\n';
+	}
+}
+
+static void the_example_file_without_its_marks_is_valid_and_has_the_defaults(void **state)
+{
+	mdc_cleanup(buf_fini) struct buf text = BUF_INIT(TEXT_MAX);
+	mdc_cleanup(buf_fini) struct buf open = BUF_INIT(TEXT_MAX);
+	mdc_cleanup(diags_fini) struct diags diags = DIAGS_INIT;
+	struct config *config, *defaults;
+	char *line, *rest;
+
+	(void)state;
+	read_shipped("conf/mdcd.conf", &text);
+	uncomment(buf_str(&text), &open);
+	config = load_text(buf_str(&open), &diags);
+	defaults = load_text("policy \"servers\" { }", &diags);
+	rest = defaults->canonical;
+	while ((line = strsep(&rest, "\n")) != NULL)
+		if (strstr(config->canonical, line) == NULL)
+			fail_msg("%s", line);
+	config_free(config);
+	config_free(defaults);
+}
+
+static void the_example_of_the_manual_is_valid(void **state)
+{
+	mdc_cleanup(buf_fini) struct buf manual = BUF_INIT(TEXT_MAX);
+	mdc_cleanup(buf_fini) struct buf text = BUF_INIT(TEXT_MAX);
+	mdc_cleanup(diags_fini) struct diags diags = DIAGS_INIT;
+	const char *p, *end;
+
+	(void)state;
+	read_shipped("conf/mdcd.conf.5", &manual);
+	p = strstr(buf_str(&manual), "\n.Bd -literal\n");
+	assert_non_null(p);
+	p = strchr(p + 1, '\n') + 1;
+	end = strstr(p, "\n.Ed\n");
+	assert_non_null(end);
+	for (; p < end; p++)
+		if (strncmp(p, "\\(dq", 4) == 0) {
+			buf_addc(&text, '"');
+			p += 3;
+		} else
+			buf_addc(&text, *p);
+	config_free(load_text(buf_str(&text), &diags));
+	assert_int_equal(diags.n, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -853,6 +943,9 @@ int main(void)
 		cmocka_unit_test(errors_of_syntax_and_of_values_are_told_together_in_order),
 		cmocka_unit_test(nothing_seems_to_be_missing_when_a_file_was_refused),
 		cmocka_unit_test(a_configuration_in_several_files_is_loaded),
+		cmocka_unit_test(the_example_file_sets_nothing),
+		cmocka_unit_test(the_example_file_without_its_marks_is_valid_and_has_the_defaults),
+		cmocka_unit_test(the_example_of_the_manual_is_valid),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
