@@ -190,3 +190,17 @@ conf: $(BUILD)/config_doc
 	$< --example >conf/mdcd.conf
 	$< --manual conf/mdcd.conf.5.in >conf/mdcd.conf.5
 .PHONY: conf
+
+# Fuzz targets: `make fuzz` builds them for libFuzzer; those below tests/ replay their corpus.
+FUZZ := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+fuzz:
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)-fuzz CC=clang \
+		SANITIZE='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all' \
+		$(FUZZ:%=$(BUILD)-fuzz/fuzzers/%)
+$(BUILD)/fuzzers/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/libmdcd.a $(BUILD)/libmdc.a
+	@mkdir -p $(@D)
+	$(call say,LD)$(CC) $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $^ $(LIBS_DAEMON)
+$(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay.o \
+		$(BUILD)/libmdcd.a $(BUILD)/libmdc.a
+	@mkdir -p $(@D)
+	$(call say,LD)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_DAEMON)
