@@ -120,6 +120,19 @@ $(BUILD)/obj/%.o: %.c
 .SECONDARY:
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
+# The example and the manual of the configuration come from its table; `make conf` writes them anew.
+$(BUILD)/config_doc: $(BUILD)/obj/conf/config_doc.o $(BUILD)/libmdc.a
+	$(call say,LD)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_CORE)
+conf: $(BUILD)/config_doc
+	$< --example >conf/mdcd.conf
+	$< --manual conf/mdcd.conf.5.in >conf/mdcd.conf.5
+.PHONY: conf
+
+# Each fuzz target is built twice: to replay its corpus (a test), and for libFuzzer.
+$(BUILD)/fuzzers/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/libmdcd.a $(BUILD)/libestate.a \
+		$(BUILD)/libmdc.a
+	$(LINK_TEST) -fsanitize=fuzzer $(LIBS_DAEMON) $(LIBS_ESTATE)
+
 # --- showing ---
 
 demo: all
@@ -142,6 +155,18 @@ lint:
 	@$(MAKE) --no-print-directory packages WITH_CHECKS=1
 	@$(MAKE) --no-print-directory programs
 	@BUILD=$(BUILD) tests/run $(wildcard tests/lint/*.t)
+
+FUZZ_SECONDS ?= 60
+FUZZED := BUILD=$(BUILD)/fuzzed CC=clang OPTIMIZE='-O1 -g' \
+	SANITIZE='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all'
+FUZZERS := $(patsubst tests/fuzz/%.c,%,$(FUZZ_SRC))
+fuzz:
+	@$(MAKE) --no-print-directory packages WITH_CHECKS=1 WITH_FULL=1
+	@$(MAKE) --no-print-directory $(FUZZED) $(FUZZERS:%=$(BUILD)/fuzzed/fuzzers/%)
+	@for f in $(FUZZERS); do mkdir -p $(BUILD)/fuzzed/found/$$f && \
+		$(BUILD)/fuzzed/fuzzers/$$f -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=2048 \
+		-artifact_prefix=$(BUILD)/fuzzed/found/$$f/ $(BUILD)/fuzzed/found/$$f \
+		tests/fuzz/corpus/$${f#fuzz_} || exit 1; done
 
 bench: all
 	@BUILD=$(BUILD) tests/bench/run
@@ -182,25 +207,3 @@ uninstall:
 
 clean:
 	rm -rf $(BUILD)
-
-# The example and the manual of the configuration come from its table; `make conf` writes them anew.
-$(BUILD)/config_doc: $(BUILD)/obj/conf/config_doc.o $(BUILD)/libmdc.a
-	$(call say,LD)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_CORE)
-conf: $(BUILD)/config_doc
-	$< --example >conf/mdcd.conf
-	$< --manual conf/mdcd.conf.5.in >conf/mdcd.conf.5
-.PHONY: conf
-
-# Fuzz targets: `make fuzz` builds them for libFuzzer; those below tests/ replay their corpus.
-FUZZ := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
-fuzz:
-	@$(MAKE) --no-print-directory BUILD=$(BUILD)-fuzz CC=clang \
-		SANITIZE='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all' \
-		$(FUZZ:%=$(BUILD)-fuzz/fuzzers/%)
-$(BUILD)/fuzzers/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/libmdcd.a $(BUILD)/libmdc.a
-	@mkdir -p $(@D)
-	$(call say,LD)$(CC) $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $^ $(LIBS_DAEMON)
-$(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay.o \
-		$(BUILD)/libmdcd.a $(BUILD)/libmdc.a
-	@mkdir -p $(@D)
-	$(call say,LD)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_DAEMON)

@@ -12,7 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define SOCKET_PATH "/run/mdcd/control"
+#define SOCKET_PATH "/run/mdcd/control.sock"
 #define SOCKET_VARIABLE "MDCCTL_SOCKET"
 #define ANSWER_MOST (256u << 20)
 #define EXIT_ERROR 1

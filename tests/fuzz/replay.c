@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* replay PATH...: gives every file, and every file in every directory, to the fuzz target. */
+/* replay [PATH...]: gives every file, and every file in every directory, to the fuzz target. */
 #include "tests/fuzz/fuzz.h"
 
 #include <errno.h>
@@ -42,13 +42,29 @@ static int replay_file(const char *path, const struct stat *st, int type, struct
 	return 0;
 }
 
+/* Without arguments: the target's own corpus, tests/fuzz/corpus/NAME for a program fuzz_NAME. */
+static int replay(const char *path)
+{
+	if (nftw(path, replay_file, 8, FTW_PHYS) == 0)
+		return 0;
+	fprintf(stderr, "replay: %s cannot be replayed\n", path);
+	return 1;
+}
+
 int main(int argc, char **argv)
 {
-	for (int i = 1; i < argc; i++)
-		if (nftw(argv[i], replay_file, 8, FTW_PHYS) != 0) {
-			fprintf(stderr, "replay: %s cannot be replayed\n", argv[i]);
-			return 1;
-		}
-	printf("%u inputs replayed\n", replayed);
-	return replayed > 0 ? 0 : 1;
+	const char *name = strrchr(argv[0], '/');
+	char corpus[256];
+	int status = 0;
+
+	name = name != NULL ? name + 1 : argv[0];
+	snprintf(corpus, sizeof(corpus), "tests/fuzz/corpus/%.200s",
+		strncmp(name, "fuzz_", 5) == 0 ? name + 5 : name);
+	if (argc == 1)
+		status = replay(corpus);
+	for (int i = 1; i < argc && status == 0; i++)
+		status = replay(argv[i]);
+	printf("1..1\n%sok 1 - %u inputs replayed\n", status == 0 && replayed > 0 ? "" : "not ",
+		replayed);
+	return status == 0 && replayed > 0 ? 0 : 1;
 }

@@ -39,7 +39,7 @@ bad=$(nm -u "$build/libmdc.a" | awk 'NF==2 && $1=="U"{print $2}' | sort -u >"$bu
 	{ echo "not ok 3 - the core uses only named functions of libc and jansson"; echo "$bad" | sed 's/^/# /'; }
 
 bad=
-for owner in "ev.h daemon/loop_ev.c" "confuse.h daemon/config_file.c" "curl/curl.h daemon/transport_curl"; do
+for owner in "ev.h daemon/loop_ev.c" "confuse.h daemon/config_values.c" "curl/curl.h daemon/transport_curl"; do
 	header=${owner%% *} file=${owner#* }
 	bad="$bad$(grep -lE "#include <$header>" daemon/*.[ch] lib/*/*.[ch] | grep -v "^$file")"
 done
