@@ -5,8 +5,11 @@
  *
  *   START -> token -> quota -> send -> answer -> DONE
  *   answer 401: a new token once, then quota and send again
- *   no connection: once more at once, where no byte of the request was sent or the method is
- *     idempotent and no byte of the reply arrived
+ *   no connection: once more, at once where no byte of the request was sent, and with new quota
+ *     where the call only reads and no byte of the reply arrived
+ *
+ * A write that broke may have been accepted unseen, and only a read tells (design, section 4, rule
+ * 7). An input that a state does not expect changes nothing.
  *
  * Nothing else is sent twice: what failed goes back to the item, which decides (design, section 6).
  */
@@ -37,14 +40,14 @@ enum call_input_kind {
 };
 
 struct call {
-	bool idempotent; /* GET, PUT, DELETE, and POSTs that only ask */
+	bool reads; /* GETs, and POSTs that only ask: may be sent twice */
 	bool token_renewed;
 	bool sent_again;
 	enum call_want want;
 	struct arm_error outcome;
 };
 
-void call_init(struct call *c, bool idempotent);
+void call_init(struct call *c, bool reads);
 /* `error` for TOKEN_FAILED, ANSWER, UNSENT, UNANSWERED and BROKEN; else NULL. */
 enum call_want call_step(struct call *c, enum call_input_kind input, const struct arm_error *error);
 
