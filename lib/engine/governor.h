@@ -7,11 +7,19 @@
  * Keys: (tenant, principal), (subscription, principal, reads|writes|deletes), (subscription,
  * principal, provider policy), (principal at Resource Graph). Sizes: "Understand how Azure Resource
  * Manager throttles requests"; whether calls on a subscription also drain the tenant's bucket is
- * not known, so both models work, and the hourly one that docs.azure.cn still shows.
+ * not known, so both models work, and the hourly one that docs.azure.cn still shows. Where the
+ * answers of a subscription's calls count the tenant's bucket, that settles it. Policies of
+ * providers are learnt from the headers that count them.
+ *
+ * A count in a header was true for the call that it answers; calls that were under way with it may
+ * be missing from it. A bucket is therefore corrected to what the count leaves possible,
+ * and not to the count (see struct quota_ticket). Before any answer a bucket's level is a guess:
+ * few calls go out until one came back.
  *
  * Where a provider publishes no limit (Microsoft.Security, Microsoft.HybridCompute) the number of
  * its writes in flight per subscription adapts: up by one for a window of successes, halved on 429
- * and 503.
+ * and 503. Writes of Microsoft.Security/pricings go one at a time per subscription, since the
+ * service refuses a second one; after a conflict or a lost answer none for a minute.
  */
 #ifndef MDC_GOVERNOR_H
 #define MDC_GOVERNOR_H
@@ -51,32 +59,50 @@ struct quota_call {
 	const char *tenant;
 	const char *principal;    /* the identity's client id, or its name where it has none */
 	const char *subscription; /* "": tenant level */
-	const char *provider;     /* "Microsoft.Security", or "" */
+	const char *provider; /* "Microsoft.Security", or with a type, see above, or "": unknown */
 	enum arm_quota quota;
+};
+
+/* Remembers what an admitted call drained; plain data, given back with its answer. */
+#define QUOTA_TICKET_MAX 8
+struct quota_ticket {
+	/* Calls that a count in its answer certainly includes: this one and all answered before. */
+	uint64_t certain[QUOTA_TICKET_MAX];
+	unsigned drained; /* bit set: which of them this call drained */
+	uint64_t serial;  /* of the call among those of its provider */
+};
+
+struct quota_answer {
+	int status;                         /* 0: no reply */
+	const struct http_headers *headers; /* NULL: no reply */
+	struct dur retry_after;             /* 0: none */
 };
 
 struct governor *governor_new(const struct quota_settings *s);
 struct governor *governor_free(struct governor *g);
 /* New sizes; levels and freezes stay. */
-void governor_configure(struct governor *g, const struct quota_settings *s);
+void governor_configure(struct governor *g, const struct quota_settings *s, struct mono now);
 
 /*
  * `now` or earlier: admitted, the tokens are drained and the call counts as in flight until
  * governor_answered(). Later: ask again then. MONO_NEVER: ask again when a call was answered.
  */
-struct mono governor_admit(struct governor *g, const struct quota_call *c, struct mono now);
+struct mono governor_admit(
+	struct governor *g, const struct quota_call *c, struct mono now, struct quota_ticket *ret);
 /*
- * What came of an admitted call. `status` 0 and `headers` NULL: no reply. `retry_after` 0: none.
- * A 429 freezes the bucket whose remaining count is lowest, or the provider's where `x-ms-failure-
- * cause: service` or counts far from zero say that the provider refused.
+ * What came of an admitted call. A 429 freezes the bucket whose remaining count is lowest, or the
+ * provider's where `x-ms-failure-cause: service` or counts far from zero say that the provider
+ * refused.
  */
-void governor_answered(struct governor *g, const struct quota_call *c, int status,
-	const struct http_headers *headers, struct dur retry_after, struct mono now);
-/* When this call could be admitted, without draining. */
-struct mono governor_forecast(
-	const struct governor *g, const struct quota_call *c, struct mono now);
+void governor_answered(struct governor *g, const struct quota_call *c,
+	const struct quota_ticket *ticket, const struct quota_answer *answer, struct mono now);
+/* When this call could be admitted, without draining; MONO_NEVER as above. */
+struct mono governor_forecast(struct governor *g, const struct quota_call *c, struct mono now);
 
-/* For `status`: [{"scope","subscription","operation","level","size","refill","frozen_for_s"}]. */
+/*
+ * For `status`: [{"scope","tenant","principal","subscription","provider","operation","level",
+ * "size","refill","reserve","in_flight","limit","frozen_for_s"}], members as they apply.
+ */
 json_t *governor_report(const struct governor *g, struct mono now);
 
 #endif
