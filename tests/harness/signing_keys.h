@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* signing_keys: keys with self-signed certificates, made on the spot, and what they verify. */
+#ifndef MDC_TEST_SIGNING_KEYS_H
+#define MDC_TEST_SIGNING_KEYS_H
+
+#include "lib/base/base.h"
+
+struct signing_keys;
+
+struct signing_keys *signing_keys_new(unsigned rsa_bits);
+struct signing_keys *signing_keys_new_ec(void);
+struct signing_keys *signing_keys_free(struct signing_keys *k);
+
+/* In PEM form: key and certificate in one, or each alone. */
+const char *signing_keys_pem(const struct signing_keys *k);
+const char *signing_keys_private(const struct signing_keys *k);
+const char *signing_keys_certificate(const struct signing_keys *k);
+/* The key encrypted, and the certificate; caller frees. */
+char *signing_keys_encrypted_pem(const struct signing_keys *k, const char *password);
+/* x5t#S256 of the certificate. */
+const char *signing_keys_thumbprint(const struct signing_keys *k);
+/* Whether the signature of a compact JWT is PS256 with a salt of 32 bytes by this key. */
+bool signing_keys_verify(const struct signing_keys *k, const char *jwt);
+
+/* NUL-terminated; caller frees. */
+char *base64url_decode(const char *text, size_t len, size_t *ret_len);
+
+#endif
