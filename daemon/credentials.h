@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * credentials: access tokens, one a (identity, audience), fetched once for all who wait, renewed
- * ahead of time, kept in memory only and wiped.
+ * ahead of time when somebody asks, kept in memory only and wiped.
  *
- * One file a method of signing in (token_secret.c, token_certificate.c, …); each makes the request
- * for a token and nothing else. Tokens go to nobody but the transport.
+ * Signing in is token_job.h's, one file a method; here is what is kept of it: the token, or for a
+ * while the failure. A failed renewal does not matter while the present token is good. An identity
+ * that begins to fail is logged once, and once when it gets tokens again. Tokens go to nobody but
+ * the transport.
  */
 #ifndef MDCD_CREDENTIALS_H
 #define MDCD_CREDENTIALS_H
@@ -25,19 +27,26 @@ void credentials_configure(struct credentials *c, const struct config *config);
 typedef void (*credentials_fn)(void *ctx, const struct arm_error *failure, const char *token);
 /*
  * `audience` is a resource such as "https://management.azure.com". Never calls `fn` before it
- * returns. A failed fetch is answered from memory for 60 s (the token endpoint's own pace), or for
- * the time that its Retry-After names.
+ * returns. A refusal is answered from memory for 60 s (the token endpoint's own pace), trouble on
+ * the way for 10 s, either for the time that a Retry-After names; a refusal no longer than the
+ * files stay as they are that the identity signs in with.
  */
 struct credential_waiter *credentials_get(struct credentials *c, const char *identity,
 	const char *audience, credentials_fn fn, void *ctx);
 /* `fn` will not be called. */
 void credentials_cancel(struct credentials *c, struct credential_waiter *w);
-/* The token was refused: it is not given again. Does nothing when another is there already. */
+/*
+ * The token was refused: it is not given again. Does nothing when another is there already, or when
+ * this one has just replaced a refused one: a third would be refused too.
+ */
 void credentials_refuse(
 	struct credentials *c, const char *identity, const char *audience, const char *token);
 
 uint64_t credentials_requests(const struct credentials *c);
-/* [{"identity","method","audience","expires","state","error"}], never a token. Caller owns. */
+/*
+ * [{"identity","method","audience","state","expires","code","error"}], the last three as they
+ * apply, never a token. Caller owns.
+ */
 json_t *credentials_report(struct credentials *c);
 
 #endif

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* token_reply: reads what token endpoints answer (Entra's, and those of managed identities). */
+#ifndef MDCD_TOKEN_REPLY_H
+#define MDCD_TOKEN_REPLY_H
+
+#include "daemon/token_job.h"
+
+/* Never fails: what is not a usable token becomes a failure that says why. Wipes what it read. */
+void token_reply_read(struct http_reply *reply, struct wall now, struct token_outcome *ret);
+
+#endif

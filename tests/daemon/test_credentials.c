@@ -1,0 +1,832 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/credentials.h"
+
+#include "lib/base/str.h"
+#include "lib/base/xalloc.h"
+#include "tests/harness/fake_world.h"
+#include "tests/harness/signing_keys.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define ARM "https://management.azure.com"
+#define DEFENDER "https://api.securitycenter.microsoft.com"
+#define TENANT "11111111-1111-1111-1111-111111111111"
+#define CLIENT "22222222-2222-2222-2222-222222222222"
+#define SECRET_FILE "/etc/mdcd/credentials/main.secret"
+#define PEM_FILE "/etc/mdcd/credentials/main.pem"
+#define SECRET "s3cr~t+/=&%"
+
+struct fixture {
+	struct fake_world fake;
+	struct cloud_config cloud;
+	struct identity_config identities[2];
+	struct config config;
+	struct credentials *credentials;
+};
+
+static void setup(struct fixture *f)
+{
+	*f = (struct fixture){0};
+	fake_world_init(&f->fake, 7);
+	memory_files_put(f->fake.world.secrets, SECRET_FILE, SECRET "\n");
+	f->cloud = (struct cloud_config){.name = (char *)"public",
+		.login = (char *)"https://login.microsoftonline.com/",
+		.resource_manager = (char *)ARM,
+		.audience = (char *)ARM,
+		.ca_file = (char *)"/etc/ca.pem"};
+	for (unsigned i = 0; i < 2; i++)
+		f->identities[i] =
+			(struct identity_config){.name = (char *)(i == 0 ? "main" : "other"),
+				.cloud = &f->cloud,
+				.tenant = (char *)TENANT,
+				.client = (char *)CLIENT,
+				.method = IDENTITY_CLIENT_SECRET,
+				.secret_file = (char *)SECRET_FILE};
+	f->config = (struct config){.clouds = &f->cloud,
+		.cloud_count = 1,
+		.identities = f->identities,
+		.identity_count = 2};
+	f->credentials = credentials_new(&f->fake.world);
+	credentials_configure(f->credentials, &f->config);
+}
+
+static void teardown(struct fixture *f)
+{
+	assert_false(log_capture_holds(f->fake.capture, SECRET));
+	credentials_free(f->credentials);
+	fake_world_fini(&f->fake);
+}
+
+static struct transport *net(struct fixture *f)
+{
+	return f->fake.world.transport;
+}
+
+static void answers_token(struct fixture *f, const char *token, int lifetime)
+{
+	mdc_autofree char *body =
+		xasprintf("{\"token_type\":\"Bearer\",\"expires_in\":%d,\"access_token\":\"%s\"}",
+			lifetime, token);
+
+	fake_transport_answer(
+		net(f), &(struct fake_answer){.status = 200, .body = body, .delay = DUR_MS(100)});
+}
+
+static void answers_error(struct fixture *f, int status, const char *body, const char *header)
+{
+	fake_transport_answer(net(f),
+		&(struct fake_answer){
+			.status = status, .body = body, .headers = {header}, .delay = DUR_MS(100)});
+}
+
+#define BAD_SECRET \
+	"{\"error\":\"invalid_client\",\"error_description\":\"AADSTS7000215: Invalid client " \
+	"secret provided.\\r\\nTrace ID: x\"}"
+
+/* What a waiter was told. */
+struct told {
+	unsigned times;
+	char token[64];
+	struct arm_error failure;
+};
+
+static void note(void *ctx, const struct arm_error *failure, const char *token)
+{
+	struct told *t = ctx;
+
+	t->times++;
+	t->token[0] = '\0';
+	t->failure = (struct arm_error){0};
+	if (failure != NULL)
+		t->failure = *failure;
+	assert_true((failure == NULL) != (token == NULL));
+	str_copy(t->token, sizeof(t->token), token != NULL ? token : "");
+}
+
+static void ask(struct fixture *f, struct told *t)
+{
+	*t = (struct told){0};
+	credentials_get(f->credentials, "main", ARM, note, t);
+	assert_int_equal(t->times, 0);
+}
+
+/* Asks and waits for the answer. */
+static struct told asked(struct fixture *f)
+{
+	struct told t;
+
+	ask(f, &t);
+	loop_virtual_run_for(f->fake.world.loop, DUR_S(1));
+	assert_int_equal(t.times, 1);
+	return t;
+}
+
+static void pass(struct fixture *f, struct dur time)
+{
+	loop_virtual_run_for(f->fake.world.loop, time);
+}
+
+static void a_secret_is_traded_for_a_token(void **state)
+{
+	struct fixture f;
+	struct told t;
+	const struct http_request *r;
+
+	(void)state;
+	setup(&f);
+	answers_token(&f, "tok.en-1", 3599);
+	t = asked(&f);
+	assert_string_equal(t.token, "tok.en-1");
+	assert_int_equal(fake_transport_count(net(&f)), 1);
+	r = &fake_transport_request(net(&f), 0)->request;
+	assert_string_equal(r->method, "POST");
+	assert_string_equal(
+		r->url, "https://login.microsoftonline.com/" TENANT "/oauth2/v2.0/token");
+	assert_string_equal(r->body,
+		"grant_type=client_credentials&client_id=" CLIENT
+		"&scope=https%3A%2F%2Fmanagement.azure.com%2F.default"
+		"&client_secret=s3cr~t%2B%2F%3D%26%25");
+	assert_string_equal(fake_transport_header(net(&f), 0, "content-type"),
+		"application/x-www-form-urlencoded");
+	assert_true(str_is_guid(fake_transport_header(net(&f), 0, "client-request-id")));
+	assert_null(fake_transport_header(net(&f), 0, "authorization"));
+	assert_string_equal(fake_transport_request(net(&f), 0)->ca_file, "/etc/ca.pem");
+	assert_int_equal(credentials_requests(f.credentials), 1);
+	teardown(&f);
+}
+
+static void a_legacy_audience_keeps_its_slash(void **state)
+{
+	struct fixture f;
+	struct told t = {0};
+
+	(void)state;
+	setup(&f);
+	answers_token(&f, "t", 3599);
+	credentials_get(f.credentials, "main", "https://management.core.windows.net/", note, &t);
+	pass(&f, DUR_S(1));
+	assert_string_equal(t.token, "t");
+	assert_non_null(strstr(fake_transport_request(net(&f), 0)->request.body,
+		"scope=https%3A%2F%2Fmanagement.core.windows.net%2F%2F.default"));
+	teardown(&f);
+}
+
+static const char *form_value(const char *body, const char *name)
+{
+	static char value[8192];
+	const char *at = strstr(body, name);
+
+	assert_non_null(at);
+	at += strlen(name);
+	snprintf(value, sizeof(value), "%.*s", (int)strcspn(at, "&"), at);
+	return value;
+}
+
+static void a_certificate_proves_who_asks(void **state)
+{
+	struct signing_keys *keys = signing_keys_new(2048);
+	mdc_autofree char *pem = signing_keys_encrypted_pem(keys, "open sesame");
+	mdc_autofree char *first = NULL;
+	struct fixture f;
+	const char *body;
+
+	(void)state;
+	setup(&f);
+	memory_files_put(f.fake.world.secrets, PEM_FILE, pem);
+	memory_files_put(f.fake.world.secrets, "/password", "open sesame\n");
+	f.identities[0].method = IDENTITY_CLIENT_CERTIFICATE;
+	f.identities[0].secret_file = NULL;
+	f.identities[0].certificate = (char *)PEM_FILE;
+	f.identities[0].certificate_password_file = (char *)"/password";
+	credentials_configure(f.credentials, &f.config);
+	answers_token(&f, "one", 60);
+	answers_token(&f, "two", 60);
+	assert_string_equal(asked(&f).token, "one");
+	body = fake_transport_request(net(&f), 0)->request.body;
+	assert_non_null(strstr(body,
+		"&client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3A"
+		"jwt-bearer"));
+	first = xstrdup(form_value(body, "client_assertion="));
+	assert_true(signing_keys_verify(keys, first));
+	pass(&f, DUR_MIN(2));
+	assert_string_equal(asked(&f).token, "two");
+	body = fake_transport_request(net(&f), 1)->request.body;
+	assert_string_not_equal(form_value(body, "client_assertion="), first);
+	assert_false(log_capture_holds(f.fake.capture, first));
+	teardown(&f);
+	signing_keys_free(keys);
+}
+
+static void one_request_serves_all_who_wait(void **state)
+{
+	struct fixture f;
+	struct told t[20];
+
+	(void)state;
+	setup(&f);
+	answers_token(&f, "shared", 3599);
+	for (unsigned i = 0; i < 20; i++)
+		ask(&f, &t[i]);
+	pass(&f, DUR_S(1));
+	for (unsigned i = 0; i < 20; i++)
+		assert_string_equal(t[i].token, "shared");
+	assert_string_equal(asked(&f).token, "shared");
+	assert_int_equal(fake_transport_count(net(&f)), 1);
+	teardown(&f);
+}
+
+static void audiences_and_identities_have_tokens_of_their_own(void **state)
+{
+	struct fixture f;
+	struct told t[3] = {{0}};
+
+	(void)state;
+	setup(&f);
+	answers_token(&f, "a", 3599);
+	answers_token(&f, "b", 3599);
+	answers_token(&f, "c", 3599);
+	credentials_get(f.credentials, "main", ARM, note, &t[0]);
+	credentials_get(f.credentials, "main", DEFENDER, note, &t[1]);
+	credentials_get(f.credentials, "other", ARM, note, &t[2]);
+	pass(&f, DUR_S(1));
+	assert_string_equal(t[0].token, "a");
+	assert_string_equal(t[1].token, "b");
+	assert_string_equal(t[2].token, "c");
+	teardown(&f);
+}
+
+static void a_cancelled_waiter_hears_nothing(void **state)
+{
+	struct fixture f;
+	struct told early = {0}, waiting = {0}, other = {0};
+	struct credential_waiter *w;
+
+	(void)state;
+	setup(&f);
+	answers_token(&f, "t", 3599);
+	w = credentials_get(f.credentials, "main", ARM, note, &early);
+	credentials_cancel(f.credentials, w);
+	w = credentials_get(f.credentials, "main", ARM, note, &waiting);
+	ask(&f, &other);
+	loop_virtual_settle(f.fake.world.loop);
+	credentials_cancel(f.credentials, w);
+	pass(&f, DUR_S(1));
+	assert_int_equal(early.times + waiting.times, 0);
+	assert_string_equal(other.token, "t");
+	teardown(&f);
+}
+
+/* Not renewed when it is used after `quiet`, and renewed when it is used after `renewed`. */
+static void tokens_are_renewed_ahead_of_time(void **state)
+{
+	static const struct {
+		int lifetime;
+		int refresh_in; /* 0: not named */
+		struct dur quiet, renewed;
+	} rows[] = {
+		{3600, 0, {2990000}, {3010000}},
+		{86400, 0, {43100000}, {43300000}},
+		{86400, 600, {590000}, {610000}},
+		{3600, 3590, {2990000}, {3010000}},
+		{60, 0, {45000}, {48000}},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		mdc_autofree char *body =
+			xasprintf("{\"access_token\":\"old\",\"expires_in\":%d,\"refresh_in\":%d}",
+				rows[i].lifetime, rows[i].refresh_in);
+		struct fixture f;
+
+		setup(&f);
+		fake_transport_answer(net(&f), &(struct fake_answer){.status = 200, .body = body});
+		answers_token(&f, "new", 3600);
+		assert_string_equal(asked(&f).token, "old");
+		pass(&f, rows[i].quiet);
+		assert_string_equal(asked(&f).token, "old");
+		assert_int_equal(fake_transport_count(net(&f)), 1);
+		pass(&f,
+			mono_since((struct mono){rows[i].renewed.ms},
+				(struct mono){rows[i].quiet.ms}));
+		/* Nobody waits for it. */
+		assert_string_equal(asked(&f).token, "old");
+		assert_int_equal(fake_transport_count(net(&f)), 2);
+		assert_string_equal(asked(&f).token, "new");
+		teardown(&f);
+	}
+}
+
+static void a_token_is_not_given_in_its_last_minutes(void **state)
+{
+	static const struct {
+		int lifetime;
+		struct dur good, over;
+	} rows[] = {
+		{3600, {3297000}, {2000}},
+		{60, {51000}, {2000}},
+		{10, {6500}, {2000}},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct fixture f;
+
+		setup(&f);
+		answers_token(&f, "old", rows[i].lifetime);
+		fake_transport_answer(
+			net(&f), &(struct fake_answer){.always = true, .status = 503});
+		assert_string_equal(asked(&f).token, "old");
+		pass(&f, rows[i].good);
+		assert_string_equal(asked(&f).token, "old");
+		pass(&f, rows[i].over);
+		assert_string_equal(asked(&f).token, "");
+		teardown(&f);
+	}
+}
+
+static void a_failed_renewal_does_not_matter_while_the_old_one_is_good(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	setup(&f);
+	answers_token(&f, "old", 3600);
+	asked(&f);
+	pass(&f, DUR_S(3005));
+	fake_transport_answer(
+		net(&f), &(struct fake_answer){.always = true, .status = 503, .body = ""});
+	for (unsigned i = 0; i < 60; i++)
+		assert_string_equal(asked(&f).token, "old");
+	/* At most one attempt in 30 s. */
+	assert_in_range(fake_transport_count(net(&f)), 2, 4);
+	assert_int_equal(log_capture_count(f.fake.capture, LOG_IDENTITY_MESSAGE), 0);
+	teardown(&f);
+}
+
+static void a_secret_that_will_run_out_is_told_ahead_of_time(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	setup(&f);
+	answers_token(&f, "old", 3600);
+	asked(&f);
+	pass(&f, DUR_S(3005));
+	answers_error(&f, 401, BAD_SECRET, NULL);
+	assert_string_equal(asked(&f).token, "old");
+	assert_int_equal(log_capture_count(f.fake.capture, LOG_IDENTITY_MESSAGE), 1);
+	assert_non_null(
+		strstr(captured_text(log_capture_entry(f.fake.capture, LOG_IDENTITY_MESSAGE, 0)),
+			"still good"));
+	teardown(&f);
+}
+
+static void a_refusal_is_remembered_for_a_minute(void **state)
+{
+	struct fixture f;
+	struct told t;
+
+	(void)state;
+	setup(&f);
+	answers_error(&f, 401, BAD_SECRET, NULL);
+	t = asked(&f);
+	assert_int_equal(t.failure.class, ARM_ERROR_IDENTITY);
+	assert_string_equal(t.failure.code, "AADSTS7000215");
+	pass(&f, DUR_S(50));
+	assert_int_equal(asked(&f).failure.class, ARM_ERROR_IDENTITY);
+	assert_int_equal(fake_transport_count(net(&f)), 1);
+	pass(&f, DUR_S(10));
+	answers_token(&f, "t", 3600);
+	assert_string_equal(asked(&f).token, "t");
+	teardown(&f);
+}
+
+static void a_mended_secret_is_used_at_once(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	setup(&f);
+	memory_files_put(f.fake.world.secrets, SECRET_FILE, NULL);
+	assert_non_null(strstr(asked(&f).failure.message, SECRET_FILE));
+	assert_int_equal(fake_transport_count(net(&f)), 0);
+	memory_files_put(f.fake.world.secrets, SECRET_FILE, "wrong");
+	answers_error(&f, 401, BAD_SECRET, NULL);
+	assert_string_equal(asked(&f).failure.code, "AADSTS7000215");
+	memory_files_put(f.fake.world.secrets, SECRET_FILE, "right\r\n");
+	answers_token(&f, "t", 3600);
+	assert_string_equal(asked(&f).token, "t");
+	assert_non_null(
+		strstr(fake_transport_request(net(&f), -1)->request.body, "&client_secret=right"));
+	teardown(&f);
+}
+
+static void retry_after_is_honoured(void **state)
+{
+	struct fixture f;
+	struct told t;
+
+	(void)state;
+	setup(&f);
+	answers_error(&f, 429, "", "Retry-After: 300");
+	t = asked(&f);
+	assert_int_equal(t.failure.class, ARM_ERROR_THROTTLED);
+	pass(&f, DUR_S(295));
+	assert_int_equal(asked(&f).failure.class, ARM_ERROR_THROTTLED);
+	assert_int_equal(fake_transport_count(net(&f)), 1);
+	pass(&f, DUR_S(5));
+	answers_token(&f, "t", 3600);
+	assert_string_equal(asked(&f).token, "t");
+	teardown(&f);
+}
+
+static void an_identity_that_fails_is_logged_once(void **state)
+{
+	struct fixture f;
+	const struct captured_entry *e;
+	struct told t = {0};
+
+	(void)state;
+	setup(&f);
+	fake_transport_answer(
+		net(&f), &(struct fake_answer){.always = true, .status = 401, .body = BAD_SECRET});
+	for (unsigned i = 0; i < 100; i++) {
+		asked(&f);
+		pass(&f, DUR_S(20));
+	}
+	credentials_get(f.credentials, "main", DEFENDER, note, &t);
+	pass(&f, DUR_S(1));
+	assert_int_equal(t.failure.class, ARM_ERROR_IDENTITY);
+	assert_int_equal(log_capture_count(f.fake.capture, LOG_IDENTITY_MESSAGE), 1);
+	e = log_capture_entry(f.fake.capture, LOG_IDENTITY_MESSAGE, 0);
+	assert_int_equal(captured_priority(e), LOG_ERR);
+	assert_string_equal(captured_field(e, "MDCD_IDENTITY"), "main");
+	assert_string_equal(captured_field(e, "MDCD_ERROR_CODE"), "AADSTS7000215");
+	assert_non_null(strstr(captured_text(e), "AADSTS7000215: Invalid client secret"));
+	assert_null(strchr(captured_text(e), '\n'));
+	fake_transport_clear(net(&f));
+	answers_token(&f, "t", 3600);
+	answers_token(&f, "d", 3600);
+	pass(&f, DUR_S(70));
+	asked(&f);
+	assert_int_equal(log_capture_count(f.fake.capture, LOG_IDENTITY_MESSAGE), 1);
+	credentials_get(f.credentials, "main", DEFENDER, note, &t);
+	pass(&f, DUR_S(1));
+	assert_int_equal(log_capture_count(f.fake.capture, LOG_IDENTITY_MESSAGE), 2);
+	e = log_capture_entry(f.fake.capture, LOG_IDENTITY_MESSAGE, 1);
+	assert_int_equal(captured_priority(e), LOG_NOTICE);
+	teardown(&f);
+}
+
+static void what_is_no_token_is_refused(void **state)
+{
+	static const char *const bodies[] = {
+		"",
+		"<html>captive portal</html>",
+		"[]",
+		"{}",
+		"{\"access_token\":7,\"expires_in\":3600}",
+		"{\"access_token\":\"\",\"expires_in\":3600}",
+		"{\"access_token\":\"a b\",\"expires_in\":3600}",
+		"{\"access_token\":\"a\\r\\nX: y\",\"expires_in\":3600}",
+		"{\"access_token\":\"\\u00e4\",\"expires_in\":3600}",
+		"{\"access_token\":\"a\\u0000b\",\"expires_in\":3600}",
+		"{\"access_token\":\"t\"}",
+		"{\"access_token\":\"t\",\"expires_in\":0}",
+		"{\"access_token\":\"t\",\"expires_in\":-5}",
+		"{\"access_token\":\"t\",\"expires_in\":\"soon\"}",
+		"{\"access_token\":\"t\",\"expires_in\":null}",
+		"{\"access_token\":\"t\",\"expires_in\":3600,\"token_type\":\"pop\"}",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(bodies); i++) {
+		struct fixture f;
+		struct told t;
+
+		setup(&f);
+		answers_error(&f, 200, bodies[i], NULL);
+		t = asked(&f);
+		if (t.failure.class != ARM_ERROR_TRANSIENT)
+			fail_msg("%s: class %d", bodies[i], t.failure.class);
+		teardown(&f);
+	}
+}
+
+static void sizes_are_capped(void **state)
+{
+	char *token = xmalloc(200 * 1024);
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		size_t len = i == 0 ? 33 * 1024 : 150 * 1024;
+		mdc_autofree char *body = NULL;
+		struct fixture f;
+
+		memset(token, 'x', len);
+		token[len] = '\0';
+		body = xasprintf("{\"access_token\":\"%s\",\"expires_in\":3600}", token);
+		setup(&f);
+		answers_error(&f, 200, body, NULL);
+		assert_int_equal(asked(&f).failure.class, ARM_ERROR_TRANSIENT);
+		teardown(&f);
+	}
+	free(token);
+}
+
+static void lifetimes_may_be_text_and_are_capped(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	setup(&f);
+	answers_error(&f, 200, "{\"access_token\":\"t\",\"expires_in\":\"86399\"}", NULL);
+	assert_string_equal(asked(&f).token, "t");
+	pass(&f, DUR_H(11));
+	assert_string_equal(asked(&f).token, "t");
+	assert_int_equal(fake_transport_count(net(&f)), 1);
+	teardown(&f);
+	setup(&f);
+	answers_error(&f, 200, "{\"access_token\":\"t\",\"expires_in\":9000000000000000000}", NULL);
+	assert_string_equal(asked(&f).token, "t");
+	pass(&f, DUR_DAYS(3));
+	answers_token(&f, "new", 3600);
+	assert_string_equal(asked(&f).token, "new");
+	teardown(&f);
+}
+
+static void a_token_that_ran_out_on_its_way_is_no_token(void **state)
+{
+	struct fixture f;
+	struct told t;
+
+	(void)state;
+	setup(&f);
+	fake_transport_answer(net(&f),
+		&(struct fake_answer){.status = 200,
+			.body = "{\"access_token\":\"t\",\"expires_in\":2}",
+			.delay = DUR_S(3)});
+	ask(&f, &t);
+	pass(&f, DUR_S(4));
+	assert_int_equal(t.failure.class, ARM_ERROR_TRANSIENT);
+	assert_int_equal(asked(&f).failure.class, ARM_ERROR_TRANSIENT);
+	assert_int_equal(fake_transport_count(net(&f)), 1);
+	teardown(&f);
+}
+
+static void statuses_of_the_endpoint_say_whose_fault_it_is(void **state)
+{
+	static const struct {
+		int status;
+		const char *body;
+		enum arm_error_class class;
+	} rows[] = {
+		{400,
+			"{\"error\":\"unauthorized_client\",\"error_description\":\"AADSTS700016: "
+			"x\"}",
+			ARM_ERROR_IDENTITY},
+		{400, "", ARM_ERROR_IDENTITY},
+		{400, "{\"error\":\"temporarily_unavailable\"}", ARM_ERROR_TRANSIENT},
+		{401, "", ARM_ERROR_IDENTITY},
+		{404, "<html>", ARM_ERROR_IDENTITY},
+		{408, "", ARM_ERROR_TRANSIENT},
+		{302, "", ARM_ERROR_TRANSIENT},
+		{204, "", ARM_ERROR_TRANSIENT},
+		{500, BAD_SECRET, ARM_ERROR_TRANSIENT},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct fixture f;
+
+		setup(&f);
+		answers_error(&f, rows[i].status, rows[i].body, NULL);
+		assert_int_equal(asked(&f).failure.class, rows[i].class);
+		teardown(&f);
+	}
+}
+
+static void broken_connections_are_trouble_that_passes(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	setup(&f);
+	fake_transport_answer(net(&f), &(struct fake_answer){.result = TRANSPORT_TLS});
+	assert_int_equal(asked(&f).failure.class, ARM_ERROR_TRANSIENT);
+	pass(&f, DUR_S(10));
+	answers_token(&f, "t", 3600);
+	assert_string_equal(asked(&f).token, "t");
+	teardown(&f);
+}
+
+static void a_refused_token_is_not_given_again(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	setup(&f);
+	answers_token(&f, "one", 3600);
+	answers_token(&f, "two", 3600);
+	assert_string_equal(asked(&f).token, "one");
+	credentials_refuse(f.credentials, "main", ARM, "another");
+	credentials_refuse(f.credentials, "main", DEFENDER, "one");
+	assert_string_equal(asked(&f).token, "one");
+	credentials_refuse(f.credentials, "main", ARM, "one");
+	assert_string_equal(asked(&f).token, "two");
+	teardown(&f);
+}
+
+static void a_service_that_refuses_all_tokens_makes_no_storm(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	setup(&f);
+	for (unsigned i = 0; i < 40; i++) {
+		char token[8];
+
+		snprintf(token, sizeof(token), "t%u", i);
+		answers_token(&f, token, 3600);
+	}
+	for (unsigned i = 0; i < 120; i++)
+		credentials_refuse(f.credentials, "main", ARM, asked(&f).token);
+	assert_in_range(fake_transport_count(net(&f)), 3, 6);
+	teardown(&f);
+}
+
+static void unknown_identities_have_no_tokens(void **state)
+{
+	struct fixture f;
+	struct told t = {0};
+
+	(void)state;
+	setup(&f);
+	credentials_get(f.credentials, "nobody", ARM, note, &t);
+	assert_int_equal(t.times, 0);
+	pass(&f, DUR_S(1));
+	assert_int_equal(t.failure.class, ARM_ERROR_IDENTITY);
+	teardown(&f);
+}
+
+static void a_reload_keeps_tokens_of_what_did_not_change(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	setup(&f);
+	answers_token(&f, "old", 3600);
+	asked(&f);
+	credentials_configure(f.credentials, &f.config);
+	assert_string_equal(asked(&f).token, "old");
+	f.identities[0].client = (char *)"33333333-3333-3333-3333-333333333333";
+	credentials_configure(f.credentials, &f.config);
+	answers_token(&f, "new", 3600);
+	assert_string_equal(asked(&f).token, "new");
+	assert_non_null(strstr(fake_transport_request(net(&f), -1)->request.body,
+		"client_id=33333333-3333-3333-3333-333333333333"));
+	teardown(&f);
+}
+
+static void a_reload_serves_waiters_under_the_new_configuration(void **state)
+{
+	struct fixture f;
+	struct told t, gone = {0};
+
+	(void)state;
+	setup(&f);
+	fake_transport_answer(net(&f), &(struct fake_answer){.hangs = true});
+	fake_transport_answer(net(&f), &(struct fake_answer){.hangs = true});
+	ask(&f, &t);
+	credentials_get(f.credentials, "other", ARM, note, &gone);
+	loop_virtual_settle(f.fake.world.loop);
+	f.identities[0].tenant = (char *)"44444444-4444-4444-4444-444444444444";
+	f.config.identity_count = 1;
+	credentials_configure(f.credentials, &f.config);
+	answers_token(&f, "t", 3600);
+	pass(&f, DUR_S(1));
+	assert_string_equal(t.token, "t");
+	assert_int_equal(gone.failure.class, ARM_ERROR_IDENTITY);
+	assert_true(fake_transport_request(net(&f), 0)->canceled);
+	assert_true(fake_transport_request(net(&f), 1)->canceled);
+	teardown(&f);
+}
+
+static void what_is_not_configured_right_is_said(void **state)
+{
+	static const struct {
+		enum identity_method method;
+		const char *login, *client, *certificate;
+		const char *says;
+	} rows[] = {
+		{IDENTITY_CLIENT_SECRET, "http://login.test", CLIENT, NULL, "https"},
+		{IDENTITY_CLIENT_SECRET, "https://login.test", NULL, NULL, "client"},
+		{IDENTITY_CLIENT_CERTIFICATE, "https://login.test", CLIENT, NULL, "certificate"},
+		{IDENTITY_CLIENT_CERTIFICATE, "https://login.test", CLIENT, SECRET_FILE, "PEM"},
+		{IDENTITY_CLIENT_CERTIFICATE, "https://login.test", NULL, SECRET_FILE, "client"},
+		{IDENTITY_AZURE_CLI, "https://login.test", NULL, NULL, "azure-cli"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct fixture f;
+		struct told t;
+
+		setup(&f);
+		f.cloud.login = (char *)rows[i].login;
+		f.identities[0].method = rows[i].method;
+		f.identities[0].client = (char *)rows[i].client;
+		f.identities[0].certificate = (char *)rows[i].certificate;
+		credentials_configure(f.credentials, &f.config);
+		t = asked(&f);
+		assert_int_equal(t.failure.class, ARM_ERROR_IDENTITY);
+		if (strstr(t.failure.message, rows[i].says) == NULL)
+			fail_msg("%s", t.failure.message);
+		assert_int_equal(fake_transport_count(net(&f)), 0);
+		teardown(&f);
+	}
+}
+
+static void the_report_never_holds_a_token(void **state)
+{
+	struct fixture f;
+	json_t *report;
+	mdc_autofree char *text = NULL;
+
+	(void)state;
+	setup(&f);
+	answers_token(&f, "very-secret-token", 3600);
+	asked(&f);
+	report = credentials_report(f.credentials);
+	text = json_dumps(report, 0);
+	assert_null(strstr(text, "very-secret-token"));
+	assert_string_equal(
+		json_string_value(json_object_get(json_array_get(report, 0), "expires")),
+		"2026-11-24T15:00:00Z");
+	assert_string_equal(
+		json_string_value(json_object_get(json_array_get(report, 0), "state")), "valid");
+	json_decref(report);
+	teardown(&f);
+}
+
+static void it_can_be_freed_at_any_moment(void **state)
+{
+	(void)state;
+	for (unsigned moment = 0; moment < 4; moment++) {
+		struct fixture f;
+		struct told t[2];
+
+		setup(&f);
+		answers_token(&f, "t", 3600);
+		ask(&f, &t[0]);
+		if (moment > 0)
+			loop_virtual_settle(f.fake.world.loop);
+		if (moment > 1)
+			ask(&f, &t[1]);
+		if (moment > 2)
+			pass(&f, DUR_S(1));
+		teardown(&f);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_secret_is_traded_for_a_token),
+		cmocka_unit_test(a_legacy_audience_keeps_its_slash),
+		cmocka_unit_test(a_certificate_proves_who_asks),
+		cmocka_unit_test(one_request_serves_all_who_wait),
+		cmocka_unit_test(audiences_and_identities_have_tokens_of_their_own),
+		cmocka_unit_test(a_cancelled_waiter_hears_nothing),
+		cmocka_unit_test(tokens_are_renewed_ahead_of_time),
+		cmocka_unit_test(a_token_is_not_given_in_its_last_minutes),
+		cmocka_unit_test(a_failed_renewal_does_not_matter_while_the_old_one_is_good),
+		cmocka_unit_test(a_secret_that_will_run_out_is_told_ahead_of_time),
+		cmocka_unit_test(a_refusal_is_remembered_for_a_minute),
+		cmocka_unit_test(a_mended_secret_is_used_at_once),
+		cmocka_unit_test(retry_after_is_honoured),
+		cmocka_unit_test(an_identity_that_fails_is_logged_once),
+		cmocka_unit_test(what_is_no_token_is_refused),
+		cmocka_unit_test(sizes_are_capped),
+		cmocka_unit_test(lifetimes_may_be_text_and_are_capped),
+		cmocka_unit_test(a_token_that_ran_out_on_its_way_is_no_token),
+		cmocka_unit_test(statuses_of_the_endpoint_say_whose_fault_it_is),
+		cmocka_unit_test(broken_connections_are_trouble_that_passes),
+		cmocka_unit_test(a_refused_token_is_not_given_again),
+		cmocka_unit_test(a_service_that_refuses_all_tokens_makes_no_storm),
+		cmocka_unit_test(unknown_identities_have_no_tokens),
+		cmocka_unit_test(a_reload_keeps_tokens_of_what_did_not_change),
+		cmocka_unit_test(a_reload_serves_waiters_under_the_new_configuration),
+		cmocka_unit_test(what_is_not_configured_right_is_said),
+		cmocka_unit_test(the_report_never_holds_a_token),
+		cmocka_unit_test(it_can_be_freed_at_any_moment),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests_name("credentials", tests, NULL, NULL);
+}
