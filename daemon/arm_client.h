@@ -2,8 +2,12 @@
 /*
  * arm_client: carries ARM requests: waits for quota, attaches a token, sends, reads the headers'
  * corrections, renews a token once, classifies the answer. One place decides what happens next:
- * lib/engine/call.c. It retries nothing but one connect failure of an idempotent call; what failed
- * goes back to its caller with its class.
+ * lib/engine/call.c. It retries nothing but one connect failure; what failed goes back to its
+ * caller with its class.
+ *
+ * Tokens go to the resource-manager of the identity's cloud alone, over TLS. Signed operation URLs
+ * and replies are wiped after use and never logged. A write waits for its quota for a short time
+ * only, since what was read before it grows old.
  */
 #ifndef MDCD_ARM_CLIENT_H
 #define MDCD_ARM_CLIENT_H
@@ -19,14 +23,17 @@ struct arm_call;
 
 struct arm_client *arm_client_new(const struct world *w);
 struct arm_client *arm_client_free(struct arm_client *c);
-/* Another configuration is in force: identities are renewed, running calls end as they are. The
- * client keeps no pointer into `config` beyond what it copies. */
+/*
+ * Another configuration is in force: calls that wait go on under it, and end with
+ * ARM_ERROR_IDENTITY where their identity is gone; those on the wire end as they are. The client
+ * keeps no pointer into `config` beyond what it copies.
+ */
 void arm_client_configure(struct arm_client *c, const struct config *config);
 
 struct arm_result {
 	struct arm_error error;   /* class ARM_ERROR_NONE: a 2xx */
 	struct dur retry_after;   /* 0 when the server named none */
-	struct http_reply *reply; /* the callee may take from it */
+	struct http_reply *reply; /* the callee may take from it; NULL: no reply */
 	char correlation_id[37];
 	char request_id[64];
 	char arm_origin[256]; /* for long_running.h */
@@ -63,8 +70,13 @@ struct dur arm_client_write_wait(
 struct arm_call *arm_client_poll(struct arm_client *c, const char *identity,
 	const char *subscription, const char *url, arm_done_fn done, void *ctx);
 void arm_client_cancel(struct arm_client *c, struct arm_call *call);
+/* True while no byte of it can have left: cancelling it now undoes it. */
+bool arm_call_is_unsent(const struct arm_call *call);
 
-/* For `status`: calls so far by class, tokens (never their text), buckets, freezes. Caller owns. */
+/*
+ * For `status`: {"calls":{"waiting","running","by_class"},"tokens","quotas"}, the last two as in
+ * credentials.h and governor.h, quotas with their cloud. Never a token's text. Caller owns.
+ */
 json_t *arm_client_report(struct arm_client *c);
 struct arm_client_counts {
 	uint64_t arm_reads, arm_writes, arm_deletes, graph_queries, token_requests;

@@ -9,6 +9,8 @@
 #include <jansson.h>
 #include <string.h>
 
+#define CREDENTIALS_MAGIC 0xc4ede471u
+#define WALLET_MAGIC 0x3a11e700u
 /* The token endpoint asks for this pace after a 400; trouble on the way may pass sooner. */
 #define REFUSED_MEMORY DUR_S(60)
 #define TRANSIENT_MEMORY DUR_S(10)
@@ -20,8 +22,9 @@
 #define MARGIN_MOST DUR_MIN(5)
 #define LONG_LIFE DUR_H(2)
 
-/* The tokens of one (identity, audience). */
+/* The token of one (identity, audience). */
 struct wallet {
+	uint32_t magic;
 	struct credentials *owner;
 	char *name;
 	char *audience;
@@ -48,6 +51,7 @@ struct credential_waiter {
 };
 
 struct credentials {
+	uint32_t magic;
 	const struct world *world;
 	struct map identities;
 	struct map wallets;
@@ -155,6 +159,7 @@ static void answer(void *ctx)
 	struct mono now = now_of(c);
 	struct list batch;
 
+	MDC_MAGIC_CHECK(c, CREDENTIALS_MAGIC);
 	/* Who asks from within an answer is served in the next turn. */
 	list_init(&batch);
 	while (!list_is_empty(&c->due)) {
@@ -185,14 +190,13 @@ static void log_failing(const struct wallet *p)
 {
 	const struct arm_error *e = &p->failure;
 	struct log_entry *entry = log_begin(p->owner->world->log, LOG_IDENTITY_MESSAGE);
-	bool coded = str_starts_nocase(e->message, e->code);
 
 	log_add(entry, "MDCD_IDENTITY", p->name);
 	log_add(entry, "MDCD_ERROR_CODE", e->code);
 	if (arm_error_is_retryable(e->class))
 		log_priority(entry, LOG_WARNING);
-	log_commit(entry, 0, "identity \"%s\" gets no token for %s: %s%s%s%s", p->name, p->audience,
-		coded ? "" : e->code, coded ? "" : ": ", e->message,
+	log_commit(entry, 0, "identity \"%s\" gets no token for %s: %s%s", p->name, p->audience,
+		*e->message != '\0' ? e->message : e->code,
 		p->token != NULL ? " (the present one is still good)" : "");
 }
 
@@ -264,6 +268,7 @@ static void job_done(void *ctx, struct token_outcome *outcome)
 		.message = "the token had run out when it arrived"};
 	struct wallet *p = ctx;
 
+	MDC_MAGIC_CHECK(p, WALLET_MAGIC);
 	if (outcome->failure.class != ARM_ERROR_NONE)
 		keep_failure(p, &outcome->failure, outcome->retry_after);
 	else if (mono_since(now_of(p->owner), p->began).ms >= outcome->lifetime.ms * 9 / 10)
@@ -285,6 +290,7 @@ static void wallet_free(void *wallet)
 	identity_drop(p->identity);
 	free(p->name);
 	free(p->audience);
+	p->magic = 0;
 	free(p);
 }
 
@@ -302,6 +308,7 @@ static struct wallet *wallet_of(struct credentials *c, const char *identity, con
 	if (p != NULL)
 		return p;
 	p = xcalloc(1, sizeof(*p));
+	p->magic = WALLET_MAGIC;
 	p->owner = c;
 	p->name = xstrdup(identity);
 	p->audience = xstrdup(audience);
@@ -315,6 +322,7 @@ struct credentials *credentials_new(const struct world *w)
 {
 	struct credentials *c = xcalloc(1, sizeof(*c));
 
+	c->magic = CREDENTIALS_MAGIC;
 	c->world = w;
 	identity_map_init(&c->identities);
 	map_init(&c->wallets, wallet_free);
@@ -332,6 +340,7 @@ struct credentials *credentials_free(struct credentials *c)
 	map_fini(&c->wallets);
 	map_fini(&c->identities);
 	c->answering = c->world->loop->ops->timer_free(c->answering);
+	c->magic = 0;
 	free(c);
 	return NULL;
 }

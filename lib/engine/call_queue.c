@@ -265,8 +265,6 @@ struct queued_call *call_queue_take(
 			return c;
 		}
 	}
-	if (heap_first(&q->expiries) != NULL && heap_first(&q->expiries)->due < again.ms)
-		again.ms = heap_first(&q->expiries)->due;
 	*ret_again = again;
 	return NULL;
 }
@@ -298,6 +296,13 @@ void call_queue_answered(struct call_queue *q, const struct quota_call *quota)
 			str_equal(l->quota.subscription, quota->subscription))
 			l->not_before = (struct mono){INT64_MIN};
 	}
+}
+
+struct mono call_queue_expiry(const struct call_queue *q)
+{
+	const struct heap_node *first = heap_first(&q->expiries);
+
+	return first != NULL ? (struct mono){first->due} : MONO_NEVER;
 }
 
 size_t call_queue_count(const struct call_queue *q)

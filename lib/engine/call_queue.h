@@ -51,6 +51,8 @@ struct queued_call *call_queue_take(
 struct queued_call *call_queue_give_up(struct call_queue *q, struct mono now, struct dur *ret_wait);
 /* The governor was told of an answer: lines that may be admitted earlier now are asked again. */
 void call_queue_answered(struct call_queue *q, const struct quota_call *quota);
+/* When the first patience ends, possibly in the past; MONO_NEVER: nobody waits. */
+struct mono call_queue_expiry(const struct call_queue *q);
 
 size_t call_queue_count(const struct call_queue *q);
 

@@ -74,6 +74,7 @@ struct quota_ticket {
 
 struct quota_answer {
 	int status;                         /* 0: no reply */
+	bool unsent;                        /* and Azure cannot have seen the call */
 	const struct http_headers *headers; /* NULL: no reply */
 	struct dur retry_after;             /* 0: none */
 };

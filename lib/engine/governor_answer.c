@@ -213,7 +213,7 @@ static void adapt(const struct answering *a, struct lane *l)
 
 	if (status == 503)
 		halve(l, a->ticket->serial);
-	if (l->kind == LANE_SINGLE && (status == 0 || status == 409))
+	if (l->kind == LANE_SINGLE && ((status == 0 && !a->answer->unsent) || status == 409))
 		freeze_lane(l, mono_add(a->now, CONFLICT_PAUSE));
 	if (l->kind != LANE_ADAPTIVE || status < 200 || status >= 300)
 		return;

@@ -29,6 +29,8 @@ struct fake_transport {
 	struct loop *loop;
 	struct list script;
 	struct list running;
+	fake_serve_fn serve;
+	void *serve_ctx;
 	struct fake_request **requests;
 	size_t count;
 	size_t unexpected;
@@ -87,6 +89,12 @@ static struct scripted *find_answer(struct fake_transport *f, const struct http_
 			return scripted_new(&s->answer);
 		list_remove(node);
 		return s;
+	}
+	if (f->serve != NULL) {
+		struct fake_answer made = {.status = 200};
+
+		f->serve(f->serve_ctx, r, loop_mono(f->loop), &made);
+		return scripted_new(&made);
 	}
 	f->unexpected++;
 	return scripted_new(&(struct fake_answer){.result = TRANSPORT_CONNECT});
@@ -223,6 +231,12 @@ struct transport *fake_transport_new(struct loop *l)
 void fake_transport_answer(struct transport *t, const struct fake_answer *a)
 {
 	list_append(&fake_of(t)->script, &scripted_new(a)->link);
+}
+
+void fake_transport_serve(struct transport *t, fake_serve_fn serve, void *ctx)
+{
+	fake_of(t)->serve = serve;
+	fake_of(t)->serve_ctx = ctx;
 }
 
 size_t fake_transport_count(const struct transport *t)

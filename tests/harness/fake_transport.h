@@ -33,6 +33,13 @@ struct fake_request {
 struct transport *fake_transport_new(struct loop *l);
 /* Texts are copied. */
 void fake_transport_answer(struct transport *t, const struct fake_answer *a);
+/*
+ * For requests that no answer of the script fits: a service that makes its own. What *ret points to
+ * is copied when it returns.
+ */
+typedef void (*fake_serve_fn)(
+	void *ctx, const struct http_request *request, struct mono now, struct fake_answer *ret);
+void fake_transport_serve(struct transport *t, fake_serve_fn serve, void *ctx);
 /* Forgets what was not used. */
 void fake_transport_clear(struct transport *t);
 

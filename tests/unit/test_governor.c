@@ -549,6 +549,10 @@ static void plans_of_a_subscription_are_written_one_at_a_time(void **state)
 	assert_true(admits(g, &a, AT(70000), &t));
 	answer(g, &a, &t, 0, AT(80000));
 	assert_int_equal(governor_forecast(g, &a, AT(80000)).ms, 140000);
+	/* It never left. */
+	assert_true(admits(g, &a, AT(140000), &t));
+	governor_answered(g, &a, &t, &(struct quota_answer){.unsent = true}, AT(140000));
+	assert_true(admits(g, &a, AT(140000), &t));
 	governor_free(g);
 }
 
