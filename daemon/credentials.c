@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define CREDENTIALS_MAGIC 0xc4ede471u
-#define WALLET_MAGIC 0x3a11e700u
+#define CACHED_TOKEN_MAGIC 0x3a11e700u
 /* The token endpoint asks for this pace after a 400; trouble on the way may pass sooner. */
 #define REFUSED_MEMORY DUR_S(60)
 #define TRANSIENT_MEMORY DUR_S(10)
@@ -23,7 +23,7 @@
 #define LONG_LIFE DUR_H(2)
 
 /* The token of one (identity, audience). */
-struct wallet {
+struct cached_token {
 	uint32_t magic;
 	struct credentials *owner;
 	char *name;
@@ -45,7 +45,7 @@ struct wallet {
 
 struct credential_waiter {
 	struct list link;
-	struct wallet *wallet;
+	struct cached_token *cached;
 	credentials_fn fn;
 	void *ctx;
 };
@@ -54,7 +54,7 @@ struct credentials {
 	uint32_t magic;
 	const struct world *world;
 	struct map identities;
-	struct map wallets;
+	struct map tokens;
 	struct list due; /* waiters who are answered in the next turn */
 	struct loop_timer *answering;
 	uint64_t requests;
@@ -67,10 +67,10 @@ static struct mono now_of(const struct credentials *c)
 	return loop_mono(c->world->loop);
 }
 
-static void drop_token(struct wallet *p)
+static void drop_token(struct cached_token *t)
 {
-	secret_free(p->token);
-	p->token = NULL;
+	secret_free(t->token);
+	t->token = NULL;
 }
 
 static void make_due(struct credentials *c, struct credential_waiter *w)
@@ -80,38 +80,38 @@ static void make_due(struct credentials *c, struct credential_waiter *w)
 	c->world->loop->ops->timer_arm(c->answering, now_of(c));
 }
 
-static void make_all_due(struct wallet *p)
+static void make_all_due(struct cached_token *t)
 {
-	while (!list_is_empty(&p->waiters))
-		make_due(p->owner, list_entry(p->waiters.next, struct credential_waiter, link));
+	while (!list_is_empty(&t->waiters))
+		make_due(t->owner, list_entry(t->waiters.next, struct credential_waiter, link));
 }
 
-static bool is_usable(const struct wallet *p, struct mono now)
+static bool is_usable(const struct cached_token *t, struct mono now)
 {
-	return p->token != NULL && mono_before(now, p->usable_until);
+	return t->token != NULL && mono_before(now, t->usable_until);
 }
 
 /* Whoever mended a file need not wait for the end of a memory. */
-static bool is_remembered(const struct wallet *p, struct mono now)
+static bool is_remembered(const struct cached_token *t, struct mono now)
 {
-	return p->failure.class != ARM_ERROR_NONE && mono_before(now, p->failed_until) &&
-		(p->failure.class != ARM_ERROR_IDENTITY ||
-			p->failed_files == token_files_version(p->owner->world, p->identity));
+	return t->failure.class != ARM_ERROR_NONE && mono_before(now, t->failed_until) &&
+		(t->failure.class != ARM_ERROR_IDENTITY ||
+			t->failed_files == token_files_version(t->owner->world, t->identity));
 }
 
-static void begin(struct wallet *p)
+static void begin(struct cached_token *t)
 {
-	struct credentials *c = p->owner;
+	struct credentials *c = t->owner;
 
-	p->began = now_of(c);
-	p->failed_files = token_files_version(c->world, p->identity);
-	p->job = token_job_new(c->world, p->identity, p->audience, &c->requests, job_done, p);
+	t->began = now_of(c);
+	t->failed_files = token_files_version(c->world, t->identity);
+	t->job = token_job_new(c->world, t->identity, t->audience, &c->requests, job_done, t);
 }
 
 static void waiter_free(struct credential_waiter *w)
 {
 	list_remove(&w->link);
-	w->wallet->waiting--;
+	w->cached->waiting--;
 	free(w);
 }
 
@@ -133,23 +133,23 @@ static void give_unknown(struct credential_waiter *w)
 
 static void serve(struct credential_waiter *w, struct mono now)
 {
-	struct wallet *p = w->wallet;
+	struct cached_token *t = w->cached;
 
-	if (p->identity == NULL) {
+	if (t->identity == NULL) {
 		give_unknown(w);
-	} else if (is_usable(p, now)) {
-		if (p->job == NULL && !mono_before(now, p->refresh_at) &&
-			!mono_before(now, mono_add(p->began, REFRESH_PACE)) &&
-			!is_remembered(p, now))
-			begin(p);
-		give(w, NULL, p->token);
-	} else if (p->job == NULL && is_remembered(p, now)) {
-		give(w, &p->failure, NULL);
+	} else if (is_usable(t, now)) {
+		if (t->job == NULL && !mono_before(now, t->refresh_at) &&
+			!mono_before(now, mono_add(t->began, REFRESH_PACE)) &&
+			!is_remembered(t, now))
+			begin(t);
+		give(w, NULL, t->token);
+	} else if (t->job == NULL && is_remembered(t, now)) {
+		give(w, &t->failure, NULL);
 	} else {
 		list_remove(&w->link);
-		list_append(&p->waiters, &w->link);
-		if (p->job == NULL)
-			begin(p);
+		list_append(&t->waiters, &w->link);
+		if (t->job == NULL)
+			begin(t);
 	}
 }
 
@@ -172,75 +172,76 @@ static void answer(void *ctx)
 		serve(list_entry(batch.next, struct credential_waiter, link), now);
 }
 
-static bool somebody_told(const struct wallet *p, bool any, enum arm_error_class class)
+static bool somebody_told(const struct cached_token *t, bool any, enum arm_error_class class)
 {
 	struct map_entry *entry;
 
-	map_for_each (&p->owner->wallets, entry) {
-		const struct wallet *other = entry->value;
+	map_for_each (&t->owner->tokens, entry) {
+		const struct cached_token *other = entry->value;
 
-		if (str_equal_nocase(other->name, p->name) &&
+		if (str_equal_nocase(other->name, t->name) &&
 			(any ? other->told != ARM_ERROR_NONE : other->told == class))
 			return true;
 	}
 	return false;
 }
 
-static void log_failing(const struct wallet *p)
+static void log_failing(const struct cached_token *t)
 {
-	const struct arm_error *e = &p->failure;
-	struct log_entry *entry = log_begin(p->owner->world->log, LOG_IDENTITY_MESSAGE);
+	const struct arm_error *e = &t->failure;
+	struct log_entry *entry = log_begin(t->owner->world->log, LOG_IDENTITY_MESSAGE);
 
-	log_add(entry, "MDCD_IDENTITY", p->name);
+	log_add(entry, "MDCD_IDENTITY", t->name);
 	log_add(entry, "MDCD_ERROR_CODE", e->code);
 	if (arm_error_is_retryable(e->class))
 		log_priority(entry, LOG_WARNING);
-	log_commit(entry, 0, "identity \"%s\" gets no token for %s: %s%s", p->name, p->audience,
+	log_commit(entry, 0, "identity \"%s\" gets no token for %s: %s%s", t->name, t->audience,
 		*e->message != '\0' ? e->message : e->code,
-		p->token != NULL ? " (the present one is still good)" : "");
+		t->token != NULL ? " (the present one is still good)" : "");
 }
 
-static void tell_failing(struct wallet *p)
+static void tell_failing(struct cached_token *t)
 {
-	enum arm_error_class class = p->failure.class;
+	enum arm_error_class class = t->failure.class;
 
 	/* One failed renewal ahead of time is no news where the next one may succeed. */
-	if (is_usable(p, now_of(p->owner)) && arm_error_is_retryable(class))
+	if (is_usable(t, now_of(t->owner)) && arm_error_is_retryable(class))
 		return;
-	if (!somebody_told(p, false, class))
-		log_failing(p);
-	p->told = class;
+	if (!somebody_told(t, false, class))
+		log_failing(t);
+	t->told = class;
 }
 
-static void tell_recovered(struct wallet *p)
+static void tell_recovered(struct cached_token *t)
 {
 	struct log_entry *entry;
 
-	if (p->told == ARM_ERROR_NONE)
+	if (t->told == ARM_ERROR_NONE)
 		return;
-	p->told = ARM_ERROR_NONE;
-	if (somebody_told(p, true, ARM_ERROR_NONE))
+	t->told = ARM_ERROR_NONE;
+	if (somebody_told(t, true, ARM_ERROR_NONE))
 		return;
-	entry = log_begin(p->owner->world->log, LOG_IDENTITY_MESSAGE);
-	log_add(entry, "MDCD_IDENTITY", p->name);
+	entry = log_begin(t->owner->world->log, LOG_IDENTITY_MESSAGE);
+	log_add(entry, "MDCD_IDENTITY", t->name);
 	log_priority(entry, LOG_NOTICE);
-	log_commit(entry, 0, "identity \"%s\" gets tokens again", p->name);
+	log_commit(entry, 0, "identity \"%s\" gets tokens again", t->name);
 }
 
-static void keep_failure(struct wallet *p, const struct arm_error *failure, struct dur retry_after)
+static void keep_failure(
+	struct cached_token *t, const struct arm_error *failure, struct dur retry_after)
 {
 	struct dur memory =
 		arm_error_is_retryable(failure->class) ? TRANSIENT_MEMORY : REFUSED_MEMORY;
 
 	if (retry_after.ms > 0)
 		memory = dur_min(retry_after, RETRY_AFTER_MOST);
-	p->failure = *failure;
-	p->failed_until = mono_add(now_of(p->owner), memory);
-	tell_failing(p);
+	t->failure = *failure;
+	t->failed_until = mono_add(now_of(t->owner), memory);
+	tell_failing(t);
 }
 
 /* Renewed ahead of its end; not used in its last minutes, or the last tenth of a short life. */
-static void keep_token(struct wallet *p, struct token_outcome *o)
+static void keep_token(struct cached_token *t, struct token_outcome *o)
 {
 	struct dur margin = dur_min(MARGIN_MOST, DUR_MS(o->lifetime.ms / 10));
 	struct dur usable = DUR_MS(o->lifetime.ms - margin.ms);
@@ -250,15 +251,15 @@ static void keep_token(struct wallet *p, struct token_outcome *o)
 		refresh = o->refresh_in;
 	else if (o->lifetime.ms >= LONG_LIFE.ms)
 		refresh = DUR_MS(o->lifetime.ms / 2);
-	drop_token(p);
-	p->token = mdc_take(o->token);
-	p->expires = mono_add(p->began, o->lifetime);
-	p->usable_until = mono_add(p->began, usable);
-	p->refresh_at = mono_add(p->began, refresh);
-	p->replacement = p->refused;
-	p->refused = false;
-	p->failure = (struct arm_error){.class = ARM_ERROR_NONE};
-	tell_recovered(p);
+	drop_token(t);
+	t->token = mdc_take(o->token);
+	t->expires = mono_add(t->began, o->lifetime);
+	t->usable_until = mono_add(t->began, usable);
+	t->refresh_at = mono_add(t->began, refresh);
+	t->replacement = t->refused;
+	t->refused = false;
+	t->failure = (struct arm_error){.class = ARM_ERROR_NONE};
+	tell_recovered(t);
 }
 
 static void job_done(void *ctx, struct token_outcome *outcome)
@@ -266,56 +267,57 @@ static void job_done(void *ctx, struct token_outcome *outcome)
 	static const struct arm_error late = {.class = ARM_ERROR_TRANSIENT,
 		.code = "SignIn",
 		.message = "the token had run out when it arrived"};
-	struct wallet *p = ctx;
+	struct cached_token *t = ctx;
 
-	MDC_MAGIC_CHECK(p, WALLET_MAGIC);
+	MDC_MAGIC_CHECK(t, CACHED_TOKEN_MAGIC);
 	if (outcome->failure.class != ARM_ERROR_NONE)
-		keep_failure(p, &outcome->failure, outcome->retry_after);
-	else if (mono_since(now_of(p->owner), p->began).ms >= outcome->lifetime.ms * 9 / 10)
-		keep_failure(p, &late, DUR_MS(0));
+		keep_failure(t, &outcome->failure, outcome->retry_after);
+	else if (mono_since(now_of(t->owner), t->began).ms >= outcome->lifetime.ms * 9 / 10)
+		keep_failure(t, &late, DUR_MS(0));
 	else
-		keep_token(p, outcome);
-	p->job = token_job_free(p->job);
-	make_all_due(p);
+		keep_token(t, outcome);
+	t->job = token_job_free(t->job);
+	make_all_due(t);
 }
 
-static void wallet_free(void *wallet)
+static void cached_token_free(void *cached)
 {
-	struct wallet *p = wallet;
+	struct cached_token *t = cached;
 
-	list_for_each (&p->waiters, node)
+	list_for_each (&t->waiters, node)
 		waiter_free(list_entry(node, struct credential_waiter, link));
-	token_job_free(p->job);
-	drop_token(p);
-	identity_drop(p->identity);
-	free(p->name);
-	free(p->audience);
-	p->magic = 0;
-	free(p);
+	token_job_free(t->job);
+	drop_token(t);
+	identity_drop(t->identity);
+	free(t->name);
+	free(t->audience);
+	t->magic = 0;
+	free(t);
 }
 
-static char *wallet_key(const char *identity, const char *audience)
+static char *cached_token_key(const char *identity, const char *audience)
 {
 	return xasprintf("%s\n%s", identity, audience);
 }
 
-static struct wallet *wallet_of(struct credentials *c, const char *identity, const char *audience)
+static struct cached_token *cached_token_of(
+	struct credentials *c, const char *identity, const char *audience)
 {
-	mdc_autofree char *key = wallet_key(identity, audience);
-	struct wallet *p = map_get(&c->wallets, key);
+	mdc_autofree char *key = cached_token_key(identity, audience);
+	struct cached_token *t = map_get(&c->tokens, key);
 	struct identity *id = map_get(&c->identities, identity);
 
-	if (p != NULL)
-		return p;
-	p = xcalloc(1, sizeof(*p));
-	p->magic = WALLET_MAGIC;
-	p->owner = c;
-	p->name = xstrdup(identity);
-	p->audience = xstrdup(audience);
-	p->identity = id != NULL ? identity_hold(id) : NULL;
-	list_init(&p->waiters);
-	map_set(&c->wallets, key, p);
-	return p;
+	if (t != NULL)
+		return t;
+	t = xcalloc(1, sizeof(*t));
+	t->magic = CACHED_TOKEN_MAGIC;
+	t->owner = c;
+	t->name = xstrdup(identity);
+	t->audience = xstrdup(audience);
+	t->identity = id != NULL ? identity_hold(id) : NULL;
+	list_init(&t->waiters);
+	map_set(&c->tokens, key, t);
+	return t;
 }
 
 struct credentials *credentials_new(const struct world *w)
@@ -325,7 +327,7 @@ struct credentials *credentials_new(const struct world *w)
 	c->magic = CREDENTIALS_MAGIC;
 	c->world = w;
 	identity_map_init(&c->identities);
-	map_init(&c->wallets, wallet_free);
+	map_init(&c->tokens, cached_token_free);
 	list_init(&c->due);
 	c->answering = loop_timer_new(w->loop, answer, c);
 	return c;
@@ -337,7 +339,7 @@ struct credentials *credentials_free(struct credentials *c)
 		return NULL;
 	list_for_each (&c->due, node)
 		waiter_free(list_entry(node, struct credential_waiter, link));
-	map_fini(&c->wallets);
+	map_fini(&c->tokens);
 	map_fini(&c->identities);
 	c->answering = c->world->loop->ops->timer_free(c->answering);
 	c->magic = 0;
@@ -346,16 +348,16 @@ struct credentials *credentials_free(struct credentials *c)
 }
 
 /* What was got or refused under the old configuration says nothing about the new one. */
-static void start_over(struct wallet *p, struct identity *id)
+static void start_over(struct cached_token *t, struct identity *id)
 {
-	p->job = token_job_free(p->job);
-	drop_token(p);
-	p->failure = (struct arm_error){.class = ARM_ERROR_NONE};
-	p->refused = p->replacement = false;
-	p->told = ARM_ERROR_NONE;
-	identity_drop(p->identity);
-	p->identity = id != NULL ? identity_hold(id) : NULL;
-	make_all_due(p);
+	t->job = token_job_free(t->job);
+	drop_token(t);
+	t->failure = (struct arm_error){.class = ARM_ERROR_NONE};
+	t->refused = t->replacement = false;
+	t->told = ARM_ERROR_NONE;
+	identity_drop(t->identity);
+	t->identity = id != NULL ? identity_hold(id) : NULL;
+	make_all_due(t);
 }
 
 void credentials_configure(struct credentials *c, const struct config *config)
@@ -363,14 +365,14 @@ void credentials_configure(struct credentials *c, const struct config *config)
 	struct map_entry *entry;
 
 	identity_map_configure(&c->identities, config);
-	map_for_each (&c->wallets, entry) {
-		struct wallet *p = entry->value;
-		struct identity *id = map_get(&c->identities, p->name);
+	map_for_each (&c->tokens, entry) {
+		struct cached_token *t = entry->value;
+		struct identity *id = map_get(&c->identities, t->name);
 
-		if (id != p->identity)
-			start_over(p, id);
-		if (id == NULL && p->waiting == 0)
-			map_remove(&c->wallets, entry->key);
+		if (id != t->identity)
+			start_over(t, id);
+		if (id == NULL && t->waiting == 0)
+			map_remove(&c->tokens, entry->key);
 	}
 }
 
@@ -380,8 +382,8 @@ struct credential_waiter *credentials_get(struct credentials *c, const char *ide
 	struct credential_waiter *w = xcalloc(1, sizeof(*w));
 
 	list_init(&w->link);
-	w->wallet = wallet_of(c, identity, audience);
-	w->wallet->waiting++;
+	w->cached = cached_token_of(c, identity, audience);
+	w->cached->waiting++;
 	w->fn = fn;
 	w->ctx = ctx;
 	make_due(c, w);
@@ -397,15 +399,15 @@ void credentials_cancel(struct credentials *c, struct credential_waiter *w)
 void credentials_refuse(
 	struct credentials *c, const char *identity, const char *audience, const char *token)
 {
-	mdc_autofree char *key = wallet_key(identity, audience);
-	struct wallet *p = map_get(&c->wallets, key);
+	mdc_autofree char *key = cached_token_key(identity, audience);
+	struct cached_token *t = map_get(&c->tokens, key);
 
-	if (p == NULL || !str_equal(p->token, token))
+	if (t == NULL || !str_equal(t->token, token))
 		return;
-	if (p->replacement && mono_since(now_of(c), p->began).ms < REPLACEMENT_PACE.ms)
+	if (t->replacement && mono_since(now_of(c), t->began).ms < REPLACEMENT_PACE.ms)
 		return;
-	drop_token(p);
-	p->refused = true;
+	drop_token(t);
+	t->refused = true;
 }
 
 uint64_t credentials_requests(const struct credentials *c)
@@ -413,13 +415,13 @@ uint64_t credentials_requests(const struct credentials *c)
 	return c->requests;
 }
 
-static const char *state_word(const struct wallet *p, struct mono now)
+static const char *state_word(const struct cached_token *t, struct mono now)
 {
-	if (p->failure.class != ARM_ERROR_NONE)
+	if (t->failure.class != ARM_ERROR_NONE)
 		return "failing";
-	if (is_usable(p, now))
+	if (is_usable(t, now))
 		return "valid";
-	return p->job != NULL ? "asking" : "none";
+	return t->job != NULL ? "asking" : "none";
 }
 
 /* Text from outside, so that it is safe to show and valid UTF-8. */
@@ -431,23 +433,23 @@ static json_t *safe_text(const char *text)
 	return json_string(buf_str(&b));
 }
 
-static json_t *wallet_report(const struct wallet *p)
+static json_t *cached_token_report(const struct cached_token *t)
 {
-	struct credentials *c = p->owner;
+	struct credentials *c = t->owner;
 	struct mono now = now_of(c);
-	json_t *row = json_pack("{s:s, s:s, s:s, s:s}", "identity", p->name, "method",
-		p->identity != NULL ? token_method_name(p->identity->config.method) : "",
-		"audience", p->audience, "state", state_word(p, now));
+	json_t *row = json_pack("{s:s, s:s, s:s, s:s}", "identity", t->name, "method",
+		t->identity != NULL ? token_method_name(t->identity->config.method) : "",
+		"audience", t->audience, "state", state_word(t, now));
 	char expires[WALL_TEXT_SIZE];
 
-	if (p->token != NULL) {
+	if (t->token != NULL) {
 		wall_format(
-			wall_add(loop_wall(c->world->loop), mono_since(p->expires, now)), expires);
+			wall_add(loop_wall(c->world->loop), mono_since(t->expires, now)), expires);
 		json_object_set_new(row, "expires", json_string(expires));
 	}
-	if (p->failure.class != ARM_ERROR_NONE) {
-		json_object_set_new(row, "code", safe_text(p->failure.code));
-		json_object_set_new(row, "error", safe_text(p->failure.message));
+	if (t->failure.class != ARM_ERROR_NONE) {
+		json_object_set_new(row, "code", safe_text(t->failure.code));
+		json_object_set_new(row, "error", safe_text(t->failure.message));
 	}
 	return row;
 }
@@ -457,7 +459,7 @@ json_t *credentials_report(struct credentials *c)
 	json_t *rows = json_array();
 	struct map_entry *entry;
 
-	map_for_each (&c->wallets, entry)
-		json_array_append_new(rows, wallet_report(entry->value));
+	map_for_each (&c->tokens, entry)
+		json_array_append_new(rows, cached_token_report(entry->value));
 	return rows;
 }
