@@ -30,15 +30,8 @@ static bool is_write(const struct arm_call *call)
 
 static struct quota_call quota_of(const struct arm_call *call)
 {
-	const struct identity_config *id = &call->identity->config;
-
-	return (struct quota_call){
-		.tenant = id->tenant != NULL ? id->tenant : "",
-		.principal = !str_empty(id->client) ? id->client : id->name,
-		.subscription = call->request.subscription,
-		.provider = call->provider,
-		.quota = call->request.quota,
-	};
+	return arm_client_quota(
+		call->identity, call->request.subscription, call->provider, call->request.quota);
 }
 
 static struct arm_error error_of(enum arm_error_class class, const char *code, const char *message)
@@ -123,6 +116,7 @@ static void fill_result(struct arm_call *call, struct arm_result *ret)
 		.error = call->machine.outcome,
 		.retry_after = call->retry_after,
 		.reply = call->reply.status != 0 ? &call->reply : NULL,
+		.unsent = !call->arrived,
 	};
 	str_copy(ret->correlation_id, sizeof(ret->correlation_id), call->correlation_id);
 	if (call->identity != NULL)
@@ -241,6 +235,7 @@ static void read_answer(struct arm_call *call, struct arm_error *ret)
 	const struct http_reply *r = &call->reply;
 	struct wall now = loop_wall(call->client->world->loop);
 
+	call->arrived = true;
 	arm_error_read(r->status, r->body, r->body_len, ret);
 	if (!arm_retry_after(&r->headers, now, &call->retry_after))
 		call->retry_after = DUR_MS(0);
@@ -258,6 +253,8 @@ static enum call_input_kind read_remains(struct arm_call *call, enum transport_r
 
 	if (answer.status != 0)
 		answer.headers = &call->reply.headers;
+	call->arrived =
+		call->arrived || (result != TRANSPORT_RESOLVE && result != TRANSPORT_CONNECT);
 	switch (result) {
 	case TRANSPORT_RESOLVE:
 	case TRANSPORT_CONNECT: return CALL_INPUT_UNSENT;
@@ -324,6 +321,11 @@ static void transmit(struct arm_call *call, const char *token)
 			ARM_ERROR_REQUEST, "TooLarge", "the request is larger than ARM takes");
 
 		step(call, CALL_INPUT_BROKEN, &error);
+		return;
+	}
+	if (call->last_look != NULL && !call->last_look(call->ctx)) {
+		http_request_fini(&request);
+		arm_call_free(call);
 		return;
 	}
 	drop_token(call);

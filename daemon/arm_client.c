@@ -33,6 +33,20 @@ static void governor_drop(void *governor)
 	governor_free(governor);
 }
 
+struct quota_call arm_client_quota(const struct identity *id, const char *subscription,
+	const char *provider, enum arm_quota quota)
+{
+	const struct identity_config *config = &id->config;
+
+	return (struct quota_call){
+		.tenant = config->tenant != NULL ? config->tenant : "",
+		.principal = !str_empty(config->client) ? config->client : config->name,
+		.subscription = subscription,
+		.provider = provider,
+		.quota = quota,
+	};
+}
+
 struct governor *arm_client_governor(struct arm_client *c, const struct cloud_config *cloud)
 {
 	struct governor *g = map_get(&c->governors, cloud->name);
@@ -192,6 +206,34 @@ struct arm_call *arm_client_call(struct arm_client *c, const char *identity,
 	if (str_is_guid(correlation_id))
 		str_copy(call->correlation_id, sizeof(call->correlation_id), correlation_id);
 	return call;
+}
+
+struct arm_call *arm_client_write(struct arm_client *c, const char *identity,
+	struct arm_request *take_request, const char *correlation_id, arm_last_look_fn last_look,
+	arm_done_fn done, void *ctx)
+{
+	struct arm_call *call =
+		arm_client_call(c, identity, take_request, ARM_URGENT, correlation_id, done, ctx);
+
+	call->last_look = last_look;
+	return call;
+}
+
+struct dur arm_client_write_wait(
+	struct arm_client *c, const char *identity, const char *subscription)
+{
+	const struct identity *id = arm_client_identity(c, identity);
+	struct mono now = loop_mono(c->world->loop), ready;
+	struct quota_call quota;
+
+	if (id == NULL)
+		return DUR_MS(0);
+	quota = arm_client_quota(id, subscription, "", ARM_QUOTA_WRITE);
+	ready = governor_forecast(arm_client_governor(c, &id->cloud), &quota, now);
+	/* MONO_NEVER: not before a call comes back, which is soon. */
+	if (ready.ms == MONO_NEVER.ms || !mono_before(now, ready))
+		return DUR_MS(0);
+	return mono_since(ready, now);
 }
 
 struct arm_call *arm_client_poll(struct arm_client *c, const char *identity,

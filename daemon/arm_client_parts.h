@@ -43,6 +43,7 @@ struct arm_call {
 	char provider[ARM_PROVIDER_SIZE];
 	enum arm_priority priority;
 	char correlation_id[GUID_TEXT_SIZE];
+	arm_last_look_fn last_look; /* or NULL */
 	arm_done_fn done;
 	void *ctx;
 
@@ -54,6 +55,7 @@ struct arm_call {
 
 	bool admitted; /* holds quota */
 	bool sent;     /* at least once: a byte may have left */
+	bool arrived;  /* a byte may have arrived: all but failures to connect */
 	char *token;   /* the one that was sent; wiped */
 	struct dur retry_after;
 	struct http_reply reply;
@@ -64,6 +66,9 @@ void arm_client_dispatch_at(struct arm_client *c, struct mono due);
 /* NULL when it is not configured (any more). */
 struct identity *arm_client_identity(struct arm_client *c, const char *name);
 struct governor *arm_client_governor(struct arm_client *c, const struct cloud_config *cloud);
+/* Whose quota such a call spends; borrows all texts. */
+struct quota_call arm_client_quota(const struct identity *id, const char *subscription,
+	const char *provider, enum arm_quota quota);
 
 /* A call that is fresh begins, under the configuration that is in force. */
 void arm_call_begin(struct arm_call *call);

@@ -174,7 +174,7 @@ static void sent(void *ctx, struct arm_result *result)
 
 	MDC_MAGIC_CHECK(f, FLIGHT_MAGIC);
 	f->call = NULL;
-	/* Secrets are not kept longer than the wire needs them. */
+	/* A secret in it is not kept longer than the wire needs it. */
 	arm_request_fini(&f->request);
 	if (outcome_is_open(result)) {
 		flight_log_failure(f, result);
@@ -226,9 +226,11 @@ static bool last_look(void *ctx)
 		refuse_by_rule(f, refusal);
 		return false;
 	}
+	/* Asked again before it is sent a second time: no connection, or a token that was refused.
+	 */
+	if (f->op.phase == PHASE_SENT)
+		return true;
 	log_sending(f);
-	/* Decided: what was checked is on its way, and a secret in it is not kept. */
-	arm_request_fini(&f->request);
 	flight_leave(f);
 	f->op.phase = PHASE_SENT;
 	x->running++;

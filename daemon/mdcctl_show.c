@@ -160,7 +160,7 @@ static void show_quota(const json_t *client)
 	size_t i;
 	json_t *row;
 
-	json_array_foreach (json_object_get(client, "quota"), i, row)
+	json_array_foreach (json_object_get(client, "quotas"), i, row)
 		if (number(row, "frozen_for_s") > 0)
 			printf("%-14s %s %s %s for %lld s\n", "THROTTLED", text(row, "scope"),
 				text(row, "subscription"), text(row, "operation"),
