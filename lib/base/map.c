@@ -1,18 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/base/map.h"
 
+#include "lib/base/rng.h"
 #include "lib/base/str.h"
 #include "lib/base/xalloc.h"
 
 #include <string.h>
 
-static uint64_t folded_hash(const char *key)
+static uint64_t hash_of(const struct map *m, const char *key)
 {
-	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+	return siphash_folded(&m->hash_key, key, strlen(key));
+}
 
-	for (; *key != '\0'; key++)
-		hash = (hash ^ (unsigned char)str_lower(*key)) * UINT64_C(0x100000001b3);
-	return hash ^ (hash >> 32);
+/*
+ * The key comes from where the allocator put the tables: nobody who names machines can see that,
+ * and since walks follow the order of insertion, nothing that a map gives depends on it.
+ */
+static void draw_hash_key(struct map *m)
+{
+	struct rng rng;
+
+	rng_seed(&rng, (uint64_t)(uintptr_t)m->slots ^ (uint64_t)(uintptr_t)m << 20);
+	m->hash_key = (struct siphash_key){{rng_next(&rng), rng_next(&rng)}};
 }
 
 void map_init(struct map *m, void (*free_value)(void *value))
@@ -82,6 +91,8 @@ static void rebuild(struct map *m)
 		slots *= 2;
 	free(m->slots);
 	m->slots = xcalloc(slots, sizeof(*m->slots));
+	if (m->slot_count == 0)
+		draw_hash_key(m);
 	m->slot_count = slots;
 	for (size_t i = 0; i < m->used; i++) {
 		size_t slot = m->entries[i].hash & (slots - 1);
@@ -92,7 +103,7 @@ static void rebuild(struct map *m)
 	}
 }
 
-static void grow(struct map *m)
+static void make_room(struct map *m)
 {
 	if (m->used == m->room) {
 		/* Mostly removed entries are given back before more memory is taken. */
@@ -107,34 +118,39 @@ static void grow(struct map *m)
 		rebuild(m);
 }
 
-void map_set(struct map *m, const char *key, void *value)
-{
-	uint64_t hash = folded_hash(key);
-	size_t slot;
-
-	grow(m);
-	slot = find_slot(m, key, hash);
-	if (m->slots[slot] != 0) {
-		struct map_entry *entry = &m->entries[m->slots[slot] - 1];
-
-		if (m->free_value != NULL && entry->value != NULL && entry->value != value)
-			m->free_value(entry->value);
-		entry->value = value;
-		return;
-	}
-	m->entries[m->used] = (struct map_entry){.key = xstrdup(key), .value = value, .hash = hash};
-	m->slots[slot] = (uint32_t)++m->used;
-	m->count++;
-}
-
 static struct map_entry *find(const struct map *m, const char *key)
 {
 	size_t slot;
 
 	if (m->count == 0 || key == NULL)
 		return NULL;
-	slot = find_slot(m, key, folded_hash(key));
+	slot = find_slot(m, key, hash_of(m, key));
 	return m->slots[slot] != 0 ? &m->entries[m->slots[slot] - 1] : NULL;
+}
+
+static void replace(struct map *m, struct map_entry *entry, void *value)
+{
+	if (m->free_value != NULL && entry->value != NULL && entry->value != value)
+		m->free_value(entry->value);
+	entry->value = value;
+}
+
+void map_set(struct map *m, const char *key, void *value)
+{
+	struct map_entry *entry = find(m, key);
+	uint64_t hash;
+	size_t slot;
+
+	if (entry != NULL) {
+		replace(m, entry, value);
+		return;
+	}
+	make_room(m);
+	hash = hash_of(m, key);
+	slot = find_slot(m, key, hash);
+	m->entries[m->used] = (struct map_entry){.key = xstrdup(key), .value = value, .hash = hash};
+	m->slots[slot] = (uint32_t)++m->used;
+	m->count++;
 }
 
 void *map_get(const struct map *m, const char *key)

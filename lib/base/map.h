@@ -3,13 +3,14 @@
  * map: string to pointer, looked up by ASCII-folded key (as Azure compares names), walked in the
  * order of insertion so that everything built from a walk is reproducible.
  *
- * Keys are copied. Values are borrowed unless a `free_value` is given at init. A value may be
- * removed while walking; nothing may be added.
+ * Keys are copied. Values are borrowed unless a `free_value` is given at init. While walking,
+ * values may be removed or replaced; nothing may be added.
  */
 #ifndef MDC_MAP_H
 #define MDC_MAP_H
 
 #include "lib/base/base.h"
+#include "lib/base/siphash.h"
 
 struct map_entry {
 	char *key; /* as first inserted; NULL marks a removed entry */
@@ -24,6 +25,7 @@ struct map {
 	size_t room;
 	uint32_t *slots; /* open addressing; index + 1 into entries */
 	size_t slot_count;
+	struct siphash_key hash_key; /* drawn with the first slots */
 	void (*free_value)(void *value);
 };
 
