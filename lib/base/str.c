@@ -80,36 +80,33 @@ bool str_copy(char *to, size_t size, const char *text)
 	return whole;
 }
 
-/* Digits up to the first other byte; *ret_end is where they stop. */
-static int parse_digits(const char *text, uint64_t max, uint64_t *ret, const char **ret_end)
+/*
+ * Digits up to the first other byte; *ret_end is where they stop. Saturates, so that a number that
+ * is too big is told apart from what is no number at all.
+ */
+static bool parse_digits(const char *text, uint64_t *ret, const char **ret_end)
 {
 	uint64_t value = 0;
 	const char *p = text;
 
 	for (; *p >= '0' && *p <= '9'; p++)
 		if (__builtin_mul_overflow(value, UINT64_C(10), &value) ||
-			__builtin_add_overflow(value, (uint64_t)(*p - '0'), &value) || value > max)
-			return -ERANGE;
-	if (p == text)
-		return -EINVAL;
+			__builtin_add_overflow(value, (uint64_t)(*p - '0'), &value))
+			value = UINT64_MAX;
 	*ret = value;
 	*ret_end = p;
-	return 0;
+	return p != text;
 }
 
 int str_parse_u64(const char *text, uint64_t max, uint64_t *ret)
 {
 	const char *end;
 	uint64_t value;
-	int error;
 
-	if (text == NULL)
+	if (text == NULL || !parse_digits(text, &value, &end) || *end != '\0')
 		return -EINVAL;
-	error = parse_digits(text, max, &value, &end);
-	if (error != 0)
-		return error;
-	if (*end != '\0')
-		return -EINVAL;
+	if (value > max)
+		return -ERANGE;
 	*ret = value;
 	return 0;
 }
@@ -140,13 +137,9 @@ int str_parse_duration(const char *text, struct dur *ret)
 	const uint64_t ten_years = UINT64_C(3650) * 86400000;
 	const char *unit;
 	uint64_t value;
-	int error;
 
-	if (text == NULL)
+	if (text == NULL || !parse_digits(text, &value, &unit))
 		return -EINVAL;
-	error = parse_digits(text, ten_years, &value, &unit);
-	if (error != 0)
-		return error;
 	for (size_t i = 0; i < ARRAY_LEN(duration_units); i++) {
 		if (strcmp(unit, duration_units[i].unit) != 0)
 			continue;
@@ -209,31 +202,52 @@ static size_t utf8_len(const unsigned char *p)
 	return len;
 }
 
-static bool is_control(const unsigned char *p, size_t len)
+static uint32_t code_point(const unsigned char *p, size_t len)
 {
-	/* C0, DEL, and C1 (U+0080 to U+009F), which terminals obey too. */
-	return (len == 1 && (p[0] < 0x20 || p[0] == 0x7f)) ||
-		(len == 2 && p[0] == 0xc2 && p[1] < 0xa0);
+	uint32_t c = len == 1 ? p[0] : p[0] & (0xffu >> (len + 1));
+
+	for (size_t i = 1; i < len; i++)
+		c = c << 6 | (p[i] & 0x3f);
+	return c;
+}
+
+/*
+ * What moves the cursor, ends a line or changes the order of what is seen: C0, DEL, C1 (which
+ * terminals obey too), marks of direction, separators, invisible format characters and tags.
+ */
+static bool is_control(uint32_t c)
+{
+	static const struct {
+		uint32_t first, last;
+	} ranges[] = {{0x00, 0x1f}, {0x7f, 0x9f}, {0x61c, 0x61c}, {0x180e, 0x180e},
+		{0x200b, 0x200f}, {0x2028, 0x202e}, {0x2060, 0x206f}, {0xfeff, 0xfeff},
+		{0xfff9, 0xfffb}, {0xe0000, 0xe007f}};
+
+	for (size_t i = 0; i < ARRAY_LEN(ranges); i++)
+		if (c >= ranges[i].first && c <= ranges[i].last)
+			return true;
+	return false;
 }
 
 int str_escape(struct buf *b, const char *text, size_t max)
 {
 	const unsigned char *p = (const unsigned char *)(text != NULL ? text : "");
-	const unsigned char *end = p + max;
 
 	while (*p != '\0') {
 		size_t len = utf8_len(p);
+		size_t step = len > 0 ? len : 1;
 
-		if (p + (len > 0 ? len : 1) > end) {
+		if (step > max) {
 			buf_adds(b, "…");
 			break;
 		}
-		if (len == 0 || is_control(p, len))
-			for (size_t i = 0; i < (len > 0 ? len : 1); i++)
+		if (len == 0 || is_control(code_point(p, len)))
+			for (size_t i = 0; i < step; i++)
 				buf_addf(b, "\\x%02x", p[i]);
 		else
 			buf_add(b, p, len);
-		p += len > 0 ? len : 1;
+		p += step;
+		max -= step;
 	}
 	return buf_failed(b) ? -EFBIG : 0;
 }

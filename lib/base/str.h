@@ -44,8 +44,9 @@ void str_format_duration(struct dur d, char *ret, size_t size);
 bool str_is_guid(const char *text);
 
 /*
- * Appends text from outside so that it is safe on a terminal and in a log line: control characters
- * and bytes that are not UTF-8 become \xNN, and it is cut after `max` bytes with "…".
+ * Appends text from outside so that it is safe on a terminal and in a log line: control characters,
+ * marks that change the direction of text, invisible characters and bytes that are not UTF-8 become
+ * \xNN, byte by byte, and it is cut after `max` bytes with "…".
  */
 int str_escape(struct buf *b, const char *text, size_t max);
 
