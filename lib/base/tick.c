@@ -13,6 +13,15 @@ static int64_t saturating_add(int64_t a, int64_t b)
 	return sum;
 }
 
+static int64_t saturating_subtract(int64_t a, int64_t b)
+{
+	int64_t difference;
+
+	if (__builtin_sub_overflow(a, b, &difference))
+		return b < 0 ? INT64_MAX : INT64_MIN;
+	return difference;
+}
+
 struct wall wall_add(struct wall t, struct dur d)
 {
 	return t.ms == INT64_MAX ? t : (struct wall){saturating_add(t.ms, d.ms)};
@@ -25,12 +34,12 @@ struct mono mono_add(struct mono t, struct dur d)
 
 struct dur wall_since(struct wall later, struct wall earlier)
 {
-	return DUR_MS(saturating_add(later.ms, -earlier.ms));
+	return DUR_MS(saturating_subtract(later.ms, earlier.ms));
 }
 
 struct dur mono_since(struct mono later, struct mono earlier)
 {
-	return DUR_MS(saturating_add(later.ms, -earlier.ms));
+	return DUR_MS(saturating_subtract(later.ms, earlier.ms));
 }
 
 struct civil {
@@ -75,10 +84,15 @@ struct clock_parts {
 	unsigned hour, minute, second, ms;
 };
 
+/* RFC 3339 and RFC 9110 have years of four digits: 0000-01-01 to 9999-12-31. */
+#define FIRST_MS INT64_C(-62167219200000)
+#define LAST_MS INT64_C(253402300799999)
+
 static struct clock_parts parts_of(struct wall t)
 {
-	int64_t days = t.ms / 86400000 - (t.ms % 86400000 < 0 ? 1 : 0);
-	unsigned rest = (unsigned)(t.ms - days * 86400000);
+	int64_t ms = t.ms < FIRST_MS ? FIRST_MS : t.ms > LAST_MS ? LAST_MS : t.ms;
+	int64_t days = ms / 86400000 - (ms % 86400000 < 0 ? 1 : 0);
+	unsigned rest = (unsigned)(ms - days * 86400000);
 
 	return (struct clock_parts){
 		.date = civil_of_days(days),
@@ -94,7 +108,7 @@ void wall_format(struct wall t, char ret[static WALL_TEXT_SIZE])
 {
 	struct clock_parts p = parts_of(t);
 	int len = snprintf(ret, WALL_TEXT_SIZE, "%04d-%02u-%02uT%02u:%02u:%02u",
-		(int)(p.date.year % 100000), p.date.month, p.date.day, p.hour, p.minute, p.second);
+		(int)(p.date.year % 10000), p.date.month, p.date.day, p.hour, p.minute, p.second);
 
 	if (p.ms > 0)
 		snprintf(ret + len, WALL_TEXT_SIZE - (size_t)len, ".%03uZ", p.ms);

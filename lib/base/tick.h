@@ -55,7 +55,10 @@ static inline struct dur dur_max(struct dur a, struct dur b)
 	return a.ms > b.ms ? a : b;
 }
 
-/* RFC 3339 in UTC: "2026-11-24T14:00:00Z", with ".250" only where milliseconds are not zero. */
+/*
+ * RFC 3339 in UTC: "2026-11-24T14:00:00Z", with ".250" only where milliseconds are not zero. Times
+ * outside the years 0000 to 9999 are written as the first or last moment of these.
+ */
 #define WALL_TEXT_SIZE 32
 void wall_format(struct wall t, char ret[static WALL_TEXT_SIZE]);
 /* RFC 3339 as ARM writes it: optional fraction of any length, "Z" or an offset. -EINVAL. */
