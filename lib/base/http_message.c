@@ -65,10 +65,14 @@ void http_reply_fini(struct http_reply *r)
 	*r = (struct http_reply){0};
 }
 
+static bool is_letter_or_digit(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
 static bool is_unreserved(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-		strchr("-._~", c) != NULL;
+	return is_letter_or_digit(c) || strchr("-._~", c) != NULL;
 }
 
 char *http_percent_encode(const char *text)
@@ -90,10 +94,19 @@ char *http_percent_encode(const char *text)
 	return encoded;
 }
 
+static bool has_only(const char *text, const char *more)
+{
+	for (; *text != '\0'; text++)
+		if (!is_letter_or_digit(*text) && strchr(more, *text) == NULL)
+			return false;
+	return true;
+}
+
 /* Host and port from "host", "host:port", "[v6]:port". False for anything else. */
 static bool parse_authority(const char *text, size_t len, struct http_url *u)
 {
 	mdc_autofree char *authority = xstrndup(text, len);
+	const char *marks = *authority == '[' ? ":." : "-._";
 	char *host = authority;
 	char *port;
 	uint64_t number;
@@ -110,8 +123,11 @@ static bool parse_authority(const char *text, size_t len, struct http_url *u)
 		if (port != NULL)
 			*port++ = '\0';
 	}
-	/* A user name in a URL is how a foreign host is made to look like ours. */
-	if (*host == '\0' || strchr(host, '@') != NULL)
+	/*
+	 * No user name, which is how a foreign host is made to look like ours, and no percent signs
+	 * or other marks that another reader of the URL might take for something else.
+	 */
+	if (*host == '\0' || !has_only(host, marks))
 		return false;
 	if (port != NULL) {
 		if (str_parse_u64(port, 65535, &number) != 0 || number == 0)
@@ -135,8 +151,7 @@ int http_url_parse(const char *url, struct http_url *ret)
 {
 	struct http_url u = {0};
 	const char *rest;
-	size_t authority;
-	const char *query;
+	size_t authority, path;
 
 	if (url == NULL || has_bad_bytes(url))
 		return -EINVAL;
@@ -153,9 +168,10 @@ int http_url_parse(const char *url, struct http_url *ret)
 		return -EINVAL;
 	}
 	rest += authority;
-	query = strchr(rest, '?');
-	u.path = *rest == '/' ? xstrndup(rest, strcspn(rest, "?#")) : xstrdup("/");
-	u.query = query != NULL ? xstrndup(query + 1, strcspn(query + 1, "#")) : NULL;
+	path = strcspn(rest, "?#");
+	u.path = path > 0 ? xstrndup(rest, path) : xstrdup("/");
+	rest += path;
+	u.query = *rest == '?' ? xstrndup(rest + 1, strcspn(rest + 1, "#")) : NULL;
 	*ret = u;
 	return 0;
 }
