@@ -74,8 +74,10 @@ int buf_addv(struct buf *b, const char *format, va_list args)
 	va_copy(again, args);
 	len = vsnprintf(NULL, 0, format, again);
 	va_end(again);
-	if (len < 0)
+	if (len < 0) {
+		b->failed = true;
 		return -EINVAL;
+	}
 	if (!make_room(b, (size_t)len))
 		return -EFBIG;
 	vsnprintf(b->data + b->len, (size_t)len + 1, format, args);
