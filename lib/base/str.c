@@ -81,34 +81,38 @@ bool str_copy(char *to, size_t size, const char *text)
 }
 
 /*
- * Digits up to the first other byte; *ret_end is where they stop. Saturates, so that a number that
- * is too big is told apart from what is no number at all.
+ * Digits up to the first other byte; *end is where they stop, also with -ERANGE, so that a number
+ * that is too big is told apart from what is no number at all.
  */
-static bool parse_digits(const char *text, uint64_t *ret, const char **ret_end)
+static int parse_digits(const char *text, uint64_t max, uint64_t *ret, const char **end)
 {
 	uint64_t value = 0;
+	bool fits = true;
 	const char *p = text;
 
 	for (; *p >= '0' && *p <= '9'; p++)
-		if (__builtin_mul_overflow(value, UINT64_C(10), &value) ||
-			__builtin_add_overflow(value, (uint64_t)(*p - '0'), &value))
-			value = UINT64_MAX;
+		fits = fits && !__builtin_mul_overflow(value, UINT64_C(10), &value) &&
+			!__builtin_add_overflow(value, (uint64_t)(*p - '0'), &value);
+	*end = p;
+	if (p == text)
+		return -EINVAL;
+	if (!fits || value > max)
+		return -ERANGE;
 	*ret = value;
-	*ret_end = p;
-	return p != text;
+	return 0;
 }
 
 int str_parse_u64(const char *text, uint64_t max, uint64_t *ret)
 {
 	const char *end;
-	uint64_t value;
+	uint64_t value = 0;
+	int error = text != NULL ? parse_digits(text, max, &value, &end) : -EINVAL;
 
-	if (text == NULL || !parse_digits(text, &value, &end) || *end != '\0')
+	if (error == -EINVAL || *end != '\0')
 		return -EINVAL;
-	if (value > max)
-		return -ERANGE;
-	*ret = value;
-	return 0;
+	if (error == 0)
+		*ret = value;
+	return error;
 }
 
 int str_parse_bool(const char *text, bool *ret)
@@ -136,14 +140,15 @@ int str_parse_duration(const char *text, struct dur *ret)
 {
 	const uint64_t ten_years = UINT64_C(3650) * 86400000;
 	const char *unit;
-	uint64_t value;
+	uint64_t value = 0;
+	int error = text != NULL ? parse_digits(text, ten_years, &value, &unit) : -EINVAL;
 
-	if (text == NULL || !parse_digits(text, &value, &unit))
-		return -EINVAL;
+	if (error == -EINVAL)
+		return error;
 	for (size_t i = 0; i < ARRAY_LEN(duration_units); i++) {
 		if (strcmp(unit, duration_units[i].unit) != 0)
 			continue;
-		if (value > ten_years / (uint64_t)duration_units[i].ms)
+		if (error != 0 || value > ten_years / (uint64_t)duration_units[i].ms)
 			return -ERANGE;
 		*ret = DUR_MS((int64_t)value * duration_units[i].ms);
 		return 0;
