@@ -11,6 +11,16 @@
 /* An agent's list that is longer than this is not read to its end: "not known". */
 #define AGENT_LIST_MAX 1000
 
+json_t *json_body(const char *body, size_t len)
+{
+	static const char mark[] = "\xef\xbb\xbf";
+	size_t skip = sizeof(mark) - 1;
+
+	if (len < skip || memcmp(body, mark, skip) != 0)
+		skip = 0;
+	return len > skip ? json_loadb(body + skip, len - skip, 0, NULL) : NULL;
+}
+
 enum tri json_tri(const json_t *value)
 {
 	const char *text;
@@ -76,7 +86,10 @@ static struct wall path_time(const json_t *object, const char *path)
 {
 	struct wall time;
 
-	return wall_parse(json_path_text(object, path), &time) == 0 ? time : WALL_UNSET;
+	/* Services write "0001-01-01T00:00:00Z" for a time that they do not know. */
+	if (wall_parse(json_path_text(object, path), &time) != 0 || time.ms < 0)
+		return WALL_UNSET;
+	return time;
 }
 
 static const json_t *path_array(const json_t *object, const char *path)
@@ -166,16 +179,21 @@ bool arm_pricing_failure(
 	return false;
 }
 
+/* The `name` member says the same, but only the id has been checked to be safe in a path. */
+static const char *name_in(const char *id)
+{
+	return strrchr(id, '/') + 1;
+}
+
 int arm_setting_read(const json_t *document, struct arm_setting *ret)
 {
 	const char *id = id_of_kind(document, ARM_KIND_SETTING);
-	const char *name = json_text(document, "name");
 
 	if (id == NULL)
 		return -EINVAL;
 	*ret = (struct arm_setting){
 		.id = id,
-		.name = name != NULL ? name : strrchr(id, '/') + 1,
+		.name = name_in(id),
 		.enabled = json_tri(json_path(document, "properties.enabled")),
 	};
 	return 0;
@@ -230,6 +248,9 @@ static bool list_holds(const json_t *list, const char *publisher, const char *ty
 
 enum tri arm_machine_allows(const struct arm_machine *m, const char *publisher, const char *type)
 {
+	if (m->allow_list == NULL && m->block_list == NULL && m->config_mode == NULL &&
+		m->extensions_enabled == TRI_UNKNOWN)
+		return TRI_UNKNOWN;
 	if (json_array_size(m->allow_list) > AGENT_LIST_MAX ||
 		json_array_size(m->block_list) > AGENT_LIST_MAX)
 		return TRI_UNKNOWN;
@@ -261,13 +282,12 @@ int arm_extension_read(const json_t *document, struct arm_extension *ret)
 	const char *id = id_of_kind(document, ARM_KIND_ARC_EXTENSION);
 	const json_t *p = member(document, "properties");
 	const json_t *status = json_path(p, "instanceView.status");
-	const char *name = json_text(document, "name");
 
 	if (id == NULL)
 		return -EINVAL;
 	*ret = (struct arm_extension){
 		.id = id,
-		.name = name != NULL ? name : strrchr(id, '/') + 1,
+		.name = name_in(id),
 		.publisher = json_text(p, "publisher"),
 		.type = json_text(p, "type"),
 		.provisioning_state = json_text(p, "provisioningState"),

@@ -15,6 +15,12 @@
 
 #include <jansson.h>
 
+/*
+ * An answer's body as a tree; a byte order mark is skipped. NULL for what is not a JSON object or
+ * array. The caller has capped `len`; jansson caps the depth.
+ */
+json_t *json_body(const char *body, size_t len);
+
 enum tri { TRI_UNKNOWN, TRI_NO, TRI_YES };
 
 /* JSON true/false, or the strings "true"/"false" in any case. */
@@ -77,7 +83,10 @@ struct arm_machine {
 	const json_t *tags; /* object or NULL */
 };
 int arm_machine_read(const json_t *document, struct arm_machine *ret) MDC_MUST_CHECK;
-/* Whether the agent's own lists let this extension be installed; TRI_UNKNOWN without facts. */
+/*
+ * Whether the agent's own lists let this extension be installed; TRI_UNKNOWN where the agent has
+ * not reported its configuration, or a list is too long to be read.
+ */
 enum tri arm_machine_allows(const struct arm_machine *m, const char *publisher, const char *type);
 /* MDFCSecurityConnector=true: made by a multicloud connector. Tag names compare without case. */
 bool arm_machine_is_connector_made(const struct arm_machine *m);

@@ -120,7 +120,7 @@ static void take_text(const json_t *error, struct arm_error *ret)
  */
 static void take_details(const json_t *error, struct arm_error *ret, unsigned depth)
 {
-	const json_t *details = json_object_get(error, "details");
+	const json_t *details = json_path(error, "details");
 	size_t i;
 	json_t *detail;
 
@@ -143,6 +143,25 @@ static void take_details(const json_t *error, struct arm_error *ret, unsigned de
 	}
 }
 
+/* The provider to register is named in a detail, beside an outer error without a target. */
+static void take_target(const json_t *error, struct arm_error *ret)
+{
+	const json_t *details = json_path(error, "details");
+	size_t i;
+	json_t *detail;
+
+	json_array_foreach (details, i, detail)
+		if (*ret->target == '\0' && json_text(detail, "target") != NULL)
+			str_copy(ret->target, sizeof(ret->target), json_text(detail, "target"));
+}
+
+static void take_error(const json_t *error, struct arm_error *ret)
+{
+	take_text(error, ret);
+	take_details(error, ret, DETAILS_DEPTH);
+	take_target(error, ret);
+}
+
 /* {"error":"invalid_client","error_description":"AADSTS7000215: …"} */
 static void take_token_error(const json_t *document, struct arm_error *ret)
 {
@@ -155,7 +174,7 @@ static void take_token_error(const json_t *document, struct arm_error *ret)
 
 static void take_document(const json_t *document, struct arm_error *ret)
 {
-	const json_t *error = json_object_get(document, "error");
+	const json_t *error = json_path(document, "error");
 
 	if (json_is_string(error)) {
 		take_token_error(document, ret);
@@ -163,8 +182,7 @@ static void take_document(const json_t *document, struct arm_error *ret)
 	}
 	if (!json_is_object(error))
 		error = document;
-	take_text(error, ret);
-	take_details(error, ret, DETAILS_DEPTH);
+	take_error(error, ret);
 }
 
 void arm_error_read(int status, const char *body, size_t len, struct arm_error *ret)
@@ -175,7 +193,7 @@ void arm_error_read(int status, const char *body, size_t len, struct arm_error *
 	if (status >= 200 && status < 300)
 		return;
 	if (body != NULL && len > 0 && len <= ERROR_BODY_MAX)
-		document = json_loadb(body, len, 0, NULL);
+		document = json_body(body, len);
 	if (json_is_object(document))
 		take_document(document, ret);
 	json_decref(document);
@@ -189,14 +207,12 @@ void arm_error_read(int status, const char *body, size_t len, struct arm_error *
 
 void arm_error_from_operation(const json_t *status_document, struct arm_error *ret)
 {
-	const json_t *error = json_object_get(status_document, "error");
+	const json_t *error = json_path(status_document, "error");
 	const char *status = json_text(status_document, "status");
 
 	*ret = (struct arm_error){.class = ARM_ERROR_REQUEST, .status = 200};
-	if (json_is_object(error)) {
-		take_text(error, ret);
-		take_details(error, ret, DETAILS_DEPTH);
-	}
+	if (json_is_object(error))
+		take_error(error, ret);
 	if (class_of_code(ret->code) != ARM_ERROR_NONE)
 		ret->class = class_of_code(ret->code);
 	if (*ret->code == '\0')
