@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+/* Each step of a walk starts at the front; no service sends more than a handful. */
+#define LIMITS_MAX 64
 #define REMAINING "x-ms-ratelimit-remaining-"
 
 static struct dur cap_wait(struct dur d)
@@ -12,33 +14,31 @@ static struct dur cap_wait(struct dur d)
 	return dur_min(dur_max(d, DUR_MS(0)), DUR_DAYS(30));
 }
 
-static bool milliseconds(const char *value, struct dur *ret)
+/* A number of units of `unit_ms`; one that is too big for the type is a long wait, not none. */
+static bool read_wait(const char *value, int64_t unit_ms, struct dur *ret)
 {
-	uint64_t ms;
+	uint64_t most = (uint64_t)(INT64_MAX / unit_ms);
+	uint64_t n = most;
+	int error = value != NULL ? str_parse_u64(value, most, &n) : -EINVAL;
 
-	if (value == NULL || str_parse_u64(value, UINT64_MAX / 2, &ms) != 0)
+	if (error != 0 && error != -ERANGE)
 		return false;
-	*ret = cap_wait(DUR_MS((int64_t)(ms > INT64_MAX ? INT64_MAX : ms)));
+	*ret = cap_wait(DUR_MS((int64_t)n * unit_ms));
 	return true;
 }
 
 bool arm_retry_after(const struct http_headers *h, struct wall now, struct dur *ret)
 {
 	const char *value = http_headers_get(h, "retry-after");
-	uint64_t seconds;
 	struct wall date;
 
-	if (milliseconds(http_headers_get(h, "retry-after-ms"), ret) ||
-		milliseconds(http_headers_get(h, "x-ms-retry-after-ms"), ret))
+	if (read_wait(http_headers_get(h, "retry-after-ms"), 1, ret) ||
+		read_wait(http_headers_get(h, "x-ms-retry-after-ms"), 1, ret) ||
+		read_wait(value, 1000, ret))
 		return true;
-	if (value == NULL)
+	if (wall_parse_http(value, &date) != 0)
 		return false;
-	if (str_parse_u64(value, INT64_MAX / 1000, &seconds) == 0)
-		*ret = cap_wait(DUR_S((int64_t)seconds));
-	else if (wall_parse_http(value, &date) == 0)
-		*ret = cap_wait(wall_since(date, now));
-	else
-		return false;
+	*ret = cap_wait(wall_since(date, now));
 	return true;
 }
 
@@ -62,51 +62,86 @@ static const struct {
 	{"resource-entities-read", ARM_LIMIT_READS},
 };
 
-/* "Microsoft.Compute/PutVM;119" */
-static bool read_policy(const char *value, struct arm_limit *ret)
+/*
+ * "Microsoft.Compute/PutVM;119". The header repeats, and whoever forwards it may have joined the
+ * values with commas: *value moves behind the one that was read.
+ */
+static bool read_policy(const char **value, struct arm_limit *ret)
 {
-	const char *semicolon = strrchr(value, ';');
+	const char *policy = *value + strspn(*value, " \t,");
+	const char *end = policy + strcspn(policy, ",");
+	const char *digits;
+	char count[24];
+	uint64_t remaining;
 
-	if (semicolon == NULL || str_parse_u64(semicolon + 1, UINT64_MAX, &ret->remaining) != 0)
+	*value = end;
+	while (end > policy && end[-1] == ' ')
+		end--;
+	for (digits = end; digits > policy && digits[-1] != ';';)
+		digits--;
+	if (digits - policy < 2 || (size_t)(end - digits) >= sizeof(count))
 		return false;
-	ret->scope = ARM_LIMIT_RESOURCE;
-	ret->op = ARM_LIMIT_ANY;
-	ret->policy = value;
-	ret->policy_len = (size_t)(semicolon - value);
+	memcpy(count, digits, (size_t)(end - digits));
+	count[end - digits] = '\0';
+	if (str_parse_u64(count, UINT64_MAX, &remaining) != 0)
+		return false;
+	*ret = (struct arm_limit){
+		.scope = ARM_LIMIT_RESOURCE,
+		.op = ARM_LIMIT_ANY,
+		.remaining = remaining,
+		.policy = policy,
+		.policy_len = (size_t)(digits - 1 - policy),
+	};
 	return true;
 }
 
-static bool read_limit(const struct http_header *header, struct arm_limit *ret)
+static bool read_count(const char *name, const char *value, struct arm_limit *ret)
 {
-	const char *name = header->name;
-
-	if (!str_starts_nocase(name, REMAINING))
-		return false;
-	name += strlen(REMAINING);
-	*ret = (struct arm_limit){0};
-	if (str_equal_nocase(name, "resource"))
-		return read_policy(header->value, ret);
 	for (size_t i = 0; i < ARRAY_LEN(limit_scopes); i++) {
 		if (!str_starts_nocase(name, limit_scopes[i].prefix))
 			continue;
 		name += strlen(limit_scopes[i].prefix);
 		for (size_t k = 0; k < ARRAY_LEN(limit_ops); k++)
 			if (str_equal_nocase(name, limit_ops[k].word)) {
-				ret->scope = limit_scopes[i].scope;
-				ret->op = limit_ops[k].op;
-				return str_parse_u64(header->value, UINT64_MAX, &ret->remaining) ==
-					0;
+				*ret = (struct arm_limit){
+					.scope = limit_scopes[i].scope,
+					.op = limit_ops[k].op,
+				};
+				return str_parse_u64(value, UINT64_MAX, &ret->remaining) == 0;
 			}
 		return false;
 	}
 	return false;
 }
 
+/* The limits of one header; true when the one numbered *skip is among them, else *skip is lowered.
+ */
+static bool nth_limit(const struct http_header *header, size_t *skip, struct arm_limit *ret)
+{
+	const char *name = header->name, *value = header->value;
+
+	if (!str_starts_nocase(name, REMAINING))
+		return false;
+	name += strlen(REMAINING);
+	if (!str_equal_nocase(name, "resource"))
+		return read_count(name, value, ret) && (*skip)-- == 0;
+	while (*value != '\0')
+		if (read_policy(&value, ret) && (*skip)-- == 0)
+			return true;
+	return false;
+}
+
 bool arm_limit_walk(const struct http_headers *h, size_t *at, struct arm_limit *ret)
 {
-	while (*at < h->n)
-		if (read_limit(&h->v[(*at)++], ret))
+	struct arm_limit limit;
+	size_t skip = *at;
+
+	for (size_t i = 0; i < h->n && *at < LIMITS_MAX; i++)
+		if (nth_limit(&h->v[i], &skip, &limit)) {
+			(*at)++;
+			*ret = limit;
 			return true;
+		}
 	return false;
 }
 

@@ -27,7 +27,7 @@ struct arm_limit {
 	const char *policy; /* ARM_LIMIT_RESOURCE: borrowed, up to policy_len bytes */
 	size_t policy_len;
 };
-/* Walks the limits in the headers; *at starts at 0. False at the end. */
+/* Walks the limits in the headers; *at starts at 0 and counts them. False at the end. */
 bool arm_limit_walk(const struct http_headers *h, size_t *at, struct arm_limit *ret);
 
 /* x-ms-user-quota-remaining and x-ms-user-quota-resets-after (hh:mm:ss) of Resource Graph. */
