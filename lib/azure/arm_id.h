@@ -39,7 +39,7 @@ struct arm_id {
 	char subscription[GUID_TEXT_SIZE]; /* lower case; "" at tenant level */
 	char *group;                       /* resource group as received, or NULL */
 	char *name;                        /* of the resource itself: last segment */
-	char *parent_name;                 /* machine's name for an extension, else NULL */
+	char *parent_name; /* machine's name for an extension or a machine's plan, else NULL */
 	enum arm_kind kind;
 };
 

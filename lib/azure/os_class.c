@@ -10,80 +10,122 @@ static bool is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-/* The first number in the text, as major and minor ("8.10" = 8, 10); false if there is none. */
-static bool first_version(const char *text, unsigned *ret_major, unsigned *ret_minor)
+struct version {
+	unsigned major;
+	unsigned minor;
+	bool has_minor;
+};
+
+static const char *read_number(const char *text, unsigned *ret)
 {
-	unsigned major = 0, minor = 0;
+	unsigned value = 0;
+
+	for (; is_digit(*text); text++)
+		if (value < 100000)
+			value = value * 10 + (unsigned)(*text - '0');
+	*ret = value;
+	return text;
+}
+
+/* The first number in the text ("8.10" = 8, 10); false if there is none. */
+static bool first_version(const char *text, struct version *ret)
+{
+	struct version v = {0};
 
 	while (*text != '\0' && !is_digit(*text))
 		text++;
 	if (*text == '\0')
 		return false;
-	for (; is_digit(*text) && major < 100000; text++)
-		major = major * 10 + (unsigned)(*text - '0');
-	if (*text == '.' && is_digit(text[1]))
-		for (text++; is_digit(*text) && minor < 100000; text++)
-			minor = minor * 10 + (unsigned)(*text - '0');
-	*ret_major = major;
-	*ret_minor = minor;
+	text = read_number(text, &v.major);
+	v.has_minor = *text == '.' && is_digit(text[1]);
+	if (v.has_minor)
+		read_number(text + 1, &v.minor);
+	*ret = v;
 	return true;
 }
 
 /*
  * Linux x64 by Microsoft's support matrices for Defender for Servers and for Defender for Endpoint
- * on Linux: a range of majors that is supported, with the lowest minor of the lowest major where it
- * matters. Above `last` it is uncertain: newer systems come before the matrix names them.
+ * on Linux: ranges of majors with the lowest minor of each; rows of one distribution stand
+ * together, in ascending order, the more telling name first. Below and between the ranges is
+ * unsupported; above the last one is uncertain: newer systems come before the matrix names them.
  */
-static const struct {
+struct release {
 	const char *prefix;
-	unsigned first, first_minor, last;
-} distributions[] = {
-	{"Ubuntu", 16, 4, 24},
-	{"Red Hat Enterprise Linux", 7, 2, 10},
-	{"CentOS Stream", 8, 0, 10},
-	{"CentOS", 7, 2, 8},
-	{"Debian", 9, 0, 13},
-	{"SUSE Linux Enterprise", 12, 0, 15},
-	{"Oracle Linux", 7, 2, 9},
-	{"Amazon Linux 2023", 2023, 0, 2023},
-	{"Amazon Linux", 2, 0, 2},
-	{"Fedora", 33, 0, 42},
-	{"Rocky Linux", 8, 7, 9},
-	{"AlmaLinux", 8, 4, 9},
-	{"CBL-Mariner", 2, 0, 2},
-	{"Mariner", 2, 0, 2},
+	unsigned first, last;
+	unsigned minor;
 };
+static const struct release releases[] = {
+	{"Ubuntu", 16, 24, 4},
+	{"Red Hat Enterprise Linux", 7, 7, 2},
+	{"Red Hat Enterprise Linux", 8, 10, 0},
+	{"CentOS Stream", 8, 10, 0},
+	{"CentOS", 7, 7, 2},
+	{"CentOS", 8, 8, 0},
+	{"Debian", 9, 13, 0},
+	{"SUSE Linux Enterprise", 12, 15, 0},
+	{"Oracle Linux", 7, 7, 2},
+	{"Oracle Linux", 8, 9, 0},
+	{"Amazon Linux 2023", 2023, 2023, 0},
+	/* Named by year, but older than Amazon Linux 2. */
+	{"Amazon Linux AMI", 9999, 9999, 0},
+	{"Amazon Linux", 2, 2, 0},
+	{"Fedora", 33, 42, 0},
+	{"Rocky Linux", 8, 8, 7},
+	{"Rocky Linux", 9, 9, 2},
+	{"AlmaLinux", 8, 8, 4},
+	{"AlmaLinux", 9, 9, 2},
+	{"CBL-Mariner", 2, 2, 0},
+	{"Mariner", 2, 2, 0},
+};
+
+/* Of Ubuntu only the releases of every other April have long-term support. */
+static bool is_interim_ubuntu(const struct release *row, const struct version *v)
+{
+	return str_equal(row->prefix, "Ubuntu") &&
+		(v->major % 2 != 0 || (v->has_minor && v->minor != 4));
+}
+
+static enum os_class classify_release(const struct release *row, const struct version *v)
+{
+	const char *prefix = row->prefix;
+	const struct release *end = releases + ARRAY_LEN(releases);
+
+	for (; row < end && str_equal(row->prefix, prefix); row++) {
+		if (v->major < row->first)
+			return OS_LINUX_UNSUPPORTED;
+		if (v->major > row->last)
+			continue;
+		if (is_interim_ubuntu(row, v))
+			return OS_LINUX_UNCERTAIN;
+		/* "CentOS Linux 7 (Core)" names no minor: not known to be too old. */
+		return v->has_minor && v->minor < row->minor ? OS_LINUX_UNSUPPORTED : OS_LINUX;
+	}
+	return OS_LINUX_UNCERTAIN;
+}
 
 static enum os_class classify_linux(const char *sku)
 {
-	unsigned major, minor;
+	struct version v;
 
 	if (str_contains_nocase(sku, "openshift") || str_contains_nocase(sku, "coreos"))
 		return OS_EXCLUDED;
-	for (size_t i = 0; i < ARRAY_LEN(distributions); i++) {
-		if (!str_starts_nocase(sku, distributions[i].prefix))
-			continue;
-		if (!first_version(sku, &major, &minor))
-			return OS_LINUX_UNCERTAIN;
-		if (major < distributions[i].first ||
-			(major == distributions[i].first && minor < distributions[i].first_minor))
-			/* "CentOS Linux 7 (Core)" names no minor: not known to be too old. */
-			return major == distributions[i].first && minor == 0 ? OS_LINUX
-									     : OS_LINUX_UNSUPPORTED;
-		return major > distributions[i].last ? OS_LINUX_UNCERTAIN : OS_LINUX;
-	}
+	for (size_t i = 0; i < ARRAY_LEN(releases); i++)
+		if (str_starts_nocase(sku, releases[i].prefix))
+			return first_version(sku, &v) ? classify_release(&releases[i], &v)
+						      : OS_LINUX_UNCERTAIN;
 	return OS_LINUX_UNCERTAIN;
 }
 
 static enum os_class classify_server(const char *release)
 {
-	unsigned year, minor;
+	struct version v;
 
 	if (str_starts_nocase(release, "2012 R2") || str_starts_nocase(release, "2016"))
 		return OS_WINDOWS_UNIFIED;
-	if (!first_version(release, &year, &minor))
+	if (!first_version(release, &v))
 		return OS_UNKNOWN;
-	return year >= 2019 && year < 2100 ? OS_WINDOWS_INBOX : OS_WINDOWS_UNSUPPORTED;
+	return v.major >= 2019 && v.major < 2100 ? OS_WINDOWS_INBOX : OS_WINDOWS_UNSUPPORTED;
 }
 
 static bool is_multi_session(const char *sku)
