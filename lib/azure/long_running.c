@@ -57,7 +57,7 @@ static bool take_url(const struct http_headers *h, const char *origin, struct op
 
 static json_t *body_of(const struct http_reply *reply)
 {
-	return reply->body_len > 0 ? json_loadb(reply->body, reply->body_len, 0, NULL) : NULL;
+	return json_body(reply->body, reply->body_len);
 }
 
 static enum operation_progress progress_of_word(const char *word)
@@ -71,15 +71,21 @@ static enum operation_progress progress_of_word(const char *word)
 }
 
 static enum operation_progress progress_of_resource(
-	const json_t *document, struct arm_error *ret_error)
+	const struct http_reply *reply, struct arm_error *ret_error)
 {
+	json_t *document = body_of(reply);
 	const char *state = json_path_text(document, "properties.provisioningState");
 	enum operation_progress progress = progress_of_word(state);
 
+	/* A page of some proxy is not the resource. */
+	if (reply->body_len > 0 && !json_is_object(document))
+		progress = OPERATION_UNREADABLE;
 	if (progress == OPERATION_FAILED) {
-		*ret_error = (struct arm_error){.class = ARM_ERROR_REQUEST, .status = 200};
+		*ret_error =
+			(struct arm_error){.class = ARM_ERROR_REQUEST, .status = reply->status};
 		str_copy(ret_error->code, sizeof(ret_error->code), state);
 	}
+	json_decref(document);
 	return progress;
 }
 
@@ -89,12 +95,10 @@ enum operation_progress operation_started(const struct http_reply *reply, const 
 {
 	struct operation_poll poll = {0};
 	enum operation_progress progress;
-	json_t *document;
 	bool has_url;
 
 	has_url = take_url(&reply->headers, arm_origin, &poll);
 	poll.after = poll_delay(&reply->headers, now);
-	document = body_of(reply);
 	if (reply->status == 204)
 		progress = OPERATION_SUCCEEDED;
 	else if (reply->status == 202 || (has_url && poll.shape == OPERATION_STATUS))
@@ -102,8 +106,10 @@ enum operation_progress operation_started(const struct http_reply *reply, const 
 	else if (str_equal(method, "DELETE"))
 		progress = OPERATION_SUCCEEDED;
 	else
-		progress = progress_of_resource(document, ret_error);
-	json_decref(document);
+		progress = progress_of_resource(reply, ret_error);
+	/* Accepted by someone; what became of it, the resource will tell. */
+	if (progress == OPERATION_UNREADABLE)
+		progress = OPERATION_RUNNING;
 	if (progress == OPERATION_RUNNING) {
 		if (!has_url)
 			poll.shape = OPERATION_BODY;
@@ -129,46 +135,51 @@ static enum operation_progress read_status(
 	return progress;
 }
 
-/* Once it is not 202 any more, the answer is that of a synchronous call. */
+/* Refusals that are about asking, not about what was asked for: expired, denied, too often. */
+static bool is_about_asking(int status)
+{
+	return status == 401 || status == 403 || status == 408 || status == 429;
+}
+
+/* Once it is not 202 any more, the answer is that of a synchronous call, errors included. */
 static enum operation_progress read_location(
 	const struct http_reply *reply, struct arm_error *ret_error)
 {
-	json_t *document;
-	enum operation_progress progress;
-
 	if (reply->status == 202)
 		return OPERATION_RUNNING;
-	document = body_of(reply);
-	progress = progress_of_resource(document, ret_error);
-	json_decref(document);
-	return progress;
+	if (reply->status >= 200 && reply->status < 300)
+		return progress_of_resource(reply, ret_error);
+	if (reply->status < 400 || reply->status >= 500 || is_about_asking(reply->status))
+		return OPERATION_UNREADABLE;
+	arm_error_read(reply->status, reply->body, reply->body_len, ret_error);
+	return OPERATION_FAILED;
+}
+
+static enum operation_progress read_resource(
+	const struct http_reply *reply, struct arm_error *ret_error)
+{
+	return reply->body_len > 0 ? progress_of_resource(reply, ret_error) : OPERATION_UNREADABLE;
 }
 
 enum operation_progress operation_polled(const struct http_reply *reply, const char *arm_origin,
 	struct wall now, struct operation_poll *p, struct arm_error *ret_error)
 {
+	bool is_good = reply->status >= 200 && reply->status < 300;
+	enum operation_progress progress = OPERATION_UNREADABLE;
+
 	p->after = poll_delay(&reply->headers, now);
 	if (reply->status == 404 || reply->status == 410)
 		return OPERATION_EXPIRED;
-	if (reply->status < 200 || reply->status >= 300)
-		return OPERATION_UNREADABLE;
 	switch (p->shape) {
-	case OPERATION_STATUS: {
-		enum operation_progress progress = read_status(reply, ret_error);
-
-		if (progress == OPERATION_RUNNING && take_url(&reply->headers, arm_origin, p))
-			p->after = poll_delay(&reply->headers, now);
-		return progress;
-	}
-	case OPERATION_LOCATION: {
-		enum operation_progress progress = read_location(reply, ret_error);
-
-		if (progress == OPERATION_RUNNING && take_url(&reply->headers, arm_origin, p))
-			p->after = poll_delay(&reply->headers, now);
-		return progress;
-	}
+	case OPERATION_STATUS:
+		if (is_good)
+			progress = read_status(reply, ret_error);
+		break;
+	case OPERATION_LOCATION: progress = read_location(reply, ret_error); break;
 	case OPERATION_BODY:
-	case OPERATION_NONE: return read_location(reply, ret_error);
+	case OPERATION_NONE: return is_good ? read_resource(reply, ret_error) : progress;
 	}
-	return OPERATION_UNREADABLE;
+	if (progress == OPERATION_RUNNING && take_url(&reply->headers, arm_origin, p))
+		p->after = poll_delay(&reply->headers, now);
+	return progress;
 }
