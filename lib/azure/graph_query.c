@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Longest name of a member of the envelope. */
+#define KEY_MAX 256
 #define MACHINES_ONLY "type =~ 'microsoft.hybridcompute/machines'"
 #define EXTENSIONS_ONLY \
 	"type =~ 'microsoft.hybridcompute/machines/extensions' and tostring(properties.type) in~ " \
@@ -166,8 +168,8 @@ static bool accept(struct reader *r, char c)
 	return true;
 }
 
-/* The next JSON value; NULL when it is not one, or reaches past `limit` bytes. */
-static json_t *next_value(struct reader *r, size_t limit)
+/* The next JSON value; -EBADMSG when it is not one, -EFBIG when it reaches past `limit` bytes. */
+static int next_value(struct reader *r, size_t limit, json_t **ret)
 {
 	json_error_t error;
 	json_t *value;
@@ -177,9 +179,11 @@ static json_t *next_value(struct reader *r, size_t limit)
 	left = (size_t)(r->end - r->at);
 	value = json_loadb(r->at, left < limit ? left : limit,
 		JSON_DISABLE_EOF_CHECK | JSON_DECODE_ANY, &error);
-	if (value != NULL)
-		r->at += error.position;
-	return value;
+	if (value == NULL)
+		return left > limit && (size_t)error.position >= limit ? -EFBIG : -EBADMSG;
+	r->at += error.position;
+	*ret = value;
+	return 0;
 }
 
 static int read_rows(struct reader *r)
@@ -190,12 +194,11 @@ static int read_rows(struct reader *r)
 	if (accept(r, ']'))
 		return 0;
 	do {
-		bool more = (size_t)(r->end - r->at) > GRAPH_ROW_MAX;
-		json_t *row = next_value(r, GRAPH_ROW_MAX);
-		int error;
+		json_t *row;
+		int error = next_value(r, GRAPH_ROW_MAX, &row);
 
-		if (row == NULL)
-			return more ? -EFBIG : -EBADMSG;
+		if (error != 0)
+			return error;
 		if (!json_is_object(row) || r->page.rows >= GRAPH_PAGE_ROWS) {
 			json_decref(row);
 			return -EBADMSG;
@@ -209,51 +212,70 @@ static int read_rows(struct reader *r)
 	return accept(r, ']') ? 0 : -EBADMSG;
 }
 
-static void take_count(const json_t *value, uint64_t *ret, bool *ret_seen)
+/* A member that comes twice is two answers; none of them is believed. */
+static int take_count(const json_t *value, uint64_t *ret, bool *ret_seen)
 {
-	if (json_is_integer(value) && json_integer_value(value) >= 0) {
-		*ret = (uint64_t)json_integer_value(value);
-		*ret_seen = true;
-	}
+	if (*ret_seen || !json_is_integer(value) || json_integer_value(value) < 0)
+		return -EBADMSG;
+	*ret = (uint64_t)json_integer_value(value);
+	*ret_seen = true;
+	return 0;
 }
 
-static void take_member(struct reader *r, const char *key, const json_t *value)
+static int take_token(const json_t *value, char **ret)
 {
-	if (str_equal(key, "totalRecords")) {
-		take_count(value, &r->page.total_records, &r->total_seen);
-	} else if (str_equal(key, "count")) {
-		take_count(value, &r->page.count, &r->count_seen);
-	} else if (str_equal(key, "resultTruncated")) {
+	const char *token = json_string_value(value);
+
+	if (str_empty(token))
+		return 0;
+	if (*ret != NULL)
+		return -EBADMSG;
+	*ret = xstrdup(token);
+	return 0;
+}
+
+static int take_member(struct reader *r, const char *key, const json_t *value)
+{
+	if (str_equal(key, "totalRecords"))
+		return take_count(value, &r->page.total_records, &r->total_seen);
+	if (str_equal(key, "count"))
+		return take_count(value, &r->page.count, &r->count_seen);
+	if (str_equal(key, "$skipToken"))
+		return take_token(value, &r->page.skip_token);
+	if (str_equal(key, "resultTruncated")) {
+		if (r->truncated_seen)
+			return -EBADMSG;
 		/* "true"/"false" as a string; anything else is not a promise. */
 		r->truncated_seen = true;
 		r->page.truncated = json_tri(value) != TRI_NO;
-	} else if (str_equal(key, "$skipToken") && json_is_string(value) &&
-		*json_string_value(value) != '\0') {
-		free(r->page.skip_token);
-		r->page.skip_token = xstrdup(json_string_value(value));
 	}
+	return 0;
+}
+
+static int read_value(struct reader *r, const char *key)
+{
+	json_t *value;
+	int error;
+
+	if (str_equal(key, "data"))
+		return r->data_seen ? -EBADMSG : read_rows(r);
+	error = next_value(r, GRAPH_ROW_MAX, &value);
+	if (error != 0)
+		return error;
+	error = take_member(r, key, value);
+	json_decref(value);
+	return error;
 }
 
 static int read_member(struct reader *r)
 {
-	json_t *key = next_value(r, 256);
-	json_t *value;
-	int error = -EBADMSG;
+	json_t *key;
+	int error;
 
-	if (!json_is_string(key) || !accept(r, ':')) {
-		json_decref(key);
+	if (next_value(r, KEY_MAX, &key) != 0)
 		return -EBADMSG;
-	}
-	if (str_equal(json_string_value(key), "data")) {
-		error = r->data_seen ? -EBADMSG : read_rows(r);
-	} else {
-		value = next_value(r, GRAPH_ROW_MAX);
-		if (value != NULL) {
-			take_member(r, json_string_value(key), value);
-			error = 0;
-		}
-		json_decref(value);
-	}
+	error = json_is_string(key) && accept(r, ':') ? read_value(r, json_string_value(key))
+						      : -EBADMSG;
 	json_decref(key);
 	return error;
 }
@@ -280,7 +302,9 @@ static int read_envelope(struct reader *r)
 int graph_page_read(
 	const char *body, size_t len, graph_row_fn row, void *ctx, struct graph_page *ret)
 {
-	struct reader r = {.at = body, .end = body + len, .row = row, .ctx = ctx};
+	static const char mark[] = "\xef\xbb\xbf";
+	size_t skip = len >= 3 && memcmp(body, mark, 3) == 0 ? 3 : 0;
+	struct reader r = {.at = body + skip, .end = body + len, .row = row, .ctx = ctx};
 	int error = read_envelope(&r);
 
 	if (error != 0) {
