@@ -230,16 +230,27 @@ static bool needs_p2(const char *extension)
 		str_equal_nocase(extension, "FileIntegrityMonitoring");
 }
 
-/* The members of an extension that may be sent; additional properties go back byte for byte. */
-static json_t *extension_to_send(const json_t *extension)
+/*
+ * The members of an extension that may be sent, as they came. NULL for one that does not say
+ * whether it is on: it cannot be sent, and is not ours to decide.
+ */
+static json_t *extension_to_send(const json_t *extension, const char *name)
 {
-	json_t *copy = json_object();
+	json_t *enabled = json_path(extension, "isEnabled");
+	json_t *properties = json_path(extension, "additionalExtensionProperties");
+	json_t *copy;
 
-	json_object_set(copy, "name", json_object_get(extension, "name"));
-	json_object_set(copy, "isEnabled", json_object_get(extension, "isEnabled"));
-	if (json_is_object(json_object_get(extension, "additionalExtensionProperties")))
-		json_object_set(copy, "additionalExtensionProperties",
-			json_object_get(extension, "additionalExtensionProperties"));
+	if (json_tri(enabled) == TRI_UNKNOWN)
+		return NULL;
+	copy = json_pack("{s:s}", "name", name);
+	/* Resource Graph and older answers have a real boolean; the service wants the word. */
+	if (json_is_string(enabled))
+		json_object_set(copy, "isEnabled", enabled);
+	else
+		json_object_set_new(
+			copy, "isEnabled", json_string(json_is_true(enabled) ? "True" : "False"));
+	if (json_is_object(properties))
+		json_object_set(copy, "additionalExtensionProperties", properties);
 	return copy;
 }
 
@@ -250,15 +261,18 @@ static json_t *extensions_to_send(const json_t *current, const char *sub_plan)
 	size_t i;
 	json_t *extension;
 
-	if (!json_is_array(extensions) || json_array_size(extensions) == 0)
+	if (!json_is_array(extensions))
 		return NULL;
 	list = json_array();
 	json_array_foreach (extensions, i, extension) {
 		const char *name = json_text(extension, "name");
+		json_t *copy;
 
 		if (name == NULL || (str_equal_nocase(sub_plan, "P1") && needs_p2(name)))
 			continue;
-		json_array_append_new(list, extension_to_send(extension));
+		copy = extension_to_send(extension, name);
+		if (copy != NULL)
+			json_array_append_new(list, copy);
 	}
 	return list;
 }
