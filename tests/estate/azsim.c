@@ -119,13 +119,18 @@ static const char *name_of(const struct azsim_address *address)
 	return address->host;
 }
 
+/* "NAME:PORT" of "NAME", "NAME:PORT", "[ADDRESS]", "[ADDRESS]:PORT" or a bare IPv6 address. */
 static char *with_port(const char *name, unsigned port)
 {
-	bool has_port = name[0] == '[' ? strstr(name, "]:") != NULL : strchr(name, ':') != NULL;
+	const char *first = strchr(name, ':');
+	const char *last = strrchr(name, ':');
 
-	if (name[0] != '[' && has_port && strchr(strchr(name, ':') + 1, ':') != NULL)
+	if (name[0] == '[')
+		return last != NULL && last[-1] == ']' ? xstrdup(name)
+						       : xasprintf("%s:%u", name, port);
+	if (first != last)
 		return xasprintf("[%s]:%u", name, port);
-	return has_port ? xstrdup(name) : xasprintf("%s:%u", name, port);
+	return first != NULL ? xstrdup(name) : xasprintf("%s:%u", name, port);
 }
 
 static void choose_hosts(struct azsim *a)
@@ -241,23 +246,6 @@ static void print_verdict(struct azsim *a)
 	fflush(stdout);
 }
 
-static json_t *verdict_document(struct azsim *a)
-{
-	struct estate_verdict v;
-
-	estate_verdict(a->estate, &v);
-	return json_pack(
-		"{s:b, s:i, s:{s:i, s:i}, s:{s:i, s:i}, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}",
-		"good", v.good, "machines", (int)v.machines, "protected", "before",
-		(int)v.protected_before, "after", (int)v.protected_after, "legacy", "before",
-		(int)v.legacy_before, "after", (int)v.legacy_after, "requests",
-		(json_int_t)v.requests, "graph_requests", (json_int_t)v.graph_requests, "writes",
-		(json_int_t)v.writes, "refused", (json_int_t)v.refused, "throttled",
-		(json_int_t)v.throttled, "forbidden_writes", (json_int_t)v.forbidden_writes,
-		"repeated_writes", (json_int_t)v.repeated_writes, "ledger",
-		estate_ledger_document(a->estate));
-}
-
 static int write_verdict(struct azsim *a)
 {
 	json_t *document;
@@ -265,7 +253,7 @@ static int write_verdict(struct azsim *a)
 
 	if (a->options.verdict_file == NULL)
 		return 0;
-	document = verdict_document(a);
+	document = estate_ledger_document(a->estate);
 	text = json_dumps(document, JSON_INDENT(2) | JSON_ENSURE_ASCII);
 	json_decref(document);
 	if (text == NULL)

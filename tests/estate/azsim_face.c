@@ -17,7 +17,6 @@
 #define LISTENERS_MAX 16
 
 struct listener {
-	struct azsim_face *face;
 	struct MHD_Daemon *daemon;
 	ev_io io;
 };
@@ -165,10 +164,7 @@ int azsim_face_listen(struct azsim_face *face, int take_socket)
 		close(take_socket);
 		return -ENFILE;
 	}
-	*listener = (struct listener){
-		.face = face,
-		.daemon = start_daemon(face, take_socket),
-	};
+	*listener = (struct listener){.daemon = start_daemon(face, take_socket)};
 	if (listener->daemon == NULL) {
 		close(take_socket);
 		fprintf(stderr, "azsim: the HTTPS server cannot start\n");
