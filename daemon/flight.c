@@ -202,7 +202,7 @@ json_t *flight_document(const struct arm_result *result)
 {
 	if (result->reply == NULL || result->reply->body == NULL)
 		return NULL;
-	return json_loadb(result->reply->body, result->reply->body_len, 0, NULL);
+	return json_body(result->reply->body, result->reply->body_len);
 }
 
 const char *flight_identity(const struct flight *f)

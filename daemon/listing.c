@@ -126,7 +126,7 @@ static void read_graph_page(struct listing *l, const struct arm_result *result)
 
 static void read_arm_page(struct listing *l, const struct arm_result *result)
 {
-	json_t *page = json_loadb(result->reply->body, result->reply->body_len, 0, NULL);
+	json_t *page = json_body(result->reply->body, result->reply->body_len);
 	const json_t *value = json_object_get(page, "value");
 	const char *link = json_text(page, "nextLink");
 	struct arm_error none = {.class = ARM_ERROR_NONE};

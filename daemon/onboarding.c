@@ -92,7 +92,7 @@ static void fetched(void *ctx, struct arm_result *result)
 	}
 	wipe(&p->windows);
 	wipe(&p->linux_);
-	document = json_loadb(result->reply->body, result->reply->body_len, 0, NULL);
+	document = json_body(result->reply->body, result->reply->body_len);
 	text = mde_onboarding_package(document, true);
 	p->windows = text != NULL ? xstrdup(text) : NULL;
 	text = mde_onboarding_package(document, false);

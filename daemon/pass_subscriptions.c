@@ -167,7 +167,7 @@ static void plan_read(void *ctx, struct arm_result *result)
 
 	part->call = NULL;
 	if (result->error.class == ARM_ERROR_NONE)
-		document = json_loadb(result->reply->body, result->reply->body_len, 0, NULL);
+		document = json_body(result->reply->body, result->reply->body_len);
 	if (document != NULL)
 		note_plan(part->pass, document, SOURCE_ARM);
 	if (!part->pass->progress[part->index].plan_read)

@@ -137,7 +137,7 @@ static void plan_read(void *ctx, struct arm_result *result)
 
 	f->call = NULL;
 	if (result->error.class == ARM_ERROR_NONE)
-		document = json_loadb(result->reply->body, result->reply->body_len, 0, NULL);
+		document = json_body(result->reply->body, result->reply->body_len);
 	/* What cannot be read stays as it was known; the next pass tells of it. */
 	error = inventory_note(o->inventory, document, stamp_now(o, SOURCE_ARM), &noted);
 	(void)error;
