@@ -7,9 +7,17 @@
 #include <string.h>
 
 #define MESSAGE_MAX 400
-#define TAGS_MAX 16384
+/* Azure allows 50 tags of 512 + 256 characters. */
+#define TAG_COUNT_MAX 64
+#define TAGS_MAX 65536
+/* Management groups are at most seven deep. */
+#define GROUP_COUNT_MAX 32
 /* A handful of machines may come and go at any time without being a sign of lost access. */
 #define DROP_ALWAYS_ALLOWED 3
+/* Lists that were complete and short for that long are the truth. */
+#define DROP_BELIEVED_AFTER DUR_H(24)
+/* A later Graph costs one read of the resource: nothing is written without that. */
+#define GRAPH_LAG DUR_MIN(2)
 
 static const char *const setting_names[] = {
 	[SETTING_WDATP] = "WDATP",
@@ -66,6 +74,7 @@ struct inventory *inventory_new(void)
 	intern_init(&inv->texts);
 	map_init(&inv->subscriptions, subscription_free);
 	map_init(&inv->machines, machine_free);
+	inv->graph_lag = GRAPH_LAG;
 	return inv;
 }
 
@@ -122,6 +131,13 @@ static void set_text(struct inventory *inv, const char **fact, const char *text,
 	intern_set(&inv->texts, fact, text);
 }
 
+/* Graph may still show what ARM has just told otherwise. */
+static bool may_lag(const struct inventory *inv, struct stamp known, struct stamp fresh)
+{
+	return known.source == SOURCE_ARM && fresh.source == SOURCE_GRAPH &&
+		wall_since(fresh.at, known.at).ms < inv->graph_lag.ms;
+}
+
 static enum subscription_state state_of(const char *word)
 {
 	if (str_equal_nocase(word, "Enabled"))
@@ -141,11 +157,11 @@ static void set_groups(struct subscription *s, const json_t *groups)
 	if (groups == NULL)
 		return;
 	groups_free(s);
-	s->management_groups = xcalloc(json_array_size(groups) + 1, sizeof(char *));
+	s->management_groups = xcalloc(GROUP_COUNT_MAX, sizeof(char *));
 	json_array_foreach (groups, i, group) {
 		const char *name = json_text(group, "name");
 
-		if (name != NULL)
+		if (name != NULL && s->management_group_count < GROUP_COUNT_MAX)
 			s->management_groups[s->management_group_count++] = xstrdup(name);
 	}
 }
@@ -174,6 +190,9 @@ void inventory_set_pricing(struct inventory *inv, struct subscription *s,
 	const char *name, *message;
 	struct buf failure = BUF_INIT(1024);
 
+	*ret_changed = false;
+	if (may_lag(inv, s->pricing.stamp, stamp))
+		return;
 	*ret_changed =
 		s->pricing.stamp.source == SOURCE_NONE || s->pricing.enforce != facts->enforce;
 	set_text(inv, &s->pricing.tier, facts->tier, ret_changed);
@@ -192,6 +211,9 @@ static void set_setting(struct subscription *s, enum setting_id setting, enum tr
 {
 	struct setting_facts *facts = &s->settings[setting];
 
+	facts->stamp = stamp;
+	if (enabled != TRI_UNKNOWN)
+		facts->not_offered = WALL_UNSET;
 	if (facts->enabled == enabled)
 		return;
 	*ret_changed = true;
@@ -215,10 +237,23 @@ void inventory_settings_complete(struct inventory *inv, struct subscription *s,
 	bool changed;
 
 	(void)inv;
-	for (unsigned i = 0; i < SETTING_N_; i++)
-		if (!listed[i])
+	for (unsigned i = 0; i < SETTING_N_; i++) {
+		struct setting_facts *facts = &s->settings[i];
+		bool read_singly = facts->enabled != TRI_UNKNOWN && !facts->listed;
+
+		if (!listed[i] && !read_singly)
 			set_setting(s, (enum setting_id)i, TRI_UNKNOWN, stamp, &changed);
+		facts->listed = listed[i];
+	}
 	s->settings_stamp = stamp;
+}
+
+void inventory_setting_not_offered(
+	struct inventory *inv, struct subscription *s, enum setting_id setting, struct stamp stamp)
+{
+	(void)inv;
+	s->settings[setting].not_offered = stamp.at;
+	s->settings[setting].stamp = stamp;
 }
 
 /* --- machines --- */
@@ -228,34 +263,53 @@ static int compare_tags(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+/* One line of the tags' text. What would end a line early is a blank. */
+static char *tag_line(const char *key, const json_t *value)
+{
+	char *line = xasprintf("%s=%s", key, json_is_string(value) ? json_string_value(value) : "");
+	bool in_name = true;
+
+	for (char *p = line; *p != '\0'; p++) {
+		in_name = in_name && *p != '=';
+		if ((unsigned char)*p < 0x20)
+			*p = ' ';
+		else if (in_name)
+			*p = str_lower(*p);
+	}
+	return line;
+}
+
 /* "name=value\n…", names lower case, sorted, so that equal tags are one interned text. */
+static bool render_tags(const json_t *tags, struct buf *ret)
+{
+	char *lines[TAG_COUNT_MAX];
+	size_t n = 0;
+	const char *key;
+	json_t *value;
+
+	if (json_object_size(tags) > TAG_COUNT_MAX)
+		return false;
+	json_object_foreach ((json_t *)tags, key, value)
+		lines[n++] = tag_line(key, value);
+	qsort(lines, n, sizeof(*lines), compare_tags);
+	for (size_t i = 0; i < n; i++) {
+		buf_addf(ret, "%s\n", lines[i]);
+		free(lines[i]);
+	}
+	return !buf_failed(ret);
+}
+
 static void set_tags(
 	struct inventory *inv, struct machine *m, const json_t *tags, bool *ret_changed)
 {
 	struct buf text = BUF_INIT(TAGS_MAX);
-	size_t count = json_object_size(tags), n = 0;
-	char **lines = xcalloc(count + 1, sizeof(*lines));
-	const char *key, *old = m->tags;
-	json_t *value;
+	bool known = render_tags(tags, &text);
+	const char *fresh = known ? buf_str(&text) : "";
 
-	json_object_foreach ((json_t *)tags, key, value) {
-		char *name = xstrdup(key);
-
-		str_fold(name);
-		lines[n++] = xasprintf(
-			"%s=%s\n", name, json_is_string(value) ? json_string_value(value) : "");
-		free(name);
-	}
-	qsort(lines, n, sizeof(*lines), compare_tags);
-	for (size_t i = 0; i < n; i++) {
-		buf_adds(&text, lines[i]);
-		free(lines[i]);
-	}
-	free(lines);
-	/* Past the cap the tags are not known, which matches no selector. */
-	intern_set(&inv->texts, &m->tags, buf_failed(&text) ? "" : buf_str(&text));
-	if (m->tags != old)
+	if (m->tags_unknown == known || !str_equal(m->tags, fresh))
 		*ret_changed = true;
+	m->tags_unknown = !known;
+	intern_set(&inv->texts, &m->tags, fresh);
 	buf_fini(&text);
 }
 
@@ -289,10 +343,32 @@ static struct machine *machine_new(
 	return m;
 }
 
-static void set_os(struct machine *m, enum os_class os, bool *ret_changed)
+static void drop_extension_texts(struct inventory *inv, struct extension_facts *e)
+{
+	const char **slots[] = {&e->name, &e->version, &e->state, &e->code, &e->message};
+
+	for (size_t i = 0; i < ARRAY_LEN(slots); i++)
+		intern_set(&inv->texts, slots[i], "");
+}
+
+/* Back to "never seen". */
+static void drop_extension(struct inventory *inv, struct extension_facts *e)
+{
+	drop_extension_texts(inv, e);
+	*e = (struct extension_facts){
+		.name = "", .version = "", .state = "", .code = "", .message = ""};
+}
+
+/* Which extension is the machine's depends on its system. */
+static void set_os(struct inventory *inv, struct machine *m, enum os_class os, bool *ret_changed)
 {
 	if (m->os == os)
 		return;
+	if (os_is_windows(m->os) != os_is_windows(os)) {
+		drop_extension(inv, &m->mde);
+		drop_extension(inv, &m->legacy);
+		m->extensions_known = false;
+	}
 	m->subscription->os_count[m->os]--;
 	m->subscription->os_count[os]++;
 	m->os = os;
@@ -308,7 +384,7 @@ static void set_status(struct inventory *inv, struct machine *m, const struct ar
 	if (flipped)
 		*ret_changed = true;
 	m->connected = str_equal_nocase(m->status, "Connected");
-	if (wall_is_set(facts->status_since))
+	if (wall_is_set(facts->status_since) && !wall_before(stamp.at, facts->status_since))
 		m->status_since = facts->status_since;
 	else if (flipped)
 		m->status_since = stamp.at;
@@ -338,7 +414,7 @@ static void set_machine(struct inventory *inv, struct machine *m, const struct a
 	set_text(inv, &m->cloud, facts->cloud, ret_changed);
 	set_tags(inv, m, facts->tags, ret_changed);
 	set_status(inv, m, facts, stamp, ret_changed);
-	set_os(m, os_classify(facts->os_type, facts->os_name, facts->os_sku), ret_changed);
+	set_os(inv, m, os_classify(facts->os_type, facts->os_name, facts->os_sku), ret_changed);
 	set_agent(m, facts, ret_changed);
 	m->stamp = stamp;
 	m->seen = inv->sweep;
@@ -366,14 +442,6 @@ int inventory_set_machine(struct inventory *inv, const struct arm_machine *facts
 	set_machine(inv, m, facts, stamp, ret_changed);
 	*ret = m;
 	return 0;
-}
-
-static void drop_extension_texts(struct inventory *inv, struct extension_facts *e)
-{
-	const char **slots[] = {&e->name, &e->version, &e->state, &e->code, &e->message};
-
-	for (size_t i = 0; i < ARRAY_LEN(slots); i++)
-		intern_set(&inv->texts, slots[i], "");
 }
 
 static void drop_texts(struct inventory *inv, struct machine *m)
@@ -420,6 +488,25 @@ static struct extension_facts *place_of(struct machine *m, enum extension_kind k
 	return NULL;
 }
 
+struct stamp extension_stamp(const struct extension_facts *e)
+{
+	return (struct stamp){.at = e->at, .source = e->source};
+}
+
+/* What ARM has just shown as done, Graph may not know yet. */
+static bool may_not_know_yet(
+	const struct inventory *inv, const struct extension_facts *e, struct stamp stamp)
+{
+	return e->present && e->provisioning == PROVISIONING_SUCCEEDED &&
+		may_lag(inv, extension_stamp(e), stamp);
+}
+
+static void set_extension_stamp(struct extension_facts *e, struct stamp stamp)
+{
+	e->at = stamp.at;
+	e->source = stamp.source;
+}
+
 static void set_extension(struct inventory *inv, struct machine *m, struct extension_facts *e,
 	const struct arm_extension *facts, struct stamp stamp, bool *ret_changed)
 {
@@ -428,6 +515,8 @@ static void set_extension(struct inventory *inv, struct machine *m, struct exten
 	bool settled = provisioning == PROVISIONING_SUCCEEDED;
 	char message[MESSAGE_MAX + 1];
 
+	if (may_not_know_yet(inv, e, stamp))
+		return;
 	if (!e->present || e->provisioning != provisioning)
 		e->changed = stamp.at;
 	*ret_changed = !e->present || e->provisioning != provisioning || e->vnext != facts->vnext ||
@@ -436,6 +525,7 @@ static void set_extension(struct inventory *inv, struct machine *m, struct exten
 	e->provisioning = provisioning;
 	e->vnext = facts->vnext;
 	e->foreign_owner = foreign;
+	set_extension_stamp(e, stamp);
 	set_text(inv, &e->name, facts->name, ret_changed);
 	set_text(inv, &e->version, facts->version, ret_changed);
 	set_text(inv, &e->state, facts->provisioning_state, ret_changed);
@@ -482,17 +572,16 @@ static void forget_extension(
 	struct inventory *inv, struct extension_facts *e, struct stamp stamp, bool *ret_changed)
 {
 	/* Absent already: since when is kept, for a grace runs from there. */
-	if (!e->present && wall_is_set(e->changed))
+	bool absent_already = !e->present && wall_is_set(e->changed);
+	struct wall since = absent_already ? e->changed : stamp.at;
+
+	if (may_not_know_yet(inv, e, stamp))
 		return;
 	if (e->present)
 		*ret_changed = true;
-	drop_extension_texts(inv, e);
-	*e = (struct extension_facts){.name = "",
-		.version = "",
-		.state = "",
-		.code = "",
-		.message = "",
-		.changed = stamp.at};
+	drop_extension(inv, e);
+	e->changed = since;
+	set_extension_stamp(e, stamp);
 }
 
 void inventory_unset_extension(struct inventory *inv, struct machine *m, enum extension_kind kind,
@@ -524,36 +613,56 @@ static uint64_t seen_now(const struct inventory *inv, const struct subscription 
 	return n;
 }
 
-static bool is_too_few(uint64_t seen, uint64_t expected, unsigned tolerance_percent)
+static bool is_far_below(uint64_t seen, uint64_t expected, unsigned tolerance_percent)
 {
 	uint64_t missing = expected > seen ? expected - seen : 0;
 
 	return missing > DROP_ALWAYS_ALLOWED && missing * 100 > expected * tolerance_percent;
 }
 
+/* A short list that agrees with what was announced is believed in the end. */
+static bool is_believed(struct subscription *s, uint64_t seen, uint64_t announced,
+	unsigned tolerance_percent, struct wall now)
+{
+	if (is_far_below(seen, announced, tolerance_percent)) {
+		s->drop_since = WALL_UNSET;
+		return false;
+	}
+	if (!is_far_below(seen, s->machine_count, tolerance_percent)) {
+		s->drop_since = WALL_UNSET;
+		return true;
+	}
+	if (!wall_is_set(s->drop_since))
+		s->drop_since = now;
+	return wall_since(now, s->drop_since).ms >= DROP_BELIEVED_AFTER.ms;
+}
+
+static void conclude_machine(struct inventory *inv, struct machine *m, struct stamp stamp,
+	inventory_gone_fn gone, void *ctx)
+{
+	bool changed;
+
+	if (m->seen != inv->sweep) {
+		gone(ctx, m);
+		inventory_remove_machine(inv, m);
+		return;
+	}
+	m->extensions_known = true;
+	if (m->mde_seen != inv->sweep)
+		forget_extension(inv, &m->mde, stamp, &changed);
+	if (m->legacy_seen != inv->sweep)
+		forget_extension(inv, &m->legacy, stamp, &changed);
+}
+
 int inventory_sweep_end(struct inventory *inv, struct subscription *s, uint64_t announced,
 	unsigned tolerance_percent, struct stamp stamp, inventory_gone_fn gone, void *ctx)
 {
-	uint64_t seen = seen_now(inv, s);
-	bool changed;
-
-	if (is_too_few(seen, announced, tolerance_percent) ||
-		is_too_few(seen, s->machine_count, tolerance_percent))
+	if (!is_believed(s, seen_now(inv, s), announced, tolerance_percent, stamp.at))
 		return -ESTALE;
-	for (uint32_t i = s->machine_count; i-- > 0;) {
-		struct machine *m = s->machines[i];
-
-		if (m->seen != inv->sweep) {
-			gone(ctx, m);
-			inventory_remove_machine(inv, m);
-			continue;
-		}
-		m->extensions_known = true;
-		if (m->mde_seen != inv->sweep)
-			forget_extension(inv, &m->mde, stamp, &changed);
-		if (m->legacy_seen != inv->sweep)
-			forget_extension(inv, &m->legacy, stamp, &changed);
-	}
+	s->drop_since = WALL_UNSET;
+	/* From the end: the place of one that goes is taken by the last. */
+	for (uint32_t i = s->machine_count; i-- > 0;)
+		conclude_machine(inv, s->machines[i], stamp, gone, ctx);
 	s->machines_stamp = stamp;
 	return 0;
 }

@@ -37,11 +37,13 @@ const char *setting_name(enum setting_id s);
 enum setting_id setting_from_name(const char *name);
 
 struct extension_facts {
-	bool present;
-	enum provisioning provisioning;
-	enum tri vnext;
-	bool foreign_owner; /* azureResourceId names another machine */
-	const char *name;   /* interned, like the other texts */
+	bool present : 1;
+	bool foreign_owner : 1; /* azureResourceId names another machine */
+	enum provisioning provisioning : 8;
+	enum tri vnext : 8;
+	enum fact_source source : 8; /* who told it last, and when */
+	struct wall at;
+	const char *name; /* interned, like the other texts */
 	const char *version;
 	const char *state; /* provisioningState as received */
 	const char *code;
@@ -67,6 +69,7 @@ struct machine {
 	bool connected : 1;
 	bool connector_made : 1;
 	bool extensions_known : 1; /* a complete list of its extensions was read */
+	bool tags_unknown : 1;     /* too many to be read: no selector can be trusted */
 	struct wall status_since;  /* lastStatusChange, or when we saw it change */
 	struct stamp stamp;
 	uint32_t seen;                  /* sweep in which it was last listed */
@@ -78,8 +81,11 @@ struct machine {
 };
 
 struct setting_facts {
-	enum tri enabled;    /* TRI_UNKNOWN with `known`: not in a complete list, i.e. never set */
-	struct wall changed; /* when we saw it change; WALL_UNSET: it was so when first seen */
+	enum tri enabled;        /* TRI_UNKNOWN after a complete list: never set, or not readable */
+	bool listed;             /* stood in the last complete list */
+	struct wall changed;     /* when we saw it change; WALL_UNSET: it was so when first seen */
+	struct wall not_offered; /* when Azure last said that it has no such setting here */
+	struct stamp stamp;
 };
 
 struct subscription {
@@ -103,6 +109,7 @@ struct subscription {
 	struct stamp settings_stamp;
 	struct setting_facts settings[SETTING_N_];
 	struct stamp machines_stamp; /* of the last complete list of machines and extensions */
+	struct wall drop_since; /* since when lists are complete and much shorter than before */
 	uint32_t machine_count;
 	uint32_t os_count[OS_CLASS_N_];
 	uint64_t announced_machines;      /* by the counting query */
@@ -118,6 +125,7 @@ struct inventory {
 	struct map subscriptions; /* by id */
 	struct map machines;      /* by folded id */
 	uint32_t sweep;           /* number of the present sweep */
+	struct dur graph_lag;     /* how long Graph may still show what was before (2 min) */
 };
 
 struct inventory *inventory_new(void);
@@ -127,7 +135,13 @@ struct subscription *inventory_subscription(const struct inventory *inv, const c
 struct subscription *inventory_add_subscription(struct inventory *inv, const char *id);
 struct machine *inventory_machine(const struct inventory *inv, const char *id);
 
-/* Single facts. `changed` tells whether any fact that a control reads is different now. */
+/*
+ * Single facts. `changed` tells whether any fact that a control reads is different now.
+ *
+ * Resource Graph lags behind. What ARM itself said of a plan, and an extension that ARM showed as
+ * succeeded, is not taken back by Graph within `graph_lag`. A stamp tells when the question was
+ * asked, so that an answer is never younger than it looks.
+ */
 void inventory_set_subscription(struct inventory *inv, struct subscription *s,
 	const struct arm_subscription *facts, struct stamp stamp, bool *ret_changed);
 void inventory_set_pricing(struct inventory *inv, struct subscription *s,
@@ -135,7 +149,13 @@ void inventory_set_pricing(struct inventory *inv, struct subscription *s,
 /* enabled TRI_UNKNOWN records that the setting is not set. */
 void inventory_set_setting(struct inventory *inv, struct subscription *s, enum setting_id setting,
 	enum tri enabled, struct stamp stamp, bool *ret_changed);
-/* After a complete list of settings: those not listed are "not set". */
+/* A PUT of a setting that had never been set was answered "no such setting". */
+void inventory_setting_not_offered(
+	struct inventory *inv, struct subscription *s, enum setting_id setting, struct stamp stamp);
+/*
+ * After a complete list of settings: those not listed are "not set", except for what was read
+ * singly and never stood in a list: lists leave out settings that have their default.
+ */
 void inventory_settings_complete(struct inventory *inv, struct subscription *s,
 	const bool listed[static SETTING_N_], struct stamp stamp);
 /* Adds the machine where it is new. -EINVAL for a bad id or another subscription's. */
@@ -154,7 +174,8 @@ void inventory_unset_extension(struct inventory *inv, struct machine *m, enum ex
  * whose collections were listed completely. Machines that were not seen are then removed through
  * `gone`, extensions not seen are taken as absent. `announced` is the count told by the counting
  * query: more than `tolerance_percent` fewer machines than before, or than announced, makes the
- * sweep incomplete for that subscription (-ESTALE: nothing removed).
+ * sweep incomplete for that subscription (-ESTALE: nothing removed). Fewer than before is believed
+ * once every list of a whole day agreed with what was announced: machines do get decommissioned.
  */
 typedef void (*inventory_gone_fn)(void *ctx, struct machine *m);
 void inventory_sweep_begin(struct inventory *inv);
@@ -163,7 +184,9 @@ int inventory_sweep_end(struct inventory *inv, struct subscription *s, uint64_t 
 	void *ctx) MDC_MUST_CHECK;
 void inventory_remove_machine(struct inventory *inv, struct machine *m);
 
-/* The item of a control on its resource; exactly one of the two is given. */
+struct stamp extension_stamp(const struct extension_facts *e);
+
+/* The item of a control on its resource; `m` is NULL for the subscription's own controls. */
 struct item *inventory_item(struct subscription *s, struct machine *m, enum control_id control);
 
 #endif

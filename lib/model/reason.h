@@ -17,6 +17,7 @@
 	REASON(VANISHED, "vanished", "no longer listed; not yet certain that it is gone", \
 		"check that the identity can still read the subscription") \
 	REASON(IN_SYNC, "in-sync", "as configured", "") \
+	REASON(NOT_OFFERED, "not-offered", "Azure does not offer this setting here", "") \
 	REASON(PLAN_OFF, "plan-off", "Defender for Servers is not enabled", "") \
 	REASON(PLAN_DIFFERS, "plan-differs", "another Defender for Servers plan is set", "") \
 	REASON(PLAN_HIGHER, "plan-higher", "a higher plan than configured is set", \
@@ -30,6 +31,9 @@
 	REASON(EXTENSION_NOT_UNIFIED, "extension-not-unified", \
 		"the MDE extension was deployed without the unified solution", "") \
 	REASON(EXTENSION_FAILED, "extension-failed", "the MDE extension failed", "") \
+	REASON(FOREIGN_OWNER, "foreign-owner", \
+		"the MDE extension names another machine as its owner", \
+		"delete the MDE extension; Defender for Cloud deploys it again for this machine") \
 	REASON(LEGACY_AGENT, "legacy-agent", \
 		"the Log Analytics based sensor has not been replaced", "") \
 	REASON(LEGACY_REMAINS, "legacy-remains", \
@@ -106,7 +110,7 @@
 	REASON(NOT_SEEN_IN_EFFECT, "not-seen-in-effect", \
 		"accepted by Azure, but the change never showed", "") \
 	REASON(OPERATION_OVERDUE, "operation-overdue", "the operation runs longer than it should", \
-		"") \
+		"update the Arc agent; if it still hangs, delete the extension in Azure") \
 	REASON(CONFLICT, "conflict", "someone has undone it twice; it is not corrected again", \
 		"find out who changes it, then mdcctl reconcile") \
 	REASON(SCOPE_CONFLICT, "scope-conflict", "two scopes claim the subscription equally", \
