@@ -7,6 +7,7 @@
 #include "lib/base/str.h"
 #include "lib/base/xalloc.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #define SECURITY "Microsoft.Security"
@@ -14,6 +15,8 @@
 #define SUBSCRIPTIONS_VERSION "2022-12-01"
 #define ACTIVITY_VERSION "2015-04-01"
 #define LINK_MAX 16384
+#define INSTALLED_BY "mdcd"
+#define MARK_MAX 1000000
 
 static const char *const versions[] = {
 	[ARM_KIND_SUBSCRIPTION] = SUBSCRIPTIONS_VERSION,
@@ -312,6 +315,23 @@ void arm_put_setting(
 		ret);
 }
 
+/*
+ * The Arc agent installs a failed extension again only if its settings differ, so our mark counts:
+ * "mdcd", "mdcd/2", …
+ */
+static json_t *next_mark(const json_t *current)
+{
+	const char *last = json_path_text(current, "properties.settings.installedBy");
+	uint64_t n = 1;
+
+	if (!str_starts_nocase(last, INSTALLED_BY))
+		return json_string(INSTALLED_BY);
+	last += strlen(INSTALLED_BY);
+	if (*last == '/' && str_parse_u64(last + 1, MARK_MAX, &n) != 0)
+		n = 1;
+	return json_sprintf(INSTALLED_BY "/%" PRIu64, n + 1);
+}
+
 static json_t *extension_settings(const json_t *current, const char *machine_id, bool unified)
 {
 	const json_t *others = json_path(current, "properties.settings");
@@ -321,7 +341,7 @@ static json_t *extension_settings(const json_t *current, const char *machine_id,
 	/* A string, as Microsoft's own policy definitions write it. */
 	if (unified)
 		json_object_set_new(settings, "vNextEnabled", json_string("true"));
-	json_object_set_new(settings, "installedBy", json_string("mdcd"));
+	json_object_set_new(settings, "installedBy", next_mark(current));
 	return settings;
 }
 

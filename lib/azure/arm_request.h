@@ -63,7 +63,7 @@ void arm_put_setting(
 /*
  * MDE.Windows or MDE.Linux on a machine. `package` is the onboarding script as read, put into
  * protectedSettings. `unified` sets vNextEnabled "true". `current` (or NULL) is the extension as
- * read: settings that others put there are kept.
+ * read: settings that others put there are kept. What is sent always differs from it.
  */
 void arm_put_mde_extension(const char *machine_id, const char *location, bool windows, bool unified,
 	const char *package, const json_t *current, struct arm_request *ret);
