@@ -12,6 +12,7 @@
 #include "lib/azure/arm_request.h"
 #include "lib/model/config.h"
 #include "lib/model/inventory.h"
+#include "lib/model/operation.h"
 #include "lib/model/scope.h"
 
 /* What a control looks at. */
@@ -42,8 +43,9 @@ enum verdict_kind {
 struct verdict {
 	enum verdict_kind kind;
 	enum reason reason;
-	struct wall until;  /* for WAITING */
-	const char *detail; /* borrowed from the view, or static; "" */
+	struct wall until;  /* WAITING: its end; FAILED: not to be tried again before */
+	struct stamp stamp; /* who told the facts it rests on, and when */
+	const char *detail; /* borrowed from the view or the document, or static; "" */
 };
 
 /* For `plan` and `explain`: one owned field, as wanted and as observed. */
@@ -72,10 +74,17 @@ struct control {
 	bool corrects;      /* false: only reported */
 	bool needs_package; /* the correction carries the onboarding package (a secret) */
 	const char *help;   /* what it keeps true, in one sentence */
-	/* Facts it reads, as paths in ARM's documents: for `explain` and for the field tests. */
+	/* Facts it reads, as paths in ARM's documents: for `explain`; NULL ends. */
 	const char *const *fields;
 	/* Controls of the same subscription that have to be in sync first; CONTROL_N_ ends. */
 	const enum control_id *after;
+	/* Whether one of these matters for this resource; NULL: all do. */
+	bool (*needs)(const struct control_view *v, enum control_id prerequisite);
+	/* Whether a policy makes it write; NULL: it never does. */
+	bool (*may_write)(const struct policy_config *policy);
+	/* Why the facts it reads are not known, or REASON_NONE when they are. */
+	enum reason (*unobserved)(const struct control_view *v);
+	/* Decides on known facts alone; lib/engine/assess.h puts the common checks around it. */
 	struct verdict (*assess)(const struct control_view *v);
 	size_t (*differences)(const struct control_view *v, struct difference ret[DIFFERENCES_MAX]);
 	/* The GET of the exact resource that is going to be written. */

@@ -7,11 +7,13 @@
 #include "lib/model/reason.h"
 
 /*
- * One row a kind of failure; `most` also bounds the jitter. After `tries` failures in a row the
- * item is blocked (REASON_GIVEN_UP); 0 = never.
+ * One row a kind of failure. After `tries` failures in a row the item is blocked
+ * (REASON_GIVEN_UP); 0 = never. Refusals have a schedule, too: how long until they are tested
+ * again.
  */
 struct backoff_schedule {
-	struct dur first; /* after the first failure, doubled after each further one */
+	struct dur first; /* after the first failure */
+	unsigned factor;  /* for each further one */
 	struct dur most;
 	unsigned tries;
 };

@@ -3,8 +3,18 @@
  * item_machine: the item's state machine: state x event -> state', effects, deadline, reason. Pure;
  * the daemon's one setter applies the result. Every pair is written out in one table.
  *
- * A 2xx never makes an item compliant: only an observation does. Every waiting state has a
+ * A 2xx never makes an item compliant: only an observation does. While a correction is under way
+ * (applying, settling) what is seen may be older than it: compliance is believed, and a failure if
+ * ARM itself told it after the correction began; anything else waits for the outcome or the
  * deadline.
+ *
+ * Deadlines: waiting, queued, applying, settling and backoff always have one. Blocked has one where
+ * a call was refused: it holds against the same drift until then. The others have none, since what
+ * is seen or a person ends them: unknown, compliant, drifted (the plan gives it its turn), blocked
+ * by what is seen, blocked for a conflict, manual, excluded, unsupported, unreachable.
+ *
+ * Conflict: two corrections took effect, compliance lasted under seven days each time, and the same
+ * is found undone again. It stays blocked until an operator says "now".
  */
 #ifndef MDC_ITEM_MACHINE_H
 #define MDC_ITEM_MACHINE_H
@@ -50,7 +60,8 @@ struct item_event {
 	enum item_event_kind kind;
 	enum reason reason;
 	const char *detail; /* interned by the setter */
-	struct wall until;  /* SEEN_WAITING: its end; CALL_RETRYABLE: not before */
+	struct wall until;  /* SEEN_WAITING: its end; SEEN_FAILED, CALL_RETRYABLE: not before */
+	struct stamp stamp; /* SEEN_*: of the facts; older ones do not end an operation */
 	struct dur limit;   /* CALL_SENT/RUNNING: operation limit; CALL_ACCEPTED: settle time */
 	uint64_t random;    /* for jitter */
 };

@@ -10,6 +10,7 @@
 
 #define WRITE_REFUSALS(REFUSAL) \
 	REFUSAL(OBSERVE_MODE, "the scope is in observe mode") \
+	REFUSAL(SCOPE_CONFLICT, "two scopes claim the subscription equally") \
 	REFUSAL(NO_SELECTOR, \
 		"enforce needs subscriptions or management-groups that were written down") \
 	REFUSAL(FOREIGN_TENANT, \
@@ -48,6 +49,14 @@ struct write_context {
 /* How old the read before a write may be. */
 #define WRITE_READ_AGE DUR_MIN(5)
 
+/* Of several refusals the first in the order of the list above; NO_INTENT is the last. */
 enum write_refusal write_rules_check(const struct write_context *c, struct wall now);
+/*
+ * The rules that hold every write to a subscription (view->machine NULL) or to one machine,
+ * whatever the request: OBSERVE_MODE … FOREIGN_TENANT, INCOMPLETE and SUBSCRIPTION_STATE. The plan
+ * asks the same, so that no step is begun that the rules would refuse.
+ */
+enum write_refusal write_rules_check_target(
+	const struct control_view *view, const char *identity_tenant);
 
 #endif

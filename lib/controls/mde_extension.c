@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/base/str.h"
+#include "lib/controls/handler_code.h"
+#include "lib/controls/rows.h"
+#include "lib/controls/verdict.h"
+
+/* Longest that another deployer is waited for, while the machine is connected. */
+#define OTHER_DEPLOYER_LIMIT DUR_H(2)
+/* The Linux installer locks itself for about 36 minutes. */
+#define LINUX_RETRY_PAUSE DUR_MIN(45)
+
+static bool is_unified_system(const struct control_view *v)
+{
+	return v->machine->os == OS_WINDOWS_UNIFIED;
+}
+
+static enum extension_kind wanted_kind(const struct control_view *v)
+{
+	return os_is_windows(v->machine->os) ? EXTENSION_MDE_WINDOWS : EXTENSION_MDE_LINUX;
+}
+
+static struct wall later(struct wall a, struct wall b)
+{
+	return wall_before(a, b) ? b : a;
+}
+
+/* --- the states of an extension --- */
+
+static bool is_deployed(const struct control_view *v, const struct extension_facts *e)
+{
+	return e->present && e->provisioning == PROVISIONING_SUCCEEDED && !e->foreign_owner &&
+		(!is_unified_system(v) || e->vnext == TRI_YES);
+}
+
+/* A state word that is not known is taken for one that passes. */
+static bool is_worked_on(const struct extension_facts *e)
+{
+	return e->present &&
+		(e->provisioning == PROVISIONING_RUNNING ||
+			e->provisioning == PROVISIONING_UNKNOWN);
+}
+
+static bool has_failed(const struct extension_facts *e)
+{
+	return e->present &&
+		(e->provisioning == PROVISIONING_FAILED ||
+			e->provisioning == PROVISIONING_CANCELED);
+}
+
+static const struct handler_code *handler_of(
+	const struct control_view *v, const struct extension_facts *e)
+{
+	return handler_code_find(os_is_windows(v->machine->os), e->code);
+}
+
+static const char *failure_text(const struct control_view *v, const struct extension_facts *e)
+{
+	return *e->message != '\0' ? e->message : handler_of(v, e)->text;
+}
+
+/* --- judging --- */
+
+static struct verdict judge_worked_on(const struct control_view *v, const struct extension_facts *e)
+{
+	const struct operation *ours = v->item->operation;
+	struct wall limit;
+
+	if (ours != NULL && ours->phase >= PHASE_SENT)
+		return verdict_waiting(REASON_RUNNING, ours->deadline, "");
+	limit = wall_add(later(e->changed, v->machine->status_since), OTHER_DEPLOYER_LIMIT);
+	if (wall_before(v->now, limit))
+		return verdict_waiting(REASON_OTHER_DEPLOYER, limit, e->state);
+	return verdict_of(VERDICT_BLOCKED, REASON_OPERATION_OVERDUE, e->state);
+}
+
+/*
+ * When the failure came. The state may have gone from failed to failed between two looks: an item
+ * whose correction has just ended knows better than the facts.
+ */
+static struct wall failed_since(const struct control_view *v, const struct extension_facts *e)
+{
+	const struct item *item = v->item;
+
+	if (item->state == ITEM_APPLYING || item->state == ITEM_SETTLING)
+		return v->now;
+	if (item->state == ITEM_BACKOFF || item->state == ITEM_BLOCKED)
+		return later(e->changed, item->since);
+	return e->changed;
+}
+
+static struct verdict judge_failed(const struct control_view *v, const struct extension_facts *e)
+{
+	enum handler_class class = handler_of(v, e)->class;
+	bool on_linux = wanted_kind(v) == EXTENSION_MDE_LINUX;
+	struct wall pause = wall_add(failed_since(v, e), LINUX_RETRY_PAUSE);
+	struct verdict verdict =
+		verdict_of(VERDICT_FAILED, handler_class_reason(class), failure_text(v, e));
+
+	if (on_linux && wall_before(v->now, pause))
+		verdict.until = pause;
+	else if (view_insists(v))
+		return verdict_of(VERDICT_DRIFTED, REASON_EXTENSION_FAILED, verdict.detail);
+	if (class == HANDLER_NEEDS_PERSON && !view_insists(v))
+		verdict.kind = VERDICT_BLOCKED;
+	return verdict;
+}
+
+/* A grace that was announced before a restart ends when it was said to. */
+static struct wall promised(const struct control_view *v, struct wall until)
+{
+	const struct item *item = v->item;
+	bool waits = item->state == ITEM_WAITING && item->reason == REASON_GRACE;
+
+	return waits && wall_before(item->due, until) ? item->due : until;
+}
+
+/* Defender for Cloud deploys by itself: to new machines, and after a switch was turned on. */
+static struct wall grace_end(const struct control_view *v, const struct extension_facts *e)
+{
+	const struct policy_config *policy = v->scope->policy;
+	const struct subscription *s = v->subscription;
+	struct wall end =
+		promised(v, wall_add(later(v->machine->status_since, e->changed), policy->grace));
+	const struct setting_facts *integration = &s->settings[SETTING_WDATP];
+
+	if (wall_is_set(s->pricing.enabled_at))
+		end = later(end, wall_add(s->pricing.enabled_at, policy->first_grace));
+	if (wall_is_set(integration->changed))
+		end = later(end, wall_add(integration->changed, policy->first_grace));
+	return end;
+}
+
+/* Once it was over, or a correction has been tried, there is no second one. */
+static bool grace_is_over(const struct control_view *v)
+{
+	const struct item *item = v->item;
+
+	return view_insists(v) || item->attempts > 0 ||
+		(item->state == ITEM_DRIFTED && item->reason == REASON_EXTENSION_ABSENT);
+}
+
+static struct verdict judge_absent(const struct control_view *v, const struct extension_facts *e)
+{
+	struct wall end = grace_end(v, e);
+
+	if (!grace_is_over(v) && wall_before(v->now, end))
+		return verdict_waiting(REASON_GRACE, end, "");
+	return verdict_of(VERDICT_DRIFTED, REASON_EXTENSION_ABSENT, "");
+}
+
+/* Deployed the old way: Defender for Cloud may still put that right by itself. */
+static struct verdict judge_not_unified(const struct control_view *v)
+{
+	const struct policy_config *policy = v->scope->policy;
+	struct wall switched = v->subscription->settings[SETTING_UNIFIED].changed;
+
+	if (!policy->legacy_replace)
+		return verdict_of(VERDICT_EXCLUDED, REASON_REPLACE_OFF, "");
+	if (wall_is_set(switched) && !view_insists(v) &&
+		wall_before(v->now, wall_add(switched, policy->grace)))
+		return verdict_waiting(REASON_GRACE, wall_add(switched, policy->grace), "");
+	return verdict_of(VERDICT_DRIFTED, REASON_EXTENSION_NOT_UNIFIED, "");
+}
+
+/* Left to others by configuration; what they made of it is told all the same. */
+static struct verdict judge_left_alone(
+	const struct control_view *v, const struct extension_facts *e, enum reason reason)
+{
+	return verdict_of(VERDICT_EXCLUDED, reason, has_failed(e) ? failure_text(v, e) : e->state);
+}
+
+/* Ours to bring about, now that nothing speaks against writing. */
+static struct verdict judge_correctable(
+	const struct control_view *v, const struct extension_facts *e)
+{
+	if (is_worked_on(e))
+		return judge_worked_on(v, e);
+	if (e->foreign_owner)
+		return verdict_of(VERDICT_MANUAL, REASON_FOREIGN_OWNER,
+			"the machine was moved or copied with its extension");
+	if (has_failed(e))
+		return judge_failed(v, e);
+	return e->present ? judge_not_unified(v) : judge_absent(v, e);
+}
+
+/* What we would write has to be possible: under its own name, at a place. */
+static struct verdict check_writable(
+	const struct control_view *v, const struct extension_facts *e, struct verdict verdict)
+{
+	if (verdict.kind != VERDICT_DRIFTED && verdict.kind != VERDICT_FAILED)
+		return verdict;
+	if (e->present && !str_equal_nocase(e->name, extension_kind_type(wanted_kind(v))))
+		return verdict_of(VERDICT_BLOCKED, REASON_RULE,
+			"the extension is installed under another name than its type; delete it");
+	if (*v->machine->location == '\0')
+		return verdict_unreadable("location");
+	return verdict;
+}
+
+/* Connected, and the agent would install it. */
+static struct verdict judge_agent(const struct control_view *v)
+{
+	struct verdict connection = arc_connection(v);
+
+	if (connection.kind == VERDICT_COMPLIANT)
+		return arc_admits_extension(v);
+	if (connection.kind != VERDICT_UNKNOWN)
+		connection.kind = VERDICT_UNREACHABLE;
+	return connection;
+}
+
+static struct verdict judge_supported(const struct control_view *v, const struct extension_facts *e)
+{
+	struct verdict agent;
+
+	if (is_deployed(v, e))
+		return verdict_in_sync();
+	if (has_failed(e) && handler_of(v, e)->class == HANDLER_UNSUPPORTED && !view_insists(v))
+		return verdict_of(
+			VERDICT_UNSUPPORTED, REASON_HANDLER_UNSUPPORTED, failure_text(v, e));
+	if (v->scope->policy->deploy == DEPLOY_NEVER)
+		return judge_left_alone(v, e, REASON_DEPLOY_NEVER);
+	if (v->machine->connector_made)
+		return judge_left_alone(v, e, REASON_CONNECTOR_OWNED);
+	agent = judge_agent(v);
+	if (agent.kind != VERDICT_COMPLIANT)
+		return agent;
+	return check_writable(v, e, judge_correctable(v, e));
+}
+
+/* Never forced: Microsoft does not say that it works. */
+static struct verdict judge_uncertain(const struct control_view *v, const struct extension_facts *e)
+{
+	if (is_deployed(v, e))
+		return verdict_in_sync();
+	return verdict_of(VERDICT_UNSUPPORTED, REASON_UNCERTAIN_OS,
+		has_failed(e) ? failure_text(v, e) : v->machine->os_sku);
+}
+
+static struct verdict judge(const struct control_view *v, const struct extension_facts *e)
+{
+	switch (v->machine->os) {
+	case OS_UNKNOWN:
+		return *v->machine->status == '\0' ? arc_connection(v)
+						   : verdict_unreadable("osSku");
+	case OS_WINDOWS_UNSUPPORTED:
+	case OS_LINUX_UNSUPPORTED:
+		return verdict_of(VERDICT_UNSUPPORTED, REASON_UNSUPPORTED_OS, v->machine->os_sku);
+	case OS_EXCLUDED:
+		return verdict_of(
+			VERDICT_UNSUPPORTED, REASON_UNSUPPORTED_OS, os_class_text(OS_EXCLUDED));
+	case OS_WINDOWS_MAYBE:
+	case OS_LINUX_UNCERTAIN: return judge_uncertain(v, e);
+	case OS_WINDOWS_UNIFIED:
+	case OS_WINDOWS_INBOX:
+	case OS_LINUX:
+	case OS_CLASS_N_: break;
+	}
+	return judge_supported(v, e);
+}
+
+static struct verdict assess_extension(const struct control_view *v)
+{
+	struct verdict verdict = judge(v, &v->machine->mde);
+
+	verdict.stamp = extension_stamp(&v->machine->mde);
+	return verdict;
+}
+
+enum reason extensions_unobserved(const struct control_view *v)
+{
+	if (v->machine->stamp.source == SOURCE_NONE)
+		return REASON_NOT_OBSERVED;
+	return v->machine->extensions_known ? REASON_NONE : REASON_PARTIAL;
+}
+
+static size_t differences(const struct control_view *v, struct difference ret[DIFFERENCES_MAX])
+{
+	const struct extension_facts *e = &v->machine->mde;
+	size_t n = 0;
+
+	if (!e->present || e->provisioning != PROVISIONING_SUCCEEDED) {
+		ret[n] = (struct difference){
+			.field = "properties.provisioningState", .wanted = "Succeeded"};
+		str_copy(ret[n].observed, sizeof(ret[n].observed),
+			e->present ? e->state : "not installed");
+		n++;
+	}
+	if (e->present && is_unified_system(v) && e->vnext != TRI_YES) {
+		ret[n] = (struct difference){
+			.field = "properties.settings.vNextEnabled", .wanted = "true"};
+		str_copy(ret[n].observed, sizeof(ret[n].observed),
+			e->vnext == TRI_NO ? "false" : "not set");
+		n++;
+	}
+	if (e->present && e->foreign_owner)
+		ret[n++] = (struct difference){.field = "properties.settings.azureResourceId",
+			.wanted = "this machine",
+			.observed = "another machine"};
+	return n;
+}
+
+/* --- writing --- */
+
+static void read_extension(const struct control_view *v, struct arm_request *ret)
+{
+	arm_get_extension(v->machine->id, extension_kind_type(wanted_kind(v)), ret);
+}
+
+/* `document` stays the owner of all texts; `extension` holds one of them. */
+static bool facts_of(const struct control_view *v, const json_t *document,
+	struct arm_extension *extension, struct extension_facts *ret)
+{
+	const struct extension_facts *known = &v->machine->mde;
+
+	*ret = (struct extension_facts){
+		.name = "", .version = "", .state = "", .code = "", .message = ""};
+	if (document != NULL) {
+		if (arm_extension_read(document, extension) != 0 ||
+			extension_kind(extension->publisher, extension->type) != wanted_kind(v))
+			return false;
+		ret->present = true;
+		ret->provisioning = provisioning_read(extension->provisioning_state);
+		ret->vnext = extension->vnext;
+		ret->foreign_owner = extension->owner_id != NULL &&
+			!arm_id_same(extension->owner_id, v->machine->id);
+		ret->name = extension->name;
+		ret->state =
+			extension->provisioning_state != NULL ? extension->provisioning_state : "";
+		ret->code = extension->status_code != NULL ? extension->status_code : "";
+		ret->message = extension->status_message != NULL ? extension->status_message : "";
+	}
+	ret->changed = known->present == ret->present && known->provisioning == ret->provisioning
+		? known->changed
+		: v->now;
+	return true;
+}
+
+static bool may_go(const struct control_view *v, const struct verdict *verdict)
+{
+	return verdict->kind == VERDICT_DRIFTED ||
+		(verdict->kind == VERDICT_FAILED && !wall_before(v->now, verdict->until));
+}
+
+static enum compose_result compose(const struct control_view *v, const struct compose_input *in,
+	struct arm_request *ret, struct verdict *ret_verdict)
+{
+	struct arm_extension extension;
+	struct extension_facts facts;
+	struct verdict verdict;
+
+	if (!facts_of(v, in->current, &extension, &facts))
+		verdict = verdict_unreadable("the extension");
+	else if (in->package == NULL)
+		verdict = verdict_unreadable("the onboarding package");
+	else
+		verdict = judge(v, &facts);
+	if (!may_go(v, &verdict))
+		return compose_instead(&verdict, ret_verdict);
+	arm_put_mde_extension(v->machine->id, v->machine->location, os_is_windows(v->machine->os),
+		is_unified_system(v), in->package, in->current, ret);
+	return COMPOSED;
+}
+
+static bool needs(const struct control_view *v, enum control_id prerequisite)
+{
+	return prerequisite != CONTROL_UNIFIED_SOLUTION || is_unified_system(v);
+}
+
+static bool may_write(const struct policy_config *policy)
+{
+	return policy->deploy != DEPLOY_NEVER;
+}
+
+static const char *const fields[] = {
+	"properties.provisioningState",
+	"properties.settings.azureResourceId",
+	"properties.settings.vNextEnabled",
+	"properties.instanceView.status.code",
+	"properties.instanceView.status.message",
+	NULL,
+};
+static const enum control_id after[] = {
+	CONTROL_SERVERS_PLAN, CONTROL_MDE_INTEGRATION, CONTROL_UNIFIED_SOLUTION, CONTROL_N_};
+
+const struct control mde_extension_control = {
+	.id = CONTROL_MDE_EXTENSION,
+	.on_machine = true,
+	.corrects = true,
+	.needs_package = true,
+	.help = "MDE.Windows or MDE.Linux is provisioned, on Windows Server 2012 R2 and 2016 with "
+		"the unified solution.",
+	.fields = fields,
+	.after = after,
+	.needs = needs,
+	.may_write = may_write,
+	.unobserved = extensions_unobserved,
+	.assess = assess_extension,
+	.differences = differences,
+	.read = read_extension,
+	.compose = compose,
+	.settle = {30 * 60 * 1000},
+	/* Azure keeps an operation for a machine that has gone offline for six hours. */
+	.operation_limit = {7 * 60 * 60 * 1000},
+};

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* rows: the controls, one a file, as the table in control.c and each other know them. */
+#ifndef MDC_CONTROL_ROWS_H
+#define MDC_CONTROL_ROWS_H
+
+#include "lib/controls/control.h"
+
+extern const struct control servers_plan_control;
+extern const struct control mde_integration_control;
+extern const struct control unified_solution_control;
+extern const struct control arc_connected_control;
+extern const struct control mde_extension_control;
+extern const struct control legacy_replaced_control;
+
+/* How far the Arc agent can be reached; compliant: connected. */
+struct verdict arc_connection(const struct control_view *v);
+/* Whether the agent would install the MDE extension; compliant: it would. */
+struct verdict arc_admits_extension(const struct control_view *v);
+/* An Arc machine whose extensions have not been listed completely says nothing about them. */
+enum reason extensions_unobserved(const struct control_view *v);
+
+#endif
