@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/engine/assess.h"
+
+#include "lib/controls/verdict.h"
+
+/* When to look again at what waits for another control, if nothing is seen before. */
+#define LOOK_AGAIN DUR_H(1)
+
+/* --- desired --- */
+
+static bool selects_by_tag(const struct scope_config *scope)
+{
+	for (size_t i = 0; i < scope->exclude_count; i++)
+		if (scope->excludes[i].selector.tag_count > 0)
+			return true;
+	return false;
+}
+
+/* Kind VERDICT_N_: not excluded. A machine whose tags are not known may be one that is. */
+static struct verdict check_exclusion(const struct control_view *v)
+{
+	const struct exclude_config *exclude =
+		scope_exclusion(v->scope, v->subscription, v->machine, v->now);
+
+	if (exclude != NULL)
+		return verdict_of(VERDICT_EXCLUDED, REASON_EXCLUDED,
+			exclude->reason != NULL ? exclude->reason : exclude->name);
+	if (v->machine != NULL && v->machine->tags_unknown && selects_by_tag(v->scope))
+		return verdict_unreadable("tags");
+	return verdict_of(VERDICT_N_, REASON_NONE, "");
+}
+
+/* --- around the control's own verdict --- */
+
+static bool wants_a_write(enum verdict_kind kind)
+{
+	return kind == VERDICT_DRIFTED || kind == VERDICT_WAITING || kind == VERDICT_FAILED;
+}
+
+/* A disabled subscription can be read, so what needs no write is told as it is. */
+static struct verdict check_subscription_state(const struct subscription *s, struct verdict own)
+{
+	if (!wants_a_write(own.kind))
+		return own;
+	switch (s->state) {
+	case SUBSCRIPTION_ENABLED: return own;
+	case SUBSCRIPTION_WARNED:
+	case SUBSCRIPTION_DISABLED:
+		return verdict_of(VERDICT_BLOCKED, REASON_SUBSCRIPTION_DISABLED, "");
+	case SUBSCRIPTION_STATE_UNKNOWN: break;
+	}
+	return verdict_unreadable("the subscription's state");
+}
+
+/* A plan that is on, though not exactly as configured, lets the others go on. */
+static bool is_in_effect(const struct verdict *v)
+{
+	switch (v->kind) {
+	case VERDICT_NOT_APPLICABLE:
+	case VERDICT_COMPLIANT:
+	case VERDICT_EXCLUDED: return true;
+	case VERDICT_DRIFTED:
+	case VERDICT_BLOCKED:
+		return v->reason == REASON_PLAN_DIFFERS || v->reason == REASON_PLAN_HIGHER ||
+			v->reason == REASON_PLAN_EXTENSION_FAILED;
+	case VERDICT_UNKNOWN:
+	case VERDICT_WAITING:
+	case VERDICT_FAILED:
+	case VERDICT_MANUAL:
+	case VERDICT_UNSUPPORTED:
+	case VERDICT_UNREACHABLE:
+	case VERDICT_N_: break;
+	}
+	return false;
+}
+
+/* From facts and not from the other item's state, so that the order of judging does not matter. */
+static bool is_met(const struct control_view *v, enum control_id id)
+{
+	const struct control *control = control_by_id(id);
+	struct control_view of_subscription = *v;
+	struct verdict verdict;
+
+	of_subscription.machine = NULL;
+	of_subscription.item = &v->subscription->items[id];
+	verdict = control->assess(&of_subscription);
+	if (verdict.kind == VERDICT_NOT_APPLICABLE)
+		return true;
+	return control->unobserved(&of_subscription) == REASON_NONE && is_in_effect(&verdict);
+}
+
+static bool waits_for_others(const struct verdict *own)
+{
+	return own->kind == VERDICT_DRIFTED || own->kind == VERDICT_FAILED ||
+		(own->kind == VERDICT_WAITING && own->reason == REASON_GRACE);
+}
+
+static struct verdict check_prerequisites(
+	const struct control *control, const struct control_view *v, struct verdict own)
+{
+	if (!waits_for_others(&own))
+		return own;
+	for (const enum control_id *id = control->after; *id != CONTROL_N_; id++)
+		if ((control->needs == NULL || control->needs(v, *id)) && !is_met(v, *id))
+			return verdict_waiting(REASON_PREREQUISITE, wall_add(v->now, LOOK_AGAIN),
+				control_word(*id));
+	return own;
+}
+
+/* A deadline that only says "look again" does not move each time that it is looked at. */
+static struct verdict steady_deadline(const struct control_view *v, struct verdict own)
+{
+	const struct item *item = v->item;
+	bool same = item->state == ITEM_WAITING && item->reason == own.reason;
+
+	if (own.kind != VERDICT_WAITING)
+		return own;
+	if (!wall_before(v->now, own.until))
+		own.until = wall_add(v->now, LOOK_AGAIN);
+	if (own.reason == REASON_PREREQUISITE && same && wall_before(v->now, item->due) &&
+		wall_before(item->due, own.until))
+		own.until = item->due;
+	return own;
+}
+
+static struct verdict assess_observed(
+	const struct control *control, const struct control_view *v, struct verdict own)
+{
+	struct verdict verdict = check_subscription_state(v->subscription, own);
+
+	verdict = check_prerequisites(control, v, verdict);
+	verdict = steady_deadline(v, verdict);
+	verdict.stamp = own.stamp;
+	return verdict;
+}
+
+struct verdict assess(const struct control *control, const struct control_view *v)
+{
+	const struct subscription *s = v->subscription;
+	struct verdict own, exclusion;
+	enum reason unobserved;
+
+	if (v->scope == NULL)
+		return verdict_not_applicable();
+	/* Whether it applies at all is asked first: what is not wanted has no troubles. */
+	own = control->assess(v);
+	if (own.kind == VERDICT_NOT_APPLICABLE)
+		return own;
+	if (s->scope_conflict != NULL)
+		return verdict_of(VERDICT_BLOCKED, REASON_SCOPE_CONFLICT, s->scope_conflict);
+	if (!s->visible)
+		return verdict_of(VERDICT_UNKNOWN, REASON_SUBSCRIPTION_GONE, "");
+	unobserved = control->unobserved(v);
+	if (unobserved != REASON_NONE)
+		return verdict_of(VERDICT_UNKNOWN, unobserved, "");
+	exclusion = check_exclusion(v);
+	if (exclusion.kind != VERDICT_N_)
+		return exclusion;
+	return assess_observed(control, v, own);
+}

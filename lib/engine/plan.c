@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/engine/plan.h"
+
+#include "lib/base/map.h"
+#include "lib/base/str.h"
+#include "lib/base/xalloc.h"
+#include "lib/engine/write_rules.h"
+
+struct builder {
+	const struct config *config;
+	const struct plan_limits *limits;
+	struct plan *plan;
+	size_t room;
+};
+
+/* --- which steps there are --- */
+
+static struct control_view view_of(const struct builder *b, const struct step *step)
+{
+	return (struct control_view){
+		.config = b->config,
+		.scope = step->subscription->scope,
+		.subscription = step->subscription,
+		.machine = step->machine,
+		.item = step->item,
+		.now = b->limits->now,
+	};
+}
+
+static enum reason reason_of_refusal(enum write_refusal refusal)
+{
+	switch (refusal) {
+	case WRITE_ALLOWED: return REASON_NONE;
+	case WRITE_REFUSED_OBSERVE_MODE: return REASON_OBSERVE_ONLY;
+	case WRITE_REFUSED_SCOPE_CONFLICT: return REASON_SCOPE_CONFLICT;
+	case WRITE_REFUSED_HALTED: return REASON_HALTED;
+	case WRITE_REFUSED_PAUSED: return REASON_PAUSED;
+	case WRITE_REFUSED_UNCONFIRMED: return REASON_UNCONFIRMED;
+	case WRITE_REFUSED_INCOMPLETE: return REASON_PARTIAL;
+	case WRITE_REFUSED_SUBSCRIPTION_STATE: return REASON_SUBSCRIPTION_DISABLED;
+	case WRITE_REFUSED_TARGET_BUSY: return REASON_TARGET_BUSY;
+	case WRITE_REFUSED_NO_SELECTOR:
+	case WRITE_REFUSED_FOREIGN_TENANT:
+	case WRITE_REFUSED_NOT_LISTED:
+	case WRITE_REFUSED_LOWERS:
+	case WRITE_REFUSED_NOT_READ:
+	case WRITE_REFUSED_NO_INTENT:
+	case WRITE_REFUSAL_N_: break;
+	}
+	return REASON_RULE;
+}
+
+static bool is_paused(const struct builder *b, const struct step *step)
+{
+	const struct map *paused = b->limits->paused;
+
+	if (b->limits->paused_all)
+		return true;
+	return paused != NULL &&
+		(map_has(paused, step->subscription->scope->name) ||
+			map_has(paused, step->subscription->id) ||
+			(step->machine != NULL && map_has(paused, step->machine->id)));
+}
+
+static bool is_unconfirmed(const struct builder *b, const struct step *step)
+{
+	return b->limits->unconfirmed_all ||
+		(b->limits->unconfirmed != NULL &&
+			map_has(b->limits->unconfirmed, step->subscription->id));
+}
+
+static bool needs_step(const struct item *item)
+{
+	const struct control *control = control_by_id((enum control_id)item->control);
+
+	return item->applies && item->state == ITEM_DRIFTED && control != NULL && control->corrects;
+}
+
+static bool is_under_way(const struct item *item)
+{
+	return item->operation != NULL || item->state == ITEM_QUEUED ||
+		item->state == ITEM_APPLYING;
+}
+
+/* Another correction of the same target is on its way, or comes first. */
+static bool is_busy(const struct step *step)
+{
+	const struct item *items =
+		step->machine != NULL ? step->machine->items : step->subscription->items;
+	size_t count = step->machine != NULL ? MACHINE_CONTROLS : SUBSCRIPTION_CONTROLS;
+
+	for (size_t i = 0; i < count; i++)
+		if (is_under_way(&items[i]) || (&items[i] < step->item && needs_step(&items[i])))
+			return true;
+	return false;
+}
+
+/* What holds the step whatever the other steps are; the first that an operator would undo. */
+static enum reason held_by_itself(const struct builder *b, const struct step *step)
+{
+	struct control_view view = view_of(b, step);
+	const struct identity_config *identity;
+	enum write_refusal refusal;
+
+	if (b->limits->halted)
+		return REASON_HALTED;
+	if (view.scope == NULL)
+		return REASON_OBSERVE_ONLY;
+	identity = view.scope->identity;
+	refusal = write_rules_check_target(&view, identity != NULL ? identity->tenant : NULL);
+	if (refusal != WRITE_ALLOWED)
+		return reason_of_refusal(refusal);
+	if (is_paused(b, step))
+		return REASON_PAUSED;
+	if (is_unconfirmed(b, step))
+		return REASON_UNCONFIRMED;
+	return is_busy(step) ? REASON_TARGET_BUSY : REASON_NONE;
+}
+
+static void add_step(
+	struct builder *b, struct subscription *s, struct machine *m, struct item *item)
+{
+	struct plan *plan = b->plan;
+	struct step *step;
+
+	if (!needs_step(item))
+		return;
+	if (plan->count == b->room) {
+		b->room = b->room == 0 ? 64 : b->room * 2;
+		plan->steps = xreallocarray(plan->steps, b->room, sizeof(*plan->steps));
+	}
+	step = &plan->steps[plan->count++];
+	*step = (struct step){.control = control_by_id((enum control_id)item->control),
+		.subscription = s,
+		.machine = m,
+		.item = item};
+	step->held = held_by_itself(b, step);
+}
+
+/* --- in order: by control, subscription, group and name --- */
+
+static int compare_subscriptions(const void *left, const void *right)
+{
+	const struct subscription *const *a = left, *const *b = right;
+
+	return str_compare_nocase((*a)->id, (*b)->id);
+}
+
+static struct subscription **sorted_subscriptions(const struct inventory *inv)
+{
+	size_t count = map_count(&inv->subscriptions), n = 0;
+	struct subscription **list = xcalloc(count + 1, sizeof(struct subscription *));
+	struct map_entry *entry;
+
+	map_for_each (&inv->subscriptions, entry)
+		list[n++] = entry->value;
+	qsort(list, n, sizeof(struct subscription *), compare_subscriptions);
+	return list;
+}
+
+static int compare_machine_steps(const void *left, const void *right)
+{
+	const struct machine *a = ((const struct step *)left)->machine;
+	const struct machine *b = ((const struct step *)right)->machine;
+	int order = a->group != b->group ? str_compare_nocase(a->group, b->group) : 0;
+
+	return order != 0 ? order : str_compare_nocase(a->name, b->name);
+}
+
+/* Sorted one subscription at a time: that is faster than all machines together. */
+static void add_machines(struct builder *b, struct subscription *s, enum control_id control)
+{
+	size_t first = b->plan->count;
+
+	for (uint32_t i = 0; i < s->machine_count; i++)
+		add_step(b, s, s->machines[i],
+			&s->machines[i]->items[control - SUBSCRIPTION_CONTROLS]);
+	if (b->plan->count > first)
+		qsort(b->plan->steps + first, b->plan->count - first, sizeof(*b->plan->steps),
+			compare_machine_steps);
+}
+
+static void add_steps(struct builder *b, const struct inventory *inv)
+{
+	mdc_autofree struct subscription **subscriptions = sorted_subscriptions(inv);
+
+	for (unsigned c = 0; c < CONTROL_N_; c++) {
+		if (!control_by_id((enum control_id)c)->corrects)
+			continue;
+		for (struct subscription **s = subscriptions; *s != NULL; s++)
+			if (c < SUBSCRIPTION_CONTROLS)
+				add_step(b, *s, NULL, &(*s)->items[c]);
+			else
+				add_machines(b, *s, (enum control_id)c);
+	}
+}
+
+/* --- turns --- */
+
+/* How many operations each scope may begin, by its place in the configuration. */
+static uint64_t *rooms_new(const struct builder *b)
+{
+	const struct config *c = b->config;
+	uint64_t *rooms = xcalloc(c->scope_count + 1, sizeof(*rooms));
+
+	for (size_t i = 0; i < c->scope_count; i++) {
+		const uint64_t *running = b->limits->running_by_scope != NULL
+			? map_get(b->limits->running_by_scope, c->scopes[i].name)
+			: NULL;
+
+		rooms[i] = c->max_in_flight;
+		if (running != NULL)
+			rooms[i] -= *running < rooms[i] ? *running : rooms[i];
+	}
+	return rooms;
+}
+
+/* In order, as long as its scope has room. */
+static void give_turns(struct builder *b)
+{
+	mdc_autofree uint64_t *rooms = rooms_new(b);
+
+	for (size_t i = 0; i < b->plan->count; i++) {
+		struct step *step = &b->plan->steps[i];
+		size_t scope;
+
+		if (step->held != REASON_NONE)
+			continue;
+		scope = (size_t)(step->subscription->scope - b->config->scopes);
+		assert(scope < b->config->scope_count);
+		if (rooms[scope] == 0) {
+			step->held = REASON_IN_FLIGHT_LIMIT;
+			continue;
+		}
+		rooms[scope]--;
+		b->plan->ready++;
+	}
+}
+
+void plan_build(const struct config *c, const struct inventory *inv,
+	const struct plan_limits *limits, struct plan *ret)
+{
+	struct builder b = {.config = c, .limits = limits, .plan = ret};
+
+	*ret = (struct plan){0};
+	add_steps(&b, inv);
+	give_turns(&b);
+}
+
+void plan_fini(struct plan *p)
+{
+	free(p->steps);
+	*p = (struct plan){0};
+}

@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/engine/write_rules.h"
+
+#include "lib/base/str.h"
+#include "lib/base/xalloc.h"
+#include "lib/controls/plan_level.h"
+
+#include <string.h>
+
+/* Facts that no pass has renewed for this long, or for this many polls, are stale. */
+#define STALE_AFTER DUR_H(1)
+#define STALE_AFTER_POLLS 4
+
+const char *write_refusal_text(enum write_refusal r)
+{
+	static const char *const texts[] = {[WRITE_ALLOWED] = "allowed",
+#define WRITE_REFUSAL_TEXT(name, text) [WRITE_REFUSED_##name] = text,
+		WRITE_REFUSALS(WRITE_REFUSAL_TEXT)
+#undef WRITE_REFUSAL_TEXT
+	};
+
+	return r < WRITE_REFUSAL_N_ ? texts[r] : "refused";
+}
+
+/* --- the scope and the subscription --- */
+
+static bool is_listed_by_id(const struct scope_config *scope, const char *subscription)
+{
+	for (size_t i = 0; i < scope->subscription_count; i++)
+		if (str_equal_nocase(scope->subscriptions[i], subscription))
+			return true;
+	return false;
+}
+
+/* A tenant that is not known may be another one. */
+static bool is_foreign(const struct control_view *v, const char *identity_tenant)
+{
+	const char *tenant = v->subscription->tenant;
+	bool ours = !str_empty(tenant) && !str_empty(identity_tenant) &&
+		str_equal_nocase(tenant, identity_tenant);
+
+	return !ours && !is_listed_by_id(v->scope, v->subscription->id);
+}
+
+static enum write_refusal check_scope(const struct control_view *v, const char *identity_tenant)
+{
+	const struct scope_config *scope = v->scope;
+
+	if (scope == NULL || scope->mode != MODE_ENFORCE)
+		return WRITE_REFUSED_OBSERVE_MODE;
+	if (v->subscription->scope_conflict != NULL)
+		return WRITE_REFUSED_SCOPE_CONFLICT;
+	if (scope->subscription_count == 0 && scope->management_group_count == 0 &&
+		!scope->everything)
+		return WRITE_REFUSED_NO_SELECTOR;
+	if (is_foreign(v, identity_tenant))
+		return WRITE_REFUSED_FOREIGN_TENANT;
+	return WRITE_ALLOWED;
+}
+
+static bool is_fresh(struct stamp stamp, struct dur poll, struct wall now)
+{
+	struct dur most = dur_max(STALE_AFTER, DUR_MS(poll.ms * STALE_AFTER_POLLS));
+
+	return stamp.source != SOURCE_NONE && wall_since(now, stamp.at).ms <= most.ms;
+}
+
+static bool is_observed(const struct control_view *v)
+{
+	const struct subscription *s = v->subscription;
+	const struct config *c = v->config;
+	struct dur subscriptions = c != NULL ? c->poll.subscriptions : DUR_MS(0);
+	struct dur machines = c != NULL ? c->poll.machines : DUR_MS(0);
+
+	if (!s->visible || !is_fresh(s->stamp, subscriptions, v->now))
+		return false;
+	return v->machine == NULL ||
+		(v->machine->extensions_known && !v->machine->tags_unknown &&
+			is_fresh(s->machines_stamp, machines, v->now));
+}
+
+static enum write_refusal check_facts(const struct control_view *v)
+{
+	if (!is_observed(v))
+		return WRITE_REFUSED_INCOMPLETE;
+	if (v->subscription->state != SUBSCRIPTION_ENABLED)
+		return WRITE_REFUSED_SUBSCRIPTION_STATE;
+	return WRITE_ALLOWED;
+}
+
+enum write_refusal write_rules_check_target(
+	const struct control_view *view, const char *identity_tenant)
+{
+	enum write_refusal refusal = check_scope(view, identity_tenant);
+
+	return refusal != WRITE_ALLOWED ? refusal : check_facts(view);
+}
+
+/* --- the request: what it is about --- */
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = str_lower(c);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Decodes in place. An escaped slash would make two segments of one. */
+static bool decode_path(char *path)
+{
+	char *to = path;
+
+	for (const char *from = path; *from != '\0'; from++) {
+		int high, low;
+
+		if (*from != '%') {
+			*to++ = *from;
+			continue;
+		}
+		high = hex_digit(from[1]);
+		low = high >= 0 ? hex_digit(from[2]) : -1;
+		if (low < 0 || high * 16 + low == '/' || high * 16 + low == 0)
+			return false;
+		*to++ = (char)(high * 16 + low);
+		from += 2;
+	}
+	*to = '\0';
+	return true;
+}
+
+/* The resource that the request would write; its api-version has to be the one it is read with. */
+static bool read_target(const char *request_path, struct arm_id *ret)
+{
+	size_t len = strcspn(request_path, "?");
+	mdc_autofree char *path = xstrndup(request_path, len);
+	const char *query = request_path + len;
+	static const char version[] = "?api-version=";
+
+	if (*path != '/' || !decode_path(path) || arm_id_parse(path, ret) != 0)
+		return false;
+	if (strncmp(query, version, strlen(version)) == 0 &&
+		str_equal(query + strlen(version), arm_api_version(ret->kind)))
+		return true;
+	arm_id_fini(ret);
+	return false;
+}
+
+static bool is_of_view(const struct arm_id *target, const struct control_view *v)
+{
+	mdc_autofree char *parent = arm_id_parent(target);
+
+	if (!str_equal_nocase(target->subscription, v->subscription->id))
+		return false;
+	if (v->machine == NULL)
+		return parent == NULL && target->group == NULL;
+	return v->machine->subscription == v->subscription && arm_id_same(parent, v->machine->id);
+}
+
+/* --- the request: what it says --- */
+
+static bool has_only(const json_t *object, const char *const *members)
+{
+	const char *key;
+	json_t *value;
+
+	if (!json_is_object(object))
+		return false;
+	json_object_foreach ((json_t *)object, key, value) {
+		const char *const *member = members;
+
+		while (*member != NULL && !str_equal(*member, key))
+			member++;
+		if (*member == NULL)
+			return false;
+	}
+	return true;
+}
+
+static const char *text_of(const json_t *object, const char *key)
+{
+	return json_string_value(json_object_get(object, key));
+}
+
+static bool is_granted(const struct write_context *c)
+{
+	const struct control_view *v = c->view;
+
+	return scope_grant(v->scope, (enum control_id)v->item->control, v->subscription, v->machine,
+		       v->now) != NULL;
+}
+
+/* A plan extension that is on has to be sent, and sent on. */
+static bool switches_extension_off(const struct arm_pricing *current, const json_t *extensions)
+{
+	struct arm_pricing sent = {.extensions = extensions};
+	size_t i;
+	json_t *extension;
+
+	json_array_foreach (current->extensions, i, extension) {
+		const char *name = json_text(extension, "name");
+
+		if (name != NULL && arm_pricing_extension(current, name) == TRI_YES &&
+			arm_pricing_extension(&sent, name) != TRI_YES)
+			return true;
+	}
+	return false;
+}
+
+static enum write_refusal check_plan(const struct write_context *c)
+{
+	static const char *const body_members[] = {"properties", NULL};
+	static const char *const members[] = {
+		"pricingTier", "subPlan", "enforce", "extensions", NULL};
+	const json_t *sent = json_object_get(c->request->body, "properties");
+	enum plan_level level =
+		plan_level_of(text_of(sent, "pricingTier"), text_of(sent, "subPlan"));
+	enum plan_level before;
+	struct arm_pricing current;
+	bool lowers;
+
+	if (!has_only(c->request->body, body_members) || !has_only(sent, members) ||
+		level == PLAN_LEVEL_UNKNOWN)
+		return WRITE_REFUSED_NOT_LISTED;
+	if (c->current == NULL || arm_pricing_read(c->current, &current) != 0)
+		return WRITE_REFUSED_NOT_READ;
+	before = plan_level_of(current.tier, current.sub_plan);
+	if (before == PLAN_LEVEL_UNKNOWN)
+		return WRITE_REFUSED_NOT_READ;
+	lowers = level < before ||
+		(before > PLAN_LEVEL_OFF &&
+			switches_extension_off(&current, json_object_get(sent, "extensions"))) ||
+		(current.enforce == TRI_YES &&
+			json_tri(json_object_get(sent, "enforce")) != TRI_YES);
+	return lowers && !is_granted(c) ? WRITE_REFUSED_LOWERS : WRITE_ALLOWED;
+}
+
+static enum write_refusal check_setting(const struct write_context *c)
+{
+	static const char *const body_members[] = {"kind", "properties", NULL};
+	static const char *const members[] = {"enabled", NULL};
+	const json_t *sent = json_object_get(c->request->body, "properties");
+	const json_t *enabled = json_object_get(sent, "enabled");
+
+	if (!has_only(c->request->body, body_members) || !has_only(sent, members) ||
+		!str_equal(text_of(c->request->body, "kind"), "DataExportSettings") ||
+		!json_is_boolean(enabled))
+		return WRITE_REFUSED_NOT_LISTED;
+	return json_is_false(enabled) && !is_granted(c) ? WRITE_REFUSED_LOWERS : WRITE_ALLOWED;
+}
+
+/* Ours by publisher and type, for this machine, with the onboarding package. */
+static bool is_sensor_extension(const struct write_context *c, const char *name)
+{
+	static const char *const body_members[] = {"location", "tags", "properties", NULL};
+	static const char *const members[] = {"publisher", "type", "typeHandlerVersion",
+		"autoUpgradeMinorVersion", "settings", "protectedSettings", NULL};
+	static const char *const secrets[] = {"defenderForEndpointOnboardingScript", NULL};
+	const json_t *body = c->request->body;
+	const json_t *sent = json_object_get(body, "properties");
+	const json_t *settings = json_object_get(sent, "settings");
+	const json_t *secret = json_object_get(sent, "protectedSettings");
+
+	return has_only(body, body_members) && has_only(sent, members) &&
+		has_only(secret, secrets) && !str_empty(text_of(body, "location")) &&
+		str_equal(text_of(sent, "publisher"), MDE_PUBLISHER) &&
+		str_equal(text_of(sent, "type"), name) && !str_empty(text_of(secret, secrets[0])) &&
+		arm_id_same(text_of(settings, "azureResourceId"), c->view->machine->id);
+}
+
+static enum write_refusal check_extension(const struct write_context *c, const char *name)
+{
+	bool unified = json_tri(json_path(c->request->body, "properties.settings.vNextEnabled")) ==
+		TRI_YES;
+	struct arm_extension current;
+
+	if (!is_sensor_extension(c, name))
+		return WRITE_REFUSED_NOT_LISTED;
+	if (c->current == NULL)
+		return WRITE_ALLOWED;
+	if (arm_extension_read(c->current, &current) != 0)
+		return WRITE_REFUSED_NOT_READ;
+	/* Another product's extension that stands under this name is not ours to overwrite. */
+	if (!str_equal_nocase(current.publisher, MDE_PUBLISHER))
+		return WRITE_REFUSED_NOT_LISTED;
+	return current.vnext == TRI_YES && !unified && !is_granted(c) ? WRITE_REFUSED_LOWERS
+								      : WRITE_ALLOWED;
+}
+
+/* Every write of the program. No control removes anything. */
+static const struct {
+	enum control_id control;
+	const char *method;
+	enum arm_kind kind;
+	const char *name;
+} writes[] = {
+	{CONTROL_SERVERS_PLAN, "PUT", ARM_KIND_PRICING, "VirtualMachines"},
+	{CONTROL_MDE_INTEGRATION, "PUT", ARM_KIND_SETTING, "WDATP"},
+	{CONTROL_UNIFIED_SOLUTION, "PUT", ARM_KIND_SETTING, "WDATP_UNIFIED_SOLUTION"},
+	{CONTROL_MDE_EXTENSION, "PUT", ARM_KIND_ARC_EXTENSION, "MDE.Windows"},
+	{CONTROL_MDE_EXTENSION, "PUT", ARM_KIND_ARC_EXTENSION, "MDE.Linux"},
+};
+
+static bool is_on_list(const struct write_context *c, const struct arm_id *target)
+{
+	for (size_t i = 0; i < ARRAY_LEN(writes); i++)
+		if (writes[i].control == c->view->item->control && writes[i].kind == target->kind &&
+			str_equal(writes[i].name, target->name) &&
+			str_equal(writes[i].method, c->request->method))
+			return true;
+	return false;
+}
+
+static bool policy_allows(const struct control_view *v)
+{
+	const struct control *control = control_by_id((enum control_id)v->item->control);
+
+	return control != NULL && control->may_write != NULL &&
+		control->may_write(v->scope->policy);
+}
+
+static enum write_refusal check_body(const struct write_context *c, const struct arm_id *target)
+{
+	switch ((enum control_id)c->view->item->control) {
+	case CONTROL_SERVERS_PLAN: return check_plan(c);
+	case CONTROL_MDE_INTEGRATION:
+	case CONTROL_UNIFIED_SOLUTION: return check_setting(c);
+	case CONTROL_MDE_EXTENSION: return check_extension(c, target->name);
+	case CONTROL_ARC_CONNECTED:
+	case CONTROL_LEGACY_REPLACED:
+	case CONTROL_N_: break;
+	}
+	return WRITE_REFUSED_NOT_LISTED;
+}
+
+static enum write_refusal check_request(const struct write_context *c)
+{
+	enum write_refusal refusal = WRITE_REFUSED_NOT_LISTED;
+	struct arm_id target;
+
+	if (!policy_allows(c->view) || c->request->path == NULL ||
+		!read_target(c->request->path, &target))
+		return refusal;
+	if (is_on_list(c, &target) && is_of_view(&target, c->view))
+		refusal = check_body(c, &target);
+	arm_id_fini(&target);
+	return refusal;
+}
+
+/* --- all rules --- */
+
+static enum write_refusal check_holds(const struct write_context *c)
+{
+	if (c->halted)
+		return WRITE_REFUSED_HALTED;
+	if (c->paused)
+		return WRITE_REFUSED_PAUSED;
+	return c->unconfirmed ? WRITE_REFUSED_UNCONFIRMED : WRITE_ALLOWED;
+}
+
+static enum write_refusal check_reading(const struct write_context *c, struct wall now)
+{
+	struct dur age = wall_since(now, c->read_at);
+
+	return wall_is_set(c->read_at) && age.ms >= 0 && age.ms <= WRITE_READ_AGE.ms
+		? WRITE_ALLOWED
+		: WRITE_REFUSED_NOT_READ;
+}
+
+enum write_refusal write_rules_check(const struct write_context *c, struct wall now)
+{
+	enum write_refusal refusal = check_scope(c->view, c->identity_tenant);
+
+	if (refusal == WRITE_ALLOWED)
+		refusal = check_holds(c);
+	if (refusal == WRITE_ALLOWED)
+		refusal = check_request(c);
+	if (refusal == WRITE_ALLOWED)
+		refusal = check_reading(c, now);
+	if (refusal == WRITE_ALLOWED)
+		refusal = check_facts(c->view);
+	if (refusal == WRITE_ALLOWED && c->target_busy)
+		refusal = WRITE_REFUSED_TARGET_BUSY;
+	if (refusal == WRITE_ALLOWED && !c->intent_durable)
+		refusal = WRITE_REFUSED_NO_INTENT;
+	return refusal;
+}
