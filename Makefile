@@ -25,6 +25,7 @@ ESTATE_SRC := $(filter-out tests/estate/azsim%.c,$(wildcard tests/estate/*.c))
 AZSIM_SRC := $(wildcard tests/estate/azsim*.c)
 HARNESS_SRC := $(wildcard tests/harness/*.c)
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
+UNIT_HELPER_SRC := $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c))
 ESTATE_TEST_SRC := $(wildcard tests/estate/test/test_*.c)
 DAEMON_TEST_SRC := $(wildcard tests/daemon/test_*.c)
 SCENARIO_SRC := $(wildcard tests/scenario/test_*.c)
@@ -82,6 +83,7 @@ $(BUILD)/libmdc.a: $(call obj,$(LIB_SRC))
 $(BUILD)/libmdcd.a: $(call obj,$(DAEMON_SRC))
 $(BUILD)/libestate.a: $(call obj,$(ESTATE_SRC))
 $(BUILD)/libharness.a: $(call obj,$(HARNESS_SRC))
+$(BUILD)/libunit.a: $(call obj,$(UNIT_HELPER_SRC))
 $(BUILD)/%.a:
 	@mkdir -p $(@D) && rm -f $@
 	$(call say,AR)$(AR) crs $@ $^
@@ -96,7 +98,7 @@ $(BUILD)/azsim: $(call obj,$(AZSIM_SRC)) $(BUILD)/libestate.a $(BUILD)/libmdc.a
 LINK_TEST = @mkdir -p $(@D)$(if $(V),, && printf '  %-6s %s\n' LD $(subst $(BUILD)/,,$@)); \
 	$(CC) $(LDFLAGS_ALL) -o $@ $^
 
-$(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/libmdc.a
+$(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/libunit.a $(BUILD)/libmdc.a
 	$(LINK_TEST) $(LIBS_CORE) -lcmocka
 $(BUILD)/tests/estate/%: $(BUILD)/obj/tests/estate/%.o $(BUILD)/libestate.a $(BUILD)/libmdc.a
 	$(LINK_TEST) $(LIBS_ESTATE) -lcmocka

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/estate_builder.h"
+
+#include "lib/base/str.h"
+#include "lib/base/xalloc.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+static int setup(void **state)
+{
+	struct estate *e = xcalloc(1, sizeof(*e));
+
+	estate_init(e);
+	e->config.scope_count = 3;
+	for (size_t i = 0; i < 3; i++)
+		e->scopes[i].everything = false;
+	*state = e;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	estate_fini(*state);
+	free(*state);
+	return 0;
+}
+
+static void put_in_groups(
+	struct estate *e, struct subscription *s, const char *nearest, const char *root)
+{
+	json_t *groups = json_pack("[{s:s}, {s:s}]", "name", nearest, "name", root);
+	struct arm_subscription facts = {.state = "Enabled", .management_groups = groups};
+	bool changed;
+
+	inventory_set_subscription(
+		e->inv, s, &facts, (struct stamp){.at = e->now, .source = SOURCE_GRAPH}, &changed);
+	json_decref(groups);
+}
+
+/* What each of the three scopes names: by id, nearest group, root group, everything, nothing. */
+enum naming { NOTHING, BY_ID, BY_NEAR, BY_ROOT, BY_ALL };
+
+static char nearest[] = "mg-near", root[] = "MG-ROOT";
+static char *near_list[] = {nearest}, *root_list[] = {root};
+
+static void name_subscription(struct scope_config *scope, enum naming naming, char **ids)
+{
+	scope->subscription_count = naming == BY_ID;
+	scope->subscriptions = ids;
+	scope->management_group_count = naming == BY_NEAR || naming == BY_ROOT;
+	scope->management_groups = naming == BY_NEAR ? near_list : root_list;
+	scope->everything = naming == BY_ALL;
+}
+
+static const struct {
+	enum naming names[3];
+	enum scope_match match;
+	int winner; /* or one of the rivals */
+} precedence[] = {
+	{{NOTHING, NOTHING, NOTHING}, SCOPE_NONE, -1},
+	{{BY_ALL, NOTHING, NOTHING}, SCOPE_ONE, 0},
+	{{BY_ALL, BY_ROOT, NOTHING}, SCOPE_ONE, 1},
+	{{BY_NEAR, BY_ROOT, BY_ALL}, SCOPE_ONE, 0},
+	{{BY_NEAR, BY_ROOT, BY_ID}, SCOPE_ONE, 2},
+	{{BY_ALL, BY_ALL, BY_ID}, SCOPE_ONE, 2},
+	{{BY_ID, BY_ALL, BY_ALL}, SCOPE_ONE, 0},
+	{{BY_ALL, BY_ALL, NOTHING}, SCOPE_TIE, 0},
+	{{BY_ROOT, BY_ALL, BY_ROOT}, SCOPE_TIE, 0},
+	{{BY_ID, BY_NEAR, BY_ID}, SCOPE_TIE, 0},
+};
+
+static void the_closest_scope_wins(void **state)
+{
+	struct estate *e = *state;
+	struct subscription *s = estate_subscription(e, 1);
+	char *ids[] = {s->id};
+
+	put_in_groups(e, s, "mg-near", "mg-root");
+	for (size_t i = 0; i < ARRAY_LEN(precedence); i++) {
+		const struct scope_config *scope, *a, *b;
+
+		for (size_t k = 0; k < 3; k++)
+			name_subscription(&e->scopes[k], precedence[i].names[k], ids);
+		assert_int_equal(scope_of(&e->config, s, &scope, &a, &b), precedence[i].match);
+		if (precedence[i].match == SCOPE_ONE)
+			assert_ptr_equal(scope, &e->scopes[precedence[i].winner]);
+		if (precedence[i].match == SCOPE_TIE) {
+			assert_null(scope);
+			assert_ptr_not_equal(a, b);
+			assert_ptr_equal(a, &e->scopes[precedence[i].winner]);
+		}
+	}
+}
+
+static void a_tie_is_judged_under_one_and_names_both(void **state)
+{
+	struct estate *e = *state;
+	struct subscription *s = estate_subscription(e, 1);
+
+	e->scopes[0].everything = e->scopes[1].everything = true;
+	estate_resolve(e);
+	assert_non_null(s->scope);
+	assert_string_equal(s->scope_conflict, "\"all\" and \"second\"");
+	e->scopes[1].everything = false;
+	estate_resolve(e);
+	assert_ptr_equal(s->scope, &e->scopes[0]);
+	assert_null(s->scope_conflict);
+}
+
+static void a_subscription_that_no_scope_names_is_in_none(void **state)
+{
+	struct estate *e = *state;
+	struct subscription *s = estate_subscription(e, 1);
+
+	assert_null(s->scope);
+	assert_null(s->scope_conflict);
+}
+
+static char lab[] = "lab", env[] = "env", web[] = "web*", reason_text[] = "as agreed";
+static char control_name[] = "servers-plan";
+
+static void exclusions_end_with_their_date(void **state)
+{
+	struct estate *e = *state;
+	struct subscription *s = estate_subscription(e, 1);
+	struct exclude_config exclude = {.name = lab, .until = e->now, .reason = reason_text};
+
+	e->scopes[0].excludes = &exclude;
+	e->scopes[0].exclude_count = 1;
+	assert_ptr_equal(scope_exclusion(&e->scopes[0], s, NULL, e->now), &exclude);
+	assert_null(scope_exclusion(&e->scopes[0], s, NULL, wall_add(e->now, DUR_MS(1))));
+	exclude.until = WALL_NEVER;
+	assert_non_null(scope_exclusion(&e->scopes[0], s, NULL, wall_add(e->now, DUR_DAYS(9999))));
+}
+
+static void an_exclusion_of_machines_does_not_exclude_the_subscription(void **state)
+{
+	struct estate *e = *state;
+	struct subscription *s = estate_subscription(e, 1);
+	struct machine *m = estate_machine(e, s, "web1", "Ubuntu 22.04.4 LTS");
+	struct machine *other = estate_machine(e, s, "db1", "Ubuntu 22.04.4 LTS");
+	char *names[] = {web};
+	struct exclude_config exclude = {.name = lab,
+		.until = WALL_NEVER,
+		.selector = {.machines = names, .machine_count = 1}};
+
+	e->scopes[0].excludes = &exclude;
+	e->scopes[0].exclude_count = 1;
+	assert_null(scope_exclusion(&e->scopes[0], s, NULL, e->now));
+	assert_non_null(scope_exclusion(&e->scopes[0], s, m, e->now));
+	assert_null(scope_exclusion(&e->scopes[0], s, other, e->now));
+}
+
+static void a_grant_is_for_one_control_and_ends(void **state)
+{
+	struct estate *e = *state;
+	struct subscription *s = estate_subscription(e, 1);
+	struct grant_config grant = {.name = env, .control = control_name, .until = e->now};
+	struct wall after = wall_add(e->now, DUR_MS(1));
+
+	e->scopes[0].grants = &grant;
+	e->scopes[0].grant_count = 1;
+	assert_ptr_equal(scope_grant(&e->scopes[0], CONTROL_SERVERS_PLAN, s, NULL, e->now), &grant);
+	assert_null(scope_grant(&e->scopes[0], CONTROL_SERVERS_PLAN, s, NULL, after));
+	assert_null(scope_grant(&e->scopes[0], CONTROL_MDE_INTEGRATION, s, NULL, e->now));
+	assert_null(scope_grant(&e->scopes[1], CONTROL_SERVERS_PLAN, s, NULL, e->now));
+}
+
+#define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(the_closest_scope_wins),
+		CASE(a_tie_is_judged_under_one_and_names_both),
+		CASE(a_subscription_that_no_scope_names_is_in_none),
+		CASE(exclusions_end_with_their_date),
+		CASE(an_exclusion_of_machines_does_not_exclude_the_subscription),
+		CASE(a_grant_is_for_one_control_and_ends),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
