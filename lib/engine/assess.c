@@ -84,9 +84,7 @@ static bool is_met(const struct control_view *v, enum control_id id)
 	of_subscription.machine = NULL;
 	of_subscription.item = &v->subscription->items[id];
 	verdict = control->assess(&of_subscription);
-	if (verdict.kind == VERDICT_NOT_APPLICABLE)
-		return true;
-	return control->unobserved(&of_subscription) == REASON_NONE && is_in_effect(&verdict);
+	return is_in_effect(&verdict);
 }
 
 static bool waits_for_others(const struct verdict *own)

@@ -6,6 +6,7 @@
 
 /* A step that the executor has not sent by then is planned anew. */
 #define QUEUED_LIMIT DUR_H(1)
+#define RULE_PAUSE DUR_MIN(1)
 /* How often to ask for an outcome that is late. */
 #define INQUIRE_EVERY DUR_MIN(10)
 /* For waiting states that were stored without a deadline. */
@@ -276,10 +277,12 @@ static struct item_step queue(const struct item *item, const struct item_event *
 	return to(item, ITEM_QUEUED, e->reason, wall_add(now, QUEUED_LIMIT));
 }
 
+/* What a passing rule held back is not read, and held back again, at once. */
 static struct item_step unqueue(
 	const struct item *item, const struct item_event *e, struct wall now)
 {
-	(void)now;
+	if (e->reason == REASON_RULE)
+		return to(item, ITEM_WAITING, e->reason, wall_add(now, RULE_PAUSE));
 	return to(item, ITEM_DRIFTED, e->reason, WALL_NEVER);
 }
 

@@ -154,7 +154,7 @@ static bool is_of_view(const struct arm_id *target, const struct control_view *v
 		return false;
 	if (v->machine == NULL)
 		return parent == NULL && target->group == NULL;
-	return v->machine->subscription == v->subscription && arm_id_same(parent, v->machine->id);
+	return arm_id_same(parent, v->machine->id);
 }
 
 /* --- the request: what it says --- */

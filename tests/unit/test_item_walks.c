@@ -474,6 +474,19 @@ static void a_step_that_never_gets_its_turn_is_planned_anew(void **state)
 	expect_at(&w, ITEM_DRIFTED, REASON_HALTED);
 }
 
+static void what_a_rule_held_back_rests_a_minute(void **state)
+{
+	struct walk w = walk_from(ITEM_QUEUED, REASON_QUEUED);
+
+	(void)state;
+	walk(&w, EVENT_STEP_WITHDRAWN, REASON_RULE);
+	expect_at(&w, ITEM_WAITING, REASON_RULE);
+	assert_int_equal(w.item.due.ms, after(DUR_MIN(1)).ms);
+	pass_to_deadline(&w);
+	walk(&w, EVENT_SEEN_DRIFTED, REASON_EXTENSION_ABSENT);
+	expect_at(&w, ITEM_DRIFTED, REASON_EXTENSION_ABSENT);
+}
+
 static void an_offer_that_is_missing_is_no_correction(void **state)
 {
 	struct walk w = walk_from(ITEM_DRIFTED, REASON_SETTING_ABSENT);
@@ -573,6 +586,7 @@ int main(void)
 		cmocka_unit_test(a_failure_that_must_rest_goes_back_from_drifted),
 		cmocka_unit_test(a_lost_answer_is_inquired_about),
 		cmocka_unit_test(a_step_that_never_gets_its_turn_is_planned_anew),
+		cmocka_unit_test(what_a_rule_held_back_rests_a_minute),
 		cmocka_unit_test(an_offer_that_is_missing_is_no_correction),
 		cmocka_unit_test(a_restart_keeps_what_holds_and_forgets_what_was_under_way),
 		cmocka_unit_test(an_operators_word_clears_the_record),

@@ -226,6 +226,17 @@ static void a_restart_gives_no_second_grace(void **state)
 	expect_verdict(own(f, CONTROL_MDE_EXTENSION), VERDICT_DRIFTED, REASON_EXTENSION_ABSENT);
 }
 
+static void what_was_tried_before_needs_no_second_grace(void **state)
+{
+	struct fixture *f = *state;
+
+	f->m = estate_machine(&f->e, f->s, "m", UBUNTU);
+	f->m->mde.changed = f->e.now;
+	extension_item(f)->state = ITEM_BACKOFF;
+	extension_item(f)->attempts = 1;
+	expect_verdict(own(f, CONTROL_MDE_EXTENSION), VERDICT_DRIFTED, REASON_EXTENSION_ABSENT);
+}
+
 static void another_deployer_has_two_hours_of_connected_time(void **state)
 {
 	struct fixture *f = *state;
@@ -445,6 +456,7 @@ int main(void)
 		CASE(a_grace_of_nothing_is_over_at_once),
 		CASE(an_operator_ends_the_grace),
 		CASE(a_restart_gives_no_second_grace),
+		CASE(what_was_tried_before_needs_no_second_grace),
 		CASE(another_deployer_has_two_hours_of_connected_time),
 		CASE(our_own_operation_is_no_other_deployer),
 		CASE(the_old_route_gets_its_time_after_the_switch),
