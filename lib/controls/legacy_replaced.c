@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/base/str.h"
 #include "lib/controls/rows.h"
 #include "lib/controls/verdict.h"
-
-#include "lib/base/str.h"
 
 /* How soon to look again at what only mde-extension can bring about. */
 #define LOOK_AGAIN DUR_H(1)
