@@ -6,8 +6,11 @@
  * implementation. loop_ev.c is the real loop and the only file that includes libev and reads
  * clocks; tests/harness/loop_virtual.c runs the same daemon in virtual time.
  *
- * Everything is called on the loop's thread but loop_wake_post(). Both clocks are stamped once a
- * turn: within one turn time stands still.
+ * Everything is called on the loop's thread but `post`. Both clocks are stamped once a turn: within
+ * one turn time stands still; outside of `run` it flows. Timers follow the monotonic clock alone.
+ *
+ * A timer or a watcher may be freed in its own callback. The loop is freed last: what is deferred
+ * or posted then is dropped, not run. A second on_signal() for one signal replaces the first.
  */
 #ifndef MDCD_LOOP_H
 #define MDCD_LOOP_H
@@ -65,7 +68,9 @@ static inline struct loop_timer *loop_timer_new(struct loop *l, loop_fn fn, void
 {
 	return l->ops->timer_new(l, fn, ctx);
 }
-/* The real loop. */
+/* The real loop. Makes the process ignore SIGPIPE. */
 struct loop *loop_ev_new(void);
+/* The wall clock at once, from any thread: for the time on lines of a log and nothing else. */
+struct wall loop_ev_wall_now(void);
 
 #endif
