@@ -5,6 +5,11 @@
  *
  * An entry has a message for people, a priority, a MESSAGE_ID by its kind and fields. Text from
  * outside is escaped here, and only here. Secrets are never passed to it.
+ *
+ * What waits for the thread is bounded in bytes. When it is full, the newest entry is dropped and
+ * counted, and one entry tells the count once there is room. Nothing that is a transition is lost
+ * by that: log_written_seq() stops before the first one that was dropped, and whoever holds the
+ * store sends them again when log_resend_wanted() asks for it.
  */
 #ifndef MDCD_LOG_H
 #define MDCD_LOG_H
@@ -79,22 +84,35 @@ struct log_field {
 	const char *name; /* "MDCD_FROM"; a static string */
 	char *value;      /* already escaped */
 };
-/* Where finished entries go. Called on the log thread; returns 0 or a negative errno. */
+/*
+ * Where finished entries go. Called on the log thread. 0: written. -EAGAIN: not now; it has waited
+ * for a moment (never longer than a quarter of a second) and wants to be called again with the same
+ * entry. Any other negative errno: this entry was not written and will not be.
+ */
 struct log_sink {
 	int (*write)(struct log_sink *s, int priority, const char *message_id, const char *message,
 		const struct log_field *fields, size_t count);
 	struct log_sink *(*free)(struct log_sink *s);
 };
 
-/* journald's native protocol; falls back to stderr when there is no journal. */
+/*
+ * journald's native protocol. While there is no journal, lines go to stderr and each entry tries
+ * again. An entry that went to stderr alone counts as written only as long as no journal was ever
+ * there: one that went away will be told everything when it is back.
+ */
 struct log_sink *log_sink_journal(void);
-/* "HH:MM:SS message" lines, colour only on a terminal and without NO_COLOR. */
+struct log_sink *log_sink_journal_at(const char *socket_path);
+/*
+ * "HH:MM:SS message (what matters)" lines, colour only on a terminal and without NO_COLOR;
+ * "<priority>message" where stderr is a stream to the journal ($JOURNAL_STREAM).
+ */
 struct log_sink *log_sink_stderr(void);
 
 /* `threaded` false: entries are written by the caller's thread (tests, --once). Takes the sink. */
 struct log *log_new(struct log_sink *take_sink, bool threaded);
-struct log *log_free(struct log *l); /* writes what is left, for at most two seconds */
-/* Least important priority that is written (LOG_INFO by default). */
+/* Writes what is left, for about two seconds at most. */
+struct log *log_free(struct log *l);
+/* Least important priority that is written (LOG_INFO by default). Transitions always are. */
 void log_set_level(struct log *l, int priority);
 
 struct log_entry *log_begin(struct log *l, enum log_message m);
@@ -103,16 +121,25 @@ void log_add(struct log_entry *e, const char *name, const char *value);
 void log_addf(struct log_entry *e, const char *name, const char *format, ...) MDC_PRINTF(3, 4);
 /* Overrides the kind's own priority. */
 void log_priority(struct log_entry *e, int priority);
-/* `seq` 0, or the transition's number: log_written_seq() tells how far these were written. */
+/*
+ * `seq` 0, or the transition's number. New transitions come in rising order; after a start those
+ * that the journal lacks come before any new one.
+ */
 void log_commit(struct log_entry *take_entry, uint64_t seq, const char *format, ...)
 	MDC_PRINTF(3, 4);
 /* The short form: no fields. */
 void log_say(struct log *l, enum log_message m, const char *format, ...) MDC_PRINTF(3, 4);
 
+/* Every transition up to here that was committed has been handed to the sink, without a hole. */
 uint64_t log_written_seq(const struct log *l);
-/* Entries dropped because the ring was full (journald stopped for long). */
+/*
+ * True when transitions were dropped and may be sent again: commit those after *ret_after once
+ * more, oldest first, as many as you like, and ask again later.
+ */
+bool log_resend_wanted(struct log *l, uint64_t *ret_after);
+/* Entries dropped because too many waited (journald stopped for long). */
 uint64_t log_dropped(const struct log *l);
-/* Grows whenever the thread turns; for the watchdog. */
+/* Grows whenever the thread turns, which asking makes it do soon; for the watchdog. */
 uint64_t log_heartbeat(struct log *l);
 
 #endif
