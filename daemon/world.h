@@ -13,7 +13,10 @@
 
 struct sqlite3_vfs;
 
-/* Reads a whole file that may be a secret; refuses more than `cap` bytes. Caller wipes and frees.
+/*
+ * Reads a whole file that may be a secret. Regular files only (-EINVAL), links to them are
+ * followed; -EFBIG above `cap` bytes; -EAGAIN when it is being written all the time. NUL-terminated
+ * beyond *ret_len. Caller wipes and frees.
  */
 struct secret_files {
 	int (*read)(
@@ -29,7 +32,16 @@ struct random_source {
 /* A version 4 GUID. */
 void random_guid(struct random_source *r, char ret[static 37]);
 
-/* Child processes (the Azure CLI): runs without a shell, gives the output, bounded in time. */
+/*
+ * Child processes (the Azure CLI): run without a shell, found in PATH, with nothing to read, in a
+ * process group of their own, which dies with them. `run` gives -errno when it cannot start one.
+ * `done` is called exactly once, later, with one of
+ *   0            and what it wrote to stdout
+ *   1 to 255     its exit status (128 + signal), and the beginning of what it wrote to stderr
+ *   -ETIMEDOUT   not done within `limit`, killed; output as above
+ *   -EFBIG       more than `cap` bytes on stdout, killed; output as above
+ * The output is wiped after the call.
+ */
 struct child_processes {
 	int (*run)(struct child_processes *c, const char *const *argv, struct dur limit, size_t cap,
 		void (*done)(void *ctx, int exit_status, const char *output), void *ctx);
@@ -52,5 +64,8 @@ struct world {
 struct secret_files *secret_files_system(void);
 struct random_source *random_source_system(void);
 struct child_processes *child_processes_system(struct loop *l);
+/* Kills those that run; `done` is not called for them. Only for what child_processes_system gave.
+ */
+struct child_processes *child_processes_system_free(struct child_processes *c);
 
 #endif
