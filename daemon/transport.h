@@ -12,45 +12,60 @@
 #include "daemon/loop.h"
 #include "lib/base/http_message.h"
 
-/* How a transfer ended, below HTTP. */
+/*
+ * How a transfer ended, below HTTP. After RESOLVE, CONNECT and TLS no byte of the request was sent,
+ * be it that something failed or took too long. After the others it may have been done. In a reply
+ * that is not OK only `status` and the headers count, and they say whether a reply had begun.
+ */
 enum transport_result {
 	TRANSPORT_OK,
-	TRANSPORT_RESOLVE, /* the name could not be resolved */
-	TRANSPORT_CONNECT, /* no connection: no byte of the request was sent */
-	TRANSPORT_TLS,     /* the peer's certificate or handshake was refused */
-	TRANSPORT_BROKEN,  /* the connection broke after the request was sent */
-	TRANSPORT_TIMEOUT,
+	TRANSPORT_RESOLVE,   /* the name could not be resolved */
+	TRANSPORT_CONNECT,   /* no connection, or a request that must not be sent at all */
+	TRANSPORT_TLS,       /* the peer's certificate or handshake was refused */
+	TRANSPORT_BROKEN,    /* the connection broke after the request was sent */
+	TRANSPORT_TIMEOUT,   /* no whole reply in time after the request was sent */
 	TRANSPORT_TOO_LARGE, /* the reply passed its cap */
-	TRANSPORT_CANCELED,  /* the transport is shutting down */
+	TRANSPORT_CANCELED,  /* given up by a caller above; never from transport_curl */
 };
 const char *transport_result_text(enum transport_result r);
 
 struct transport;
 struct transfer;
 
+/* Zero stands for the value named. */
 struct transport_options {
-	struct dur connect_timeout; /* 10 s */
+	struct dur connect_timeout; /* 10 s, for name, connection and TLS together */
 	struct dur timeout;         /* 120 s: ARM answers 504 after 60 s, plans take up to 9 s */
-	size_t reply_cap;           /* 16 MiB + headers */
+	size_t reply_cap;           /* 16 MiB for the body; headers have their own cap */
 };
 
-/* `reply` is the callee's to take from (http_reply_fini is called afterwards). */
+/*
+ * `reply` is the callee's to take from (http_reply_fini is called afterwards). `detail` is a short
+ * text for people, "" when there is nothing to say. The transfer is over: it cannot be cancelled
+ * any more; others can, and new ones started.
+ */
 typedef void (*transport_done_fn)(
 	void *ctx, enum transport_result result, const char *detail, struct http_reply *reply);
 
 struct transport_ops {
-	/* Takes the request. `ca_file` may be NULL. Never calls `done` before it returns. */
+	/* Takes the request. `ca_file` (may be NULL) is trusted besides the system's authorities.
+	 * Never calls `done` before it returns. */
 	struct transfer *(*start)(struct transport *t, struct http_request *take_request,
 		const char *ca_file, transport_done_fn done, void *ctx);
 	/* `done` will not be called. */
 	void (*cancel)(struct transport *t, struct transfer *x);
 	size_t (*running)(const struct transport *t);
+	/* Ends what still runs without a call of `done`. Not from inside `done`. */
 	struct transport *(*free)(struct transport *t);
 };
 struct transport {
 	const struct transport_ops *ops;
 };
 
+/*
+ * https alone, TLS 1.2 or newer, and http only to 127.0.0.0/8, ::1, "localhost" and 169.254.169.254
+ * (tokens of managed identities, tests). Proxies of the environment are not used.
+ */
 struct transport *transport_curl_new(struct loop *l, const struct transport_options *options);
 
 #endif

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/harness/https_server.h"
+
+#include "lib/base/list.h"
+#include "lib/base/str.h"
+#include "lib/base/xalloc.h"
+
+#include <arpa/inet.h>
+#include <openssl/ssl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define HEAD_MAX (1024 * 1024)
+
+struct https_connection {
+	struct list node;
+	struct https_server *server;
+	pthread_t thread;
+	int fd;
+	SSL *ssl;    /* NULL: plain */
+	bool broken; /* no goodbye */
+};
+
+struct https_server {
+	struct https_server_options options;
+	https_serve_fn serve;
+	void *ctx;
+	SSL_CTX *tls;
+	int fd;
+	unsigned port;
+	pthread_t thread;
+	pthread_mutex_t lock; /* over the list and `stopping` */
+	struct list connections;
+	bool stopping;
+	_Atomic unsigned accepted;
+	_Atomic unsigned requests;
+};
+
+static void must(bool ok, const char *what)
+{
+	if (ok)
+		return;
+	perror(what);
+	abort();
+}
+
+/* --- bytes --- */
+
+static ssize_t receive_some(struct https_connection *c, void *data, size_t len)
+{
+	return c->ssl != NULL ? SSL_read(c->ssl, data, (int)len) : recv(c->fd, data, len, 0);
+}
+
+bool https_send(struct https_connection *c, const void *data, size_t len)
+{
+	const char *from = data;
+
+	while (len > 0) {
+		int part = len > 65536 ? 65536 : (int)len;
+		ssize_t n = c->ssl != NULL ? SSL_write(c->ssl, from, part)
+					   : send(c->fd, from, (size_t)part, MSG_NOSIGNAL);
+
+		if (n <= 0) {
+			c->broken = true;
+			return false;
+		}
+		from += n;
+		len -= (size_t)n;
+	}
+	return true;
+}
+
+bool https_says(struct https_connection *c, const char *text)
+{
+	return https_send(c, text, strlen(text));
+}
+
+bool https_receive(struct https_connection *c, void *data, size_t len)
+{
+	char *to = data;
+
+	while (len > 0) {
+		ssize_t n = receive_some(c, to, len);
+
+		if (n <= 0)
+			return false;
+		to += n;
+		len -= (size_t)n;
+	}
+	return true;
+}
+
+bool https_wait(struct https_connection *c)
+{
+	char byte;
+
+	if (c->ssl == NULL)
+		return recv(c->fd, &byte, 1, MSG_PEEK) > 0;
+	return SSL_peek(c->ssl, &byte, 1) > 0;
+}
+
+void https_reset(struct https_connection *c)
+{
+	struct linger at_once = {.l_onoff = 1};
+
+	setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+	c->broken = true;
+}
+
+/* --- requests --- */
+
+/* Up to and with the empty line. */
+static char *read_head(struct https_connection *c)
+{
+	struct buf head = BUF_INIT(HEAD_MAX);
+	char byte;
+
+	while (https_receive(c, &byte, 1) && buf_addc(&head, byte) == 0)
+		if (str_ends_nocase(buf_str(&head), "\r\n\r\n"))
+			return buf_steal(&head);
+	buf_fini(&head);
+	return NULL;
+}
+
+static bool read_request(struct https_connection *c, struct https_request *ret)
+{
+	const char *length;
+
+	*ret = (struct https_request){.head = read_head(c)};
+	if (ret->head == NULL || sscanf(ret->head, "%15s %255s", ret->method, ret->path) != 2)
+		return false;
+	length = strcasestr(ret->head, "\r\nContent-Length:");
+	if (length != NULL)
+		ret->body_len = strtoul(length + strlen("\r\nContent-Length:"), NULL, 10);
+	ret->body = xcalloc(1, ret->body_len + 1);
+	return https_receive(c, ret->body, ret->body_len);
+}
+
+static bool serve_one(struct https_connection *c)
+{
+	struct https_server *s = c->server;
+	struct https_request request = {0};
+	bool goes_on = false;
+
+	if (s->options.http2) {
+		goes_on = s->serve(s->ctx, c, NULL);
+	} else if (read_request(c, &request)) {
+		atomic_fetch_add(&s->requests, 1);
+		goes_on = s->serve(s->ctx, c, &request);
+	}
+	free(request.head);
+	free(request.body);
+	return goes_on;
+}
+
+static bool shake_hands(struct https_connection *c)
+{
+	if (c->server->tls == NULL)
+		return true;
+	c->ssl = SSL_new(c->server->tls);
+	SSL_set_fd(c->ssl, c->fd);
+	return SSL_accept(c->ssl) == 1;
+}
+
+/* The list still holds it: who stops the server needs its number. */
+static void hang_up(struct https_connection *c)
+{
+	if (c->ssl != NULL && !c->broken)
+		SSL_shutdown(c->ssl);
+	pthread_mutex_lock(&c->server->lock);
+	close(c->fd);
+	c->fd = -1;
+	pthread_mutex_unlock(&c->server->lock);
+	SSL_free(c->ssl);
+}
+
+static void *connection_thread(void *ctx)
+{
+	struct https_connection *c = ctx;
+
+	if (c->server->options.mute) {
+		char bytes[4096];
+
+		while (recv(c->fd, bytes, sizeof(bytes), 0) > 0)
+			continue;
+	} else if (shake_hands(c)) {
+		while (serve_one(c))
+			continue;
+	}
+	hang_up(c);
+	return NULL;
+}
+
+/* --- the server --- */
+
+static void adopt(struct https_server *s, int fd)
+{
+	struct https_connection *c = xcalloc(1, sizeof(*c));
+
+	c->server = s;
+	c->fd = fd;
+	pthread_mutex_lock(&s->lock);
+	list_append(&s->connections, &c->node);
+	must(pthread_create(&c->thread, NULL, connection_thread, c) == 0, "pthread_create");
+	if (s->stopping)
+		shutdown(fd, SHUT_RDWR);
+	pthread_mutex_unlock(&s->lock);
+}
+
+static void *server_thread(void *ctx)
+{
+	struct https_server *s = ctx;
+
+	for (;;) {
+		int fd = accept4(s->fd, NULL, NULL, SOCK_CLOEXEC);
+
+		if (fd < 0)
+			return NULL;
+		atomic_fetch_add(&s->accepted, 1);
+		adopt(s, fd);
+	}
+}
+
+static int choose_h2(SSL *ssl, const unsigned char **out, unsigned char *out_len,
+	const unsigned char *in, unsigned in_len, void *ctx)
+{
+	static const unsigned char h2[] = "\x02h2";
+
+	(void)ssl;
+	(void)ctx;
+	return SSL_select_next_proto((unsigned char **)(uintptr_t)out, out_len, h2, sizeof(h2) - 1,
+		       in, in_len) == OPENSSL_NPN_NEGOTIATED
+		? SSL_TLSEXT_ERR_OK
+		: SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+static SSL_CTX *tls_new(const struct https_server_options *o)
+{
+	SSL_CTX *tls = SSL_CTX_new(TLS_server_method());
+	EVP_PKEY *key;
+	X509 *certificate;
+
+	test_ca_issue(o->ca, o->names != NULL ? o->names : "DNS:localhost,IP:127.0.0.1",
+		o->days_ago, &key, &certificate);
+	must(SSL_CTX_use_certificate(tls, certificate) == 1 &&
+			SSL_CTX_use_PrivateKey(tls, key) == 1,
+		"a certificate");
+	X509_free(certificate);
+	EVP_PKEY_free(key);
+	if (o->newest_tls != 0) {
+		/* Or OpenSSL would not offer the old ones at all. */
+		SSL_CTX_set_security_level(tls, 0);
+		SSL_CTX_set_min_proto_version(tls, 0);
+		SSL_CTX_set_max_proto_version(tls, o->newest_tls);
+	}
+	if (o->http2)
+		SSL_CTX_set_alpn_select_cb(tls, choose_h2, NULL);
+	return tls;
+}
+
+struct https_server *https_server_new(
+	const struct https_server_options *options, https_serve_fn serve, void *ctx)
+{
+	struct https_server *s = xcalloc(1, sizeof(*s));
+	struct sockaddr_in address = {
+		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof(address);
+
+	s->options = *options;
+	s->serve = serve;
+	s->ctx = ctx;
+	s->tls = options->ca != NULL ? tls_new(options) : NULL;
+	list_init(&s->connections);
+	pthread_mutex_init(&s->lock, NULL);
+	s->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	must(s->fd >= 0 && bind(s->fd, (struct sockaddr *)&address, sizeof(address)) == 0 &&
+			listen(s->fd, 1024) == 0 &&
+			getsockname(s->fd, (struct sockaddr *)&address, &len) == 0,
+		"a listening socket");
+	s->port = ntohs(address.sin_port);
+	must(pthread_create(&s->thread, NULL, server_thread, s) == 0, "pthread_create");
+	return s;
+}
+
+struct https_server *https_server_free(struct https_server *s)
+{
+	if (s == NULL)
+		return NULL;
+	pthread_mutex_lock(&s->lock);
+	s->stopping = true;
+	shutdown(s->fd, SHUT_RDWR);
+	list_for_each (&s->connections, node) {
+		struct https_connection *c = list_entry(node, struct https_connection, node);
+
+		if (c->fd >= 0)
+			shutdown(c->fd, SHUT_RDWR);
+	}
+	pthread_mutex_unlock(&s->lock);
+	pthread_join(s->thread, NULL);
+	list_for_each (&s->connections, node) {
+		struct https_connection *c = list_entry(node, struct https_connection, node);
+
+		pthread_join(c->thread, NULL);
+		free(c);
+	}
+	close(s->fd);
+	SSL_CTX_free(s->tls);
+	pthread_mutex_destroy(&s->lock);
+	free(s);
+	return NULL;
+}
+
+unsigned https_server_port(const struct https_server *s)
+{
+	return s->port;
+}
+
+unsigned https_server_connections(const struct https_server *s)
+{
+	return atomic_load(&s->accepted);
+}
+
+unsigned https_server_requests(const struct https_server *s)
+{
+	return atomic_load(&s->requests);
+}
