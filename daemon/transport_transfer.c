@@ -276,8 +276,8 @@ static void prepare_connection(struct transfer *x, CURL *e, const struct transpo
 	must(curl_easy_setopt(e, CURLOPT_LOW_SPEED_TIME, (long)(o->timeout.ms * 3 / 4000 + 1)));
 	must(curl_easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L));
 	must(curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS));
-	/* One connection, and one resolver thread, until it is known whether it can be shared. */
-	must(curl_easy_setopt(e, CURLOPT_PIPEWAIT, 1L));
+	/* Not CURLOPT_PIPEWAIT: where a name or a connection hangs, transfers would wait for it one
+	 * after the other, each for the whole of its time. */
 }
 
 static void prepare_tls(struct transfer *x, CURL *e)
