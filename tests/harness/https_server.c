@@ -262,13 +262,26 @@ static SSL_CTX *tls_new(const struct https_server_options *o)
 	return tls;
 }
 
+/* Any free port on loopback. */
+static int listen_somewhere(int backlog, unsigned *ret_port)
+{
+	struct sockaddr_in address = {
+		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof(address);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	must(fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0 &&
+			listen(fd, backlog) == 0 &&
+			getsockname(fd, (struct sockaddr *)&address, &len) == 0,
+		"a listening socket");
+	*ret_port = ntohs(address.sin_port);
+	return fd;
+}
+
 struct https_server *https_server_new(
 	const struct https_server_options *options, https_serve_fn serve, void *ctx)
 {
 	struct https_server *s = xcalloc(1, sizeof(*s));
-	struct sockaddr_in address = {
-		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t len = sizeof(address);
 
 	s->options = *options;
 	s->serve = serve;
@@ -276,12 +289,7 @@ struct https_server *https_server_new(
 	s->tls = options->ca != NULL ? tls_new(options) : NULL;
 	list_init(&s->connections);
 	pthread_mutex_init(&s->lock, NULL);
-	s->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	must(s->fd >= 0 && bind(s->fd, (struct sockaddr *)&address, sizeof(address)) == 0 &&
-			listen(s->fd, 1024) == 0 &&
-			getsockname(s->fd, (struct sockaddr *)&address, &len) == 0,
-		"a listening socket");
-	s->port = ntohs(address.sin_port);
+	s->fd = listen_somewhere(1024, &s->port);
 	must(pthread_create(&s->thread, NULL, server_thread, s) == 0, "pthread_create");
 	return s;
 }
@@ -327,4 +335,26 @@ unsigned https_server_connections(const struct https_server *s)
 unsigned https_server_requests(const struct https_server *s)
 {
 	return atomic_load(&s->requests);
+}
+
+/* A listening socket whose queue is full: the kernel drops what asks to connect. */
+unsigned black_hole_open(struct black_hole *h)
+{
+	struct sockaddr_in address = {
+		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	unsigned port;
+
+	h->fds[0] = listen_somewhere(0, &port);
+	address.sin_port = htons((uint16_t)port);
+	for (int i = 1; i < 3; i++) {
+		h->fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		(void)connect(h->fds[i], (struct sockaddr *)&address, sizeof(address));
+	}
+	return port;
+}
+
+void black_hole_close(struct black_hole *h)
+{
+	for (int i = 0; i < 3; i++)
+		close(h->fds[i]);
 }

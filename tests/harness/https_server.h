@@ -52,4 +52,12 @@ bool https_wait(struct https_connection *c);
 /* Ends the connection with a reset; without TLS's goodbye; at once. */
 void https_reset(struct https_connection *c);
 
+/* A port on loopback that never takes a connection and never refuses one. */
+struct black_hole {
+	int fds[3];
+};
+/* The port. */
+unsigned black_hole_open(struct black_hole *h);
+void black_hole_close(struct black_hole *h);
+
 #endif
