@@ -275,6 +275,8 @@ static void prepare_connection(struct transfer *x, CURL *e, const struct transpo
 	must(curl_easy_setopt(e, CURLOPT_LOW_SPEED_LIMIT, 1L));
 	must(curl_easy_setopt(e, CURLOPT_LOW_SPEED_TIME, (long)(o->timeout.ms * 3 / 4000 + 1)));
 	must(curl_easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L));
+	/* Or a connection that is always in use would never see that a name has moved. */
+	must(curl_easy_setopt(e, CURLOPT_MAXLIFETIME_CONN, 3600L));
 	must(curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS));
 	/* Not CURLOPT_PIPEWAIT: where a name or a connection hangs, transfers would wait for it one
 	 * after the other, each for the whole of its time. */

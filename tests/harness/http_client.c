@@ -111,6 +111,40 @@ void http_client_get_url(
 	assert_int_equal(a->calls, 1);
 }
 
+struct moment {
+	struct http_answer *victim;
+	struct loop_timer *timer;
+	bool (*there)(void *ctx);
+	void *ctx;
+};
+
+/* Looks every millisecond how far the server has got. */
+static void cancel_when_there(void *ctx)
+{
+	struct moment *m = ctx;
+	struct http_client *c = m->victim->client;
+
+	if (!m->there(m->ctx)) {
+		c->loop->ops->timer_arm(m->timer, mono_add(loop_mono(c->loop), DUR_MS(1)));
+		return;
+	}
+	c->waiting--;
+	c->transport->ops->cancel(c->transport, m->victim->transfer);
+	c->loop->ops->stop(c->loop);
+}
+
+void http_client_cancel_when(
+	struct http_client *c, struct http_answer *a, bool (*there)(void *ctx), void *ctx)
+{
+	struct moment m = {.victim = a, .there = there, .ctx = ctx};
+
+	m.timer = loop_timer_new(c->loop, cancel_when_there, &m);
+	c->loop->ops->timer_arm(m.timer, loop_mono(c->loop));
+	c->loop->ops->run(c->loop);
+	c->loop->ops->timer_free(m.timer);
+	assert_int_equal(a->calls, 0);
+}
+
 void http_answer_fini(struct http_answer *a)
 {
 	http_reply_fini(&a->reply);

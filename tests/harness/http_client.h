@@ -49,6 +49,10 @@ void http_client_get(struct http_client *c, struct http_answer *a, const char *p
 void http_client_get_url(
 	struct http_client *c, struct http_answer *a, const char *url, const char *ca_file);
 
+/* Runs until `there`, cancels that one, and sees that it is never called. */
+void http_client_cancel_when(
+	struct http_client *c, struct http_answer *a, bool (*there)(void *ctx), void *ctx);
+
 /* All of these free the reply. */
 void http_answer_fini(struct http_answer *a);
 void http_answer_is(struct http_answer *a, int status, const char *body);
