@@ -116,6 +116,7 @@ static const struct {
 	{"/hang", "", HANGS},
 	{"/hang-inside", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort", HANGS},
 	{"/negative", "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", HANGS_UP},
+	{"/announces-too-much", "HTTP/1.1 200 OK\r\nContent-Length: 100001\r\n\r\n", HANGS},
 	{"/huge", "HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n", HANGS},
 };
 
@@ -374,6 +375,9 @@ static void a_body_up_to_the_cap_is_taken_and_none_above(void **state)
 	assert_int_equal(a.reply.body_len, HTTP_CLIENT_CAP);
 	http_answer_fini(&a);
 	http_client_get(c, &a, "/sized?100001");
+	http_answer_failed(&a, TRANSPORT_TOO_LARGE, 200);
+	/* Not read to its end, nor waited for. */
+	http_client_get(c, &a, "/announces-too-much");
 	http_answer_failed(&a, TRANSPORT_TOO_LARGE, 200);
 	http_client_get(c, &a, "/endless");
 	http_answer_failed(&a, TRANSPORT_TOO_LARGE, 200);

@@ -7,77 +7,20 @@
 #include "daemon/transport.h"
 #include "lib/base/xalloc.h"
 #include "tests/harness/https_server.h"
+#include "tests/harness/own_world.h"
 
 #include <arpa/inet.h>
 #include <dirent.h>
-#include <fcntl.h>
-#include <net/if.h>
 #include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/mount.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
-
-/* --- a world of our own --- */
-
-static bool put(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	bool good = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
-
-	if (fd >= 0)
-		close(fd);
-	return good;
-}
-
-static bool become_root_inside(void)
-{
-	mdc_autofree char *uids = xasprintf("0 %u 1", (unsigned)geteuid());
-	mdc_autofree char *gids = xasprintf("0 %u 1", (unsigned)getegid());
-
-	if (geteuid() == 0)
-		return true;
-	return unshare(CLONE_NEWUSER) == 0 && put("/proc/self/setgroups", "deny") &&
-		put("/proc/self/uid_map", uids) && put("/proc/self/gid_map", gids);
-}
-
-static bool loopback_up(void)
-{
-	struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	bool up = ioctl(fd, SIOCSIFFLAGS, &request) == 0;
-
-	close(fd);
-	return up;
-}
-
-static bool replace(const char *target, const char *text)
-{
-	char path[] = "/tmp/mdcd-dns-XXXXXX";
-	int fd = mkstemp(path);
-	bool good = fd >= 0 && put(path, text) && mount(path, target, NULL, MS_BIND, NULL) == 0;
-
-	if (fd >= 0)
-		close(fd);
-	unlink(path);
-	return good;
-}
-
-static bool enter(void)
-{
-	return become_root_inside() && unshare(CLONE_NEWNET | CLONE_NEWNS) == 0 &&
-		mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 && loopback_up() &&
-		replace("/etc/resolv.conf",
-			"nameserver 127.0.0.1\noptions timeout:30 attempts:5\n") &&
-		replace("/etc/nsswitch.conf", "hosts: files dns\n");
-}
 
 /* --- fixture --- */
 
@@ -290,7 +233,10 @@ int main(void)
 		TEST(others_are_served_meanwhile),
 	};
 
-	if (!enter()) {
+	if (!own_world_enter() ||
+		!own_world_replace_file("/etc/resolv.conf",
+			"nameserver 127.0.0.1\noptions timeout:30 attempts:5\n") ||
+		!own_world_replace_file("/etc/nsswitch.conf", "hosts: files dns\n")) {
 		printf("1..0 # SKIP no namespaces here: %s\n", strerror(errno));
 		return 0;
 	}

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "daemon/tls_trust.h"
 #include "tests/harness/http_client.h"
 
 #include "lib/base/xalloc.h"
 
-#include <curl/curl.h>
-#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -59,6 +56,11 @@ static void only_a_certificate_of_a_trusted_authority_will_do(void **state)
 	test_ca_write(c->ca, c->ca_file);
 	http_client_get_url(c, &a, url, c->ca_file);
 	http_answer_is(&a, 200, "ok");
+	/* What it no longer holds is no longer trusted, on new connections. */
+	test_ca_write(other, c->ca_file);
+	http_client_use_server(c, (struct https_server_options){.ca = c->ca});
+	http_client_get(c, &a, "/ok");
+	http_answer_failed(&a, TRANSPORT_TLS, 0);
 	test_ca_free(other);
 }
 
@@ -128,39 +130,6 @@ static void a_useless_ca_file_is_named(void **state)
 	assert_non_null(strstr(a.detail, "no certificate in it"));
 	http_answer_failed(&a, TRANSPORT_TLS, 0);
 	assert_int_equal(https_server_connections(c->server), 0);
-}
-
-static bool trusts(struct tls_trust *t, const char *ca_file, X509 *certificate)
-{
-	X509_STORE *store;
-	X509_STORE_CTX *check = X509_STORE_CTX_new();
-	bool good;
-
-	assert_int_equal(tls_trust_get(t, ca_file, &store), 0);
-	assert_int_equal(X509_STORE_CTX_init(check, store, certificate, NULL), 1);
-	good = X509_verify_cert(check) == 1;
-	X509_STORE_CTX_free(check);
-	X509_STORE_free(store);
-	return good;
-}
-
-static void a_ca_file_is_added_to_the_authorities_of_the_system(void **state)
-{
-	struct http_client *c = *state;
-	const char *bundle = curl_version_info(CURLVERSION_NOW)->cainfo;
-	FILE *file = bundle != NULL ? fopen(bundle, "re") : NULL;
-	struct tls_trust *t;
-	X509 *root;
-
-	if (file == NULL)
-		skip(); /* no authorities on this system */
-	root = PEM_read_X509(file, NULL, NULL, NULL);
-	fclose(file);
-	t = tls_trust_new();
-	assert_true(trusts(t, NULL, root));
-	assert_true(trusts(t, c->ca_file, root));
-	tls_trust_free(t);
-	X509_free(root);
 }
 
 /* --- what must not be sent --- */
@@ -240,7 +209,6 @@ int main(void)
 		TEST(a_wrong_certificate_is_refused),
 		TEST(old_tls_is_refused_and_1_2_will_do),
 		TEST(a_useless_ca_file_is_named),
-		TEST(a_ca_file_is_added_to_the_authorities_of_the_system),
 		TEST(plain_http_is_for_this_machine_alone),
 		TEST(a_header_cannot_smuggle_in_another),
 		TEST(proxies_of_the_environment_are_not_asked),
