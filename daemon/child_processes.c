@@ -270,6 +270,7 @@ static int run(struct child_processes *base, const char *const *argv, struct dur
 		close_pipe(err);
 		return error;
 	}
+	assert(c != NULL);
 	close(out[1]);
 	close(err[1]);
 	c->done = done;

@@ -4,7 +4,7 @@
  * that a stopped journald never holds the loop.
  *
  * An entry has a message for people, a priority, a MESSAGE_ID by its kind and fields. Text from
- * outside is escaped here, and only here. Secrets are never passed to it.
+ * outside is escaped here, and only here. Secrets are never passed to it. Any thread may log.
  *
  * What waits for the thread is bounded in bytes. When it is full, the newest entry is dropped and
  * counted, and one entry tells the count once there is room. Nothing that is a transition is lost

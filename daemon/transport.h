@@ -15,7 +15,8 @@
 /*
  * How a transfer ended, below HTTP. After RESOLVE, CONNECT and TLS no byte of the request was sent,
  * be it that something failed or took too long. After the others it may have been done. In a reply
- * that is not OK only `status` and the headers count, and they say whether a reply had begun.
+ * that is not OK only `status` and the headers count, and they say whether a reply had begun. A
+ * body of which the server did not tell the length is whole when the connection is closed.
  */
 enum transport_result {
 	TRANSPORT_OK,
