@@ -5,6 +5,7 @@
 
 #include <endian.h>
 #include <openssl/evp.h>
+#include <stdio.h>
 #include <string.h>
 
 /* --- digests --- */
@@ -176,6 +177,15 @@ int chain_load(sqlite3 *db, struct chain_state *ret)
 	ret->last_operation = (uint64_t)sqlite3_column_int64(st, 4);
 	ret->condition = (enum store_condition)sqlite3_column_int(st, 5);
 	return 0;
+}
+
+void chain_base_text(const struct chain_point *base, char ret[static CHAIN_BASE_TEXT_SIZE])
+{
+	char hash[65];
+
+	digest_hex(&base->digest, hash);
+	snprintf(ret, CHAIN_BASE_TEXT_SIZE, "the chain begins after record %llu with SHA-256 %s",
+		(unsigned long long)base->seq, hash);
 }
 
 /* The first row of the history that `rest` selects: 1 with its digest, 0 when there is none. */

@@ -91,6 +91,12 @@ int chain_load(sqlite3 *db, struct chain_state *ret) MDC_MUST_CHECK;
 /* Where the history really ends: the base when it is empty. */
 int chain_last(
 	sqlite3 *db, const struct chain_state *state, struct chain_point *ret) MDC_MUST_CHECK;
+/*
+ * What a record says about where the chain begins: in the detail of each "pruned" one, and at the
+ * end of the detail of a "lost" one that begins a new database.
+ */
+#define CHAIN_BASE_TEXT_SIZE 160
+void chain_base_text(const struct chain_point *base, char ret[static CHAIN_BASE_TEXT_SIZE]);
 /* The digest of record `seq` as it is stored now: 1, or 0 when there is none. */
 int chain_digest_at(sqlite3 *db, uint64_t seq, struct digest *ret) MDC_MUST_CHECK;
 /* Whether the chain passes through `point`: 1 or 0. */

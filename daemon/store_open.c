@@ -117,13 +117,16 @@ static int transact(struct opening *o, int (*work)(struct opening *o))
 /* One transaction: a database that exists always knows what it is worth. */
 static int fill(struct opening *o)
 {
+	char begins[CHAIN_BASE_TEXT_SIZE];
 	int r = store_schema_create(o->db, &store_schema);
 
 	if (r == 0)
 		r = insert_chain(o);
-	if (r == 0 && o->condition != STORE_NEW)
-		r = record_loss(o, &o->checkpoint);
-	return r;
+	if (r < 0 || o->condition == STORE_NEW)
+		return r;
+	chain_base_text(&o->checkpoint, begins);
+	condition(o, o->condition, xasprintf("%s; %s", o->why, begins));
+	return record_loss(o, &o->checkpoint);
 }
 
 static int create(struct opening *o)

@@ -2,6 +2,7 @@
 #include "daemon/store_internal.h"
 
 #include "daemon/store_schema.h"
+#include "lib/base/str.h"
 #include "lib/base/xalloc.h"
 
 #include <stdio.h>
@@ -14,6 +15,8 @@ struct walk {
 	struct diags *diags;
 	const struct store_checkpoint *known, *known_end; /* those not met yet */
 	struct chain_point at;                            /* the record before the next */
+	char base[CHAIN_BASE_TEXT_SIZE];                  /* what a record must say of the base */
+	bool base_is_told;                                /* by the last one that says anything */
 	struct store_verification *result;
 };
 
@@ -59,9 +62,20 @@ static void admit_gap(struct walk *w, const struct chain_record *row)
 	meet(w, &before);
 }
 
+/* Whoever takes the first records away can move the base, but no record tells of it. */
+static void note_base(struct walk *w, const struct chain_record *row)
+{
+	const char *kind = row->text[CHAIN_KIND];
+
+	if (str_equal(kind, "pruned"))
+		w->base_is_told = str_equal(row->text[CHAIN_DETAIL], w->base);
+	else if (str_equal(kind, "lost") && w->result->records == 0)
+		w->base_is_told = str_ends_nocase(row->text[CHAIN_DETAIL], w->base);
+}
+
 static void follow(struct walk *w, const struct chain_record *row)
 {
-	bool admits = strcmp(row->text[CHAIN_KIND], "lost") == 0;
+	bool admits = str_equal(row->text[CHAIN_KIND], "lost");
 
 	if (row->seq != w->at.seq + 1 && !admits)
 		broken(w, w->at.seq + 1, "is missing");
@@ -73,6 +87,7 @@ static void follow(struct walk *w, const struct chain_record *row)
 		w->result->losses++;
 	if (is_broken(w))
 		return;
+	note_base(w, row);
 	w->at.seq = row->seq;
 	chain_digest(row, &w->at.digest);
 	if (w->result->records++ == 0)
@@ -100,6 +115,10 @@ static int follow_all(struct walk *w)
 
 static void compare_end(struct walk *w, const struct chain_point *head)
 {
+	if (!w->base_is_told) {
+		broken(w, 1, "and others were removed, and no record says so");
+		return;
+	}
 	if (w->at.seq < head->seq)
 		broken(w, w->at.seq + 1, "is missing");
 	else if (w->at.seq > head->seq)
@@ -118,6 +137,8 @@ static int walk_chain(struct walk *w)
 	if (r < 0)
 		return r;
 	w->at = state.base;
+	w->base_is_told = w->at.seq == 0;
+	chain_base_text(&w->at, w->base);
 	meet(w, &w->at);
 	r = follow_all(w);
 	if (r == 0 && !is_broken(w))

@@ -423,7 +423,7 @@ static int prune(struct store_writer *w, const struct record *in)
 	struct chain_record row = chain_record_of(in, "pruned");
 	uint64_t last = 0;
 	bool all;
-	char detail[160], hash[65];
+	char detail[CHAIN_BASE_TEXT_SIZE];
 	int r = prune_until(w, in, &last, &all);
 
 	if (r == 0 && last > 0)
@@ -433,9 +433,7 @@ static int prune(struct store_writer *w, const struct record *in)
 	if (r < 0)
 		return r;
 	w->pruned = true;
-	digest_hex(&w->base.digest, hash);
-	snprintf(detail, sizeof(detail), "records up to %llu with SHA-256 %s",
-		(unsigned long long)w->base.seq, hash);
+	chain_base_text(&w->base, detail);
 	row.text[CHAIN_DETAIL] = detail;
 	return append(w, &row, 0);
 }
