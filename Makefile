@@ -53,12 +53,16 @@ FULL_PACKAGES := clang libclang-rt-14-dev clang-tidy valgrind
 # `make V=1` shows the commands.
 say = $(if $(V),,@printf '  %-6s %s\n' $(1) $(subst $(BUILD)/,,$@);)
 
+# All processors, unless make was told a number.
+PARALLEL := $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
+SUBMAKE = $(MAKE) --no-print-directory $(PARALLEL)
+
 .DEFAULT_GOAL := all
 .PHONY: all programs tests demo check check-full bench lint fuzz install install-files uninstall \
 	clean help packages
 
 all: packages
-	@$(MAKE) --no-print-directory programs
+	@$(SUBMAKE) programs
 programs: $(BUILD)/libmdc.a $(PROGRAMS)
 tests: $(TESTS)
 
@@ -143,19 +147,19 @@ demo: all
 # --- checking ---
 
 check:
-	@$(MAKE) --no-print-directory packages WITH_CHECKS=1
-	@$(MAKE) --no-print-directory programs
-	@$(MAKE) --no-print-directory $(SANITIZED) tests
+	@$(SUBMAKE) packages WITH_CHECKS=1
+	@$(SUBMAKE) programs
+	@$(SUBMAKE) $(SANITIZED) tests
 	@BUILD=$(BUILD) tests/run $(patsubst $(BUILD)/%,$(BUILD)/sanitized/%,$(TESTS)) $(SHELL_TESTS)
 
 check-full:
-	@$(MAKE) --no-print-directory packages WITH_CHECKS=1 WITH_FULL=1
-	@$(MAKE) --no-print-directory check
+	@$(SUBMAKE) packages WITH_CHECKS=1 WITH_FULL=1
+	@$(SUBMAKE) check
 	@BUILD=$(BUILD) tests/full/run
 
 lint:
-	@$(MAKE) --no-print-directory packages WITH_CHECKS=1
-	@$(MAKE) --no-print-directory programs
+	@$(SUBMAKE) packages WITH_CHECKS=1
+	@$(SUBMAKE) programs
 	@BUILD=$(BUILD) tests/run $(wildcard tests/lint/*.t)
 
 FUZZ_SECONDS ?= 60
@@ -163,8 +167,8 @@ FUZZED := BUILD=$(BUILD)/fuzzed CC=clang OPTIMIZE='-O1 -g' \
 	SANITIZE='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all'
 FUZZERS := $(patsubst tests/fuzz/%.c,%,$(FUZZ_SRC))
 fuzz:
-	@$(MAKE) --no-print-directory packages WITH_CHECKS=1 WITH_FULL=1
-	@$(MAKE) --no-print-directory $(FUZZED) $(FUZZERS:%=$(BUILD)/fuzzed/fuzzers/%)
+	@$(SUBMAKE) packages WITH_CHECKS=1 WITH_FULL=1
+	@$(SUBMAKE) $(FUZZED) $(FUZZERS:%=$(BUILD)/fuzzed/fuzzers/%)
 	@for f in $(FUZZERS); do mkdir -p $(BUILD)/fuzzed/found/$$f && \
 		$(BUILD)/fuzzed/fuzzers/$$f -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=2048 \
 		-artifact_prefix=$(BUILD)/fuzzed/found/$$f/ $(BUILD)/fuzzed/found/$$f \

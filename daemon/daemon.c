@@ -22,6 +22,9 @@
 #define CHECKPOINT_RECORDS 1000
 #define CHECKPOINT_EVERY DUR_H(1)
 
+/* An auditor asks for a year; ten million records are some gigabytes. */
+static const struct store_limits history_limits = {.age = DUR_DAYS(400), .records = 10000000};
+
 struct daemon_life {
 	struct watchdog *watchdog;
 	struct once *once;
@@ -309,7 +312,9 @@ static void keep_house(void *ctx)
 	MDC_MAGIC_CHECK(d, DAEMON_MAGIC);
 	tell_store_health(d);
 	tell_checkpoint(d);
+	journal_replay_dropped(d->store, d->world->log);
 	journal_replay_remember(d->store, d->world->log);
+	store_prune(d->store, &history_limits);
 	store_flush(d->store, NULL, NULL);
 	update_status(d);
 	d->world->loop->ops->timer_arm(

@@ -226,6 +226,7 @@ bool flight_read(struct flight *f, enum arm_priority priority, arm_done_fn done)
 	control->read(&view, &request);
 	free(f->read_id);
 	f->read_id = xstrndup(request.path, strcspn(request.path, "?"));
+	f->asked = view.now;
 	f->call = arm_client_call(x->client, flight_identity(f), &request, priority, NULL, done, f);
 	return true;
 }
@@ -233,7 +234,7 @@ bool flight_read(struct flight *f, enum arm_priority priority, arm_done_fn done)
 int flight_take_reading(struct flight *f, const struct arm_result *result)
 {
 	struct inventory *inv = f->executor->inventory;
-	struct stamp stamp = {.at = loop_wall(f->executor->world->loop), .source = SOURCE_ARM};
+	struct stamp stamp = {.at = f->asked, .source = SOURCE_ARM};
 	bool absent = result->error.class == ARM_ERROR_ABSENT;
 	struct noted noted;
 	int error;
@@ -242,7 +243,7 @@ int flight_take_reading(struct flight *f, const struct arm_result *result)
 	f->current = absent ? NULL : flight_document(result);
 	if (!absent && f->current == NULL)
 		return -EBADMSG;
-	f->read_at = stamp.at;
+	f->read_at = loop_wall(f->executor->world->loop);
 	error = absent ? inventory_note_absent(inv, f->read_id, stamp, &noted)
 		       : inventory_note(inv, f->current, stamp, &noted);
 	/* A plan cannot be absent, and a machine can vanish meanwhile: both change no fact. */

@@ -30,8 +30,9 @@ struct flight {
 	struct operation op;
 	struct item_ref ref; /* subscription NULL: recovered, resource not observed yet */
 	struct arm_call *call;
-	char *read_id;   /* the resource that is read before and after the write */
-	json_t *current; /* as last read; NULL: it is not there */
+	char *read_id;     /* the resource that is read before and after the write */
+	json_t *current;   /* as last read; NULL: it is not there */
+	struct wall asked; /* when the reading was asked for: it is no younger than that */
 	struct wall read_at;
 	struct arm_error failure; /* why the operation failed, until the resource was looked at */
 	struct arm_request request;

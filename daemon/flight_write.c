@@ -90,7 +90,7 @@ static void refuse_by_rule(struct flight *f, enum write_refusal refusal)
 	bool passing = refusal == WRITE_REFUSED_HALTED || refusal == WRITE_REFUSED_PAUSED ||
 		refusal == WRITE_REFUSED_UNCONFIRMED || refusal == WRITE_REFUSED_TARGET_BUSY ||
 		refusal == WRITE_REFUSED_OBSERVE_MODE || refusal == WRITE_REFUSED_NOT_READ ||
-		refusal == WRITE_REFUSED_INCOMPLETE;
+		refusal == WRITE_REFUSED_INCOMPLETE || refusal == WRITE_REFUSED_SCOPE_CONFLICT;
 	struct log_entry *e;
 
 	item_of(&f->ref)->operation = NULL;
@@ -167,6 +167,29 @@ static void lose(struct flight *f)
 	flight_follow(f);
 }
 
+/* A setting that is not there, and that cannot be put either: this subscription has no such one. */
+static bool setting_is_not_offered(const struct flight *f, const struct arm_error *error)
+{
+	return f->current == NULL && f->ref.machine == NULL &&
+		setting_from_name(strrchr(f->read_id, '/') + 1) != SETTING_N_ &&
+		(error->class == ARM_ERROR_ABSENT || error->status == 400);
+}
+
+static void accept_not_offered(struct flight *f)
+{
+	struct executor *x = f->executor;
+	struct subscription *s = f->ref.subscription;
+
+	flight_store_outcome(f, "not-offered", NULL, NULL);
+	inventory_setting_not_offered(x->inventory, s,
+		setting_from_name(strrchr(f->read_id, '/') + 1),
+		(struct stamp){.at = loop_wall(x->world->loop), .source = SOURCE_ARM});
+	item_of(&f->ref)->operation = NULL;
+	flight_end(f);
+	reconciler_subscription_seen(x->reconciler, s);
+	executor_pump(x);
+}
+
 static void sent(void *ctx, struct arm_result *result)
 {
 	struct flight *f = ctx;
@@ -179,6 +202,10 @@ static void sent(void *ctx, struct arm_result *result)
 	if (outcome_is_open(result)) {
 		flight_log_failure(f, result);
 		lose(f);
+		return;
+	}
+	if (setting_is_not_offered(f, &result->error)) {
+		accept_not_offered(f);
 		return;
 	}
 	if (result->error.class != ARM_ERROR_NONE) {
@@ -273,6 +300,7 @@ static void intent_durable(void *ctx, int error)
 				.reason = REASON_TRANSIENT,
 				.detail = error != 0 ? "the state cannot be stored" : ""});
 		flight_end(f);
+		executor_pump(x);
 		return;
 	}
 	request = share(&f->request);

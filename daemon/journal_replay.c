@@ -68,10 +68,8 @@ static uint64_t replay_some(struct store *s, struct log *l, uint64_t after)
 	return last;
 }
 
-void journal_replay(struct store *s, struct log *l)
+static void replay_after(struct store *s, struct log *l, uint64_t after)
 {
-	uint64_t after = remembered(s);
-
 	for (unsigned rows = 0; rows < ROWS_MOST; rows += ROWS_AT_ONCE) {
 		uint64_t last = replay_some(s, l, after);
 
@@ -79,6 +77,19 @@ void journal_replay(struct store *s, struct log *l)
 			return;
 		after = last;
 	}
+}
+
+void journal_replay(struct store *s, struct log *l)
+{
+	replay_after(s, l, remembered(s));
+}
+
+void journal_replay_dropped(struct store *s, struct log *l)
+{
+	uint64_t after;
+
+	if (log_resend_wanted(l, &after))
+		replay_after(s, l, after);
 }
 
 void journal_replay_remember(struct store *s, struct log *l)

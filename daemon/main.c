@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mdcd: reads the command line and the configuration, makes the real world, runs the daemon. */
 #include "daemon/daemon.h"
+#include "daemon/json_memory.h"
 #include "lib/base/str.h"
 #include "lib/base/xalloc.h"
 
@@ -137,6 +138,7 @@ static void world_init(struct world *w, struct log_sink *sink)
 
 static void world_fini(struct world *w)
 {
+	child_processes_system_free(w->children);
 	w->transport->ops->free(w->transport);
 	w->notify->free(w->notify);
 	log_free(w->log);
@@ -174,6 +176,7 @@ int main(int argc, char **argv)
 
 	if (status != 0)
 		return status > 0 ? 0 : EXIT_ERROR;
+	json_memory_init();
 	status = config_files_load(line.options.config_path, environment, &diags, &config);
 	print_diags(&diags);
 	diags_fini(&diags);

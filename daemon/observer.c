@@ -25,11 +25,6 @@ const char *pass_kind_word(enum pass_kind k)
 	return "unknown";
 }
 
-struct stamp stamp_now(const struct observer *o, enum fact_source source)
-{
-	return (struct stamp){.at = loop_wall(o->world->loop), .source = source};
-}
-
 const struct identity_config *pass_identity(const struct pass *p)
 {
 	return &p->observer->config->identities[p->identity];
@@ -81,6 +76,7 @@ struct part *part_new(struct pass *p, size_t index)
 
 	part->pass = p;
 	part->index = index;
+	part->asked = loop_wall(p->observer->world->loop);
 	list_append(&p->listings, &part->link);
 	p->pending++;
 	return part;

@@ -78,8 +78,8 @@ struct part {
 	struct listing *listing;
 	struct arm_call *call;
 	size_t index; /* of the progress or the batch */
+	struct wall asked;
 	struct machine *machine;
-	uint64_t rows;
 };
 
 struct observer {
@@ -96,7 +96,11 @@ struct observer {
 	unsigned refreshing;
 };
 
-struct stamp stamp_now(const struct observer *o, enum fact_source source);
+/* A fact is no younger than the question. */
+static inline struct stamp stamp_of(struct wall asked, enum fact_source source)
+{
+	return (struct stamp){.at = asked, .source = source};
+}
 const struct identity_config *pass_identity(const struct pass *p);
 /* `error` NULL: incomplete. The first one is kept as text. */
 void pass_problem(struct pass *p, const char *what, const struct arm_error *error);

@@ -56,17 +56,35 @@ bool start_counts(struct pass *p)
 
 /* --- rows from Graph --- */
 
+/* Nothing is concluded about the subscription whose row cannot be read. */
+static void row_unread(struct pass *p, struct batch *b, const json_t *row)
+{
+	const char *text = json_text(row, "id");
+	struct progress *progress = NULL;
+	struct arm_id id;
+
+	if (text != NULL && arm_id_parse(text, &id) == 0) {
+		progress = pass_progress(p, id.subscription);
+		arm_id_fini(&id);
+	}
+	if (progress != NULL)
+		progress->incomplete = true;
+	else
+		b->incomplete = true;
+	pass_problem(p, "a machine that cannot be read", NULL);
+}
+
 static void graph_row(void *ctx, const json_t *row)
 {
 	struct part *part = ctx;
 	struct pass *p = part->pass;
 	struct observer *o = p->observer;
 	struct noted noted = {0};
-	int error = inventory_note(o->inventory, row, stamp_now(o, SOURCE_GRAPH), &noted);
+	int error = inventory_note(o->inventory, row, stamp_of(part->asked, SOURCE_GRAPH), &noted);
 
 	/* An extension may be there before its machine is listed: the next pass has both. */
 	if (error != 0 && p->stage == STAGE_MACHINES)
-		p->batches[part->index].incomplete = true;
+		row_unread(p, &p->batches[part->index], row);
 	if (error == 0 && p->kind == PASS_WATCH && noted.changed)
 		o->ports.machine_seen(o->ports.ctx, noted.machine);
 }
@@ -118,8 +136,7 @@ static void arm_row(void *ctx, const json_t *row)
 	struct observer *o = part->pass->observer;
 	struct noted noted;
 
-	part->rows++;
-	if (inventory_note(o->inventory, row, stamp_now(o, SOURCE_ARM), &noted) != 0 &&
+	if (inventory_note(o->inventory, row, stamp_of(part->asked, SOURCE_ARM), &noted) != 0 &&
 		part->machine == NULL)
 		part->pass->progress[part->index].incomplete = true;
 }
@@ -213,7 +230,7 @@ static void gone(void *ctx, struct machine *m)
 static void conclude_batch(struct pass *p, const struct batch *b)
 {
 	struct observer *o = p->observer;
-	struct stamp stamp = stamp_now(o, b->from_arm ? SOURCE_ARM : SOURCE_GRAPH);
+	struct stamp stamp = stamp_of(p->report.started, b->from_arm ? SOURCE_ARM : SOURCE_GRAPH);
 
 	for (size_t i = b->first; i < b->first + b->count; i++) {
 		struct progress *progress = &p->progress[i];

@@ -17,7 +17,8 @@ static void subscription_row(void *ctx, const json_t *row)
 	if (arm_subscription_read(row, &facts) != 0)
 		return;
 	s = inventory_add_subscription(o->inventory, facts.id);
-	inventory_set_subscription(o->inventory, s, &facts, stamp_now(o, source), &changed);
+	inventory_set_subscription(
+		o->inventory, s, &facts, stamp_of(part->asked, source), &changed);
 	s->visible = true;
 	s->pass_seen = true;
 }
@@ -119,13 +120,14 @@ bool start_groups(struct pass *p)
 
 /* --- plans --- */
 
-static void note_plan(struct pass *p, const json_t *document, enum fact_source source)
+static void note_plan(const struct part *part, const json_t *document, enum fact_source source)
 {
+	struct pass *p = part->pass;
 	struct observer *o = p->observer;
 	struct progress *progress;
 	struct noted noted;
 
-	if (inventory_note(o->inventory, document, stamp_now(o, source), &noted) != 0 ||
+	if (inventory_note(o->inventory, document, stamp_of(part->asked, source), &noted) != 0 ||
 		noted.kind != ARM_KIND_PRICING)
 		return;
 	progress = pass_progress(p, noted.subscription->id);
@@ -135,9 +137,7 @@ static void note_plan(struct pass *p, const json_t *document, enum fact_source s
 
 static void plan_row(void *ctx, const json_t *row)
 {
-	struct part *part = ctx;
-
-	note_plan(part->pass, row, SOURCE_GRAPH);
+	note_plan(ctx, row, SOURCE_GRAPH);
 }
 
 /* What Graph does not show is read from ARM next, so a failure here is no problem of its own. */
@@ -169,7 +169,7 @@ static void plan_read(void *ctx, struct arm_result *result)
 	if (result->error.class == ARM_ERROR_NONE)
 		document = json_body(result->reply->body, result->reply->body_len);
 	if (document != NULL)
-		note_plan(part->pass, document, SOURCE_ARM);
+		note_plan(part, document, SOURCE_ARM);
 	if (!part->pass->progress[part->index].plan_read)
 		pass_problem(part->pass, "the servers plan of a subscription",
 			result->error.class != ARM_ERROR_NONE ? &result->error : NULL);
@@ -201,7 +201,7 @@ static void setting_row(void *ctx, const json_t *row)
 	struct observer *o = part->pass->observer;
 	struct noted noted;
 
-	if (inventory_note(o->inventory, row, stamp_now(o, SOURCE_ARM), &noted) == 0 &&
+	if (inventory_note(o->inventory, row, stamp_of(part->asked, SOURCE_ARM), &noted) == 0 &&
 		noted.setting != SETTING_N_)
 		part->pass->progress[part->index].listed[noted.setting] = true;
 }
@@ -215,7 +215,7 @@ static void settings_done(void *ctx, const struct arm_error *error, bool complet
 	(void)rows;
 	if (error->class == ARM_ERROR_NONE && complete)
 		inventory_settings_complete(o->inventory, progress->subscription, progress->listed,
-			stamp_now(o, SOURCE_ARM));
+			stamp_of(part->asked, SOURCE_ARM));
 	else
 		pass_problem(part->pass, "the settings of a subscription",
 			error->class != ARM_ERROR_NONE ? error : NULL);

@@ -11,6 +11,7 @@ struct refresh {
 	struct list link;
 	struct subscription *subscription;
 	struct machine *machine;
+	struct wall asked;
 	struct arm_call *call;
 	struct listing *listing;
 	bool settings_listed[SETTING_N_];
@@ -59,7 +60,7 @@ static void extension_row(void *ctx, const json_t *row)
 	struct observer *o = f->observer;
 	struct noted noted;
 
-	if (inventory_note(o->inventory, row, stamp_now(o, SOURCE_ARM), &noted) != 0)
+	if (inventory_note(o->inventory, row, stamp_of(f->asked, SOURCE_ARM), &noted) != 0)
 		return;
 	switch (noted.extension) {
 	case EXTENSION_MDE_WINDOWS:
@@ -76,7 +77,7 @@ static void conclude_extensions(struct refresh *f)
 	struct observer *o = f->observer;
 	struct machine *m = f->machine;
 	bool windows = os_is_windows(m->os);
-	struct stamp stamp = stamp_now(o, SOURCE_ARM);
+	struct stamp stamp = stamp_of(f->asked, SOURCE_ARM);
 	bool changed;
 
 	/* While an operation of ours creates it, "not there" says nothing. */
@@ -108,7 +109,7 @@ static void setting_row(void *ctx, const json_t *row)
 	struct observer *o = f->observer;
 	struct noted noted;
 
-	if (inventory_note(o->inventory, row, stamp_now(o, SOURCE_ARM), &noted) == 0 &&
+	if (inventory_note(o->inventory, row, stamp_of(f->asked, SOURCE_ARM), &noted) == 0 &&
 		noted.setting != SETTING_N_)
 		f->settings_listed[noted.setting] = true;
 }
@@ -122,7 +123,7 @@ static void settings_done(void *ctx, const struct arm_error *error, bool complet
 	f->listing = NULL;
 	if (error->class == ARM_ERROR_NONE && complete)
 		inventory_settings_complete(o->inventory, f->subscription, f->settings_listed,
-			stamp_now(o, SOURCE_ARM));
+			stamp_of(f->asked, SOURCE_ARM));
 	refresh_end(f);
 }
 
@@ -139,7 +140,7 @@ static void plan_read(void *ctx, struct arm_result *result)
 	if (result->error.class == ARM_ERROR_NONE)
 		document = json_body(result->reply->body, result->reply->body_len);
 	/* What cannot be read stays as it was known; the next pass tells of it. */
-	error = inventory_note(o->inventory, document, stamp_now(o, SOURCE_ARM), &noted);
+	error = inventory_note(o->inventory, document, stamp_of(f->asked, SOURCE_ARM), &noted);
 	(void)error;
 	json_decref(document);
 	arm_list_settings(f->subscription->id, &request);
@@ -154,6 +155,7 @@ static void refresh_start(struct refresh *f)
 	struct arm_request request = {0};
 
 	f->started = true;
+	f->asked = loop_wall(o->world->loop);
 	o->refreshing++;
 	if (f->machine != NULL) {
 		arm_list_extensions(f->machine->id, &request);

@@ -27,14 +27,11 @@ struct verdict arc_connection(const struct control_view *v)
 
 struct verdict arc_admits_extension(const struct control_view *v)
 {
-	/* An agent that does not tell whether extensions are on has them on. */
+	/* What an agent does not tell is no obstacle: it enforces its lists itself. */
 	if (v->machine->extensions_enabled == TRI_NO)
 		return verdict_of(VERDICT_BLOCKED, REASON_EXTENSIONS_DISABLED, "");
-	switch (v->machine->mde_allowed) {
-	case TRI_NO: return verdict_of(VERDICT_BLOCKED, REASON_EXTENSION_NOT_ALLOWED, "");
-	case TRI_UNKNOWN: return verdict_unreadable("the agent's lists of extensions");
-	case TRI_YES: break;
-	}
+	if (v->machine->mde_allowed == TRI_NO)
+		return verdict_of(VERDICT_BLOCKED, REASON_EXTENSION_NOT_ALLOWED, "");
 	return verdict_in_sync();
 }
 

@@ -12,6 +12,7 @@
 #include "lib/azure/arm_document.h"
 #include "lib/azure/arm_id.h"
 #include "lib/azure/os_class.h"
+#include "lib/base/heap.h"
 #include "lib/base/intern.h"
 #include "lib/base/map.h"
 #include "lib/model/item.h"
@@ -77,6 +78,7 @@ struct machine {
 	uint32_t place;                 /* in the subscription's array */
 	struct extension_facts mde;     /* MDE.Windows or MDE.Linux, whichever fits the system */
 	struct extension_facts legacy;  /* MicrosoftMonitoringAgent or OmsAgentForLinux */
+	struct heap_node deadline;      /* of the earliest item */
 	struct item items[MACHINE_CONTROLS];
 };
 
@@ -117,6 +119,8 @@ struct subscription {
 	const char *scope_conflict;       /* interned names of two scopes that tie, or NULL */
 	struct machine **machines;
 	size_t machine_room;
+	uint64_t judged; /* the facts, in one number, under which its machines were last judged */
+	struct heap_node deadline; /* of the earliest item */
 	struct item items[SUBSCRIPTION_CONTROLS];
 };
 

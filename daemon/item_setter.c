@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/reconciler_parts.h"
+
+#include "lib/base/str.h"
+
+#include <string.h>
+
+static const char *display_name(const struct item_ref *ref)
+{
+	if (ref->machine != NULL)
+		return ref->machine->name;
+	return str_empty(ref->subscription->name) ? ref->subscription->id : ref->subscription->name;
+}
+
+static void store_item(struct reconciler *r, const struct item_ref *ref, struct item *item)
+{
+	struct stored_item row = {
+		.control = control_word(ref->control),
+		.resource_id = item_resource_id(ref),
+		.state = item_state_word(item->state),
+		.reason = reason_word(item->reason),
+		.detail = item->detail,
+		.since = item->since,
+		.due = item->due,
+		.first_drift = item->first_drift,
+		.attempts = item->attempts,
+		.corrections = item->corrections,
+	};
+
+	store_put_item(r->store, &row);
+	item->stored = true;
+}
+
+static int transition_priority(enum item_state to)
+{
+	switch (to) {
+	case ITEM_BLOCKED:
+	case ITEM_BACKOFF:
+	case ITEM_MANUAL: return LOG_WARNING;
+	case ITEM_UNKNOWN:
+	case ITEM_COMPLIANT:
+	case ITEM_DRIFTED:
+	case ITEM_WAITING:
+	case ITEM_QUEUED:
+	case ITEM_APPLYING:
+	case ITEM_SETTLING:
+	case ITEM_EXCLUDED:
+	case ITEM_UNSUPPORTED:
+	case ITEM_UNREACHABLE:
+	case ITEM_STATE_N_: return LOG_NOTICE;
+	}
+	return LOG_NOTICE;
+}
+
+static void log_transition(struct reconciler *r, const struct item_ref *ref, enum item_state from,
+	uint64_t seq, const char *correlation_id)
+{
+	const struct item *item = item_of(ref);
+	const struct scope_config *scope = ref->subscription->scope;
+	struct log_entry *e = log_begin(r->world->log, LOG_TRANSITION_MESSAGE);
+	const char *sentence = reason_sentence(item->reason);
+	bool detailed = !str_empty(item->detail);
+
+	log_priority(e, transition_priority(item->state));
+	log_addf(e, "MDCD_SEQ", "%llu", (unsigned long long)seq);
+	log_add(e, "MDCD_CONTROL", control_word(ref->control));
+	log_add(e, "MDCD_FROM", item_state_word(from));
+	log_add(e, "MDCD_TO", item_state_word(item->state));
+	log_add(e, "MDCD_REASON", reason_word(item->reason));
+	log_add(e, "MDCD_DETAIL", item->detail);
+	log_add(e, "MDCD_SUBSCRIPTION_ID", ref->subscription->id);
+	log_add(e, "MDCD_RESOURCE_ID", item_resource_id(ref));
+	log_add(e, "MDCD_MACHINE", ref->machine != NULL ? ref->machine->name : NULL);
+	log_add(e, "MDCD_SCOPE", scope != NULL ? scope->name : NULL);
+	log_add(e, "MDCD_CORRELATION_ID", correlation_id);
+	log_commit(e, seq, "%s: %s %s -> %s%s%s%s%s", display_name(ref), control_word(ref->control),
+		item_state_word(from), item_state_word(item->state), *sentence != '\0' ? ": " : "",
+		sentence, detailed ? ": " : "", detailed ? item->detail : "");
+}
+
+static void tell_transition(struct reconciler *r, const struct item_ref *ref, enum item_state from,
+	const char *correlation_id)
+{
+	struct item *item = item_of(ref);
+	uint64_t seq;
+
+	if (!item->summarised) {
+		item->summarised = true;
+		r->first_seen[ref->control][item->state]++;
+		r->first_seen_total++;
+		return;
+	}
+	seq = store_put_transition(r->store,
+		&(struct stored_transition){
+			.at = item->since,
+			.control = control_word(ref->control),
+			.resource_id = item_resource_id(ref),
+			.from = item_state_word(from),
+			.to = item_state_word(item->state),
+			.reason = reason_word(item->reason),
+			.detail = item->detail,
+			.correlation_id = correlation_id,
+		});
+	r->transitions++;
+	log_transition(r, ref, from, seq, correlation_id);
+}
+
+static void note_drift(struct item *item, struct wall now)
+{
+	switch ((enum item_state)item->state) {
+	case ITEM_COMPLIANT:
+	case ITEM_EXCLUDED:
+	case ITEM_UNSUPPORTED: item->first_drift = WALL_UNSET; break;
+	case ITEM_DRIFTED:
+	case ITEM_WAITING:
+	case ITEM_BACKOFF:
+	case ITEM_BLOCKED:
+	case ITEM_MANUAL:
+		if (!wall_is_set(item->first_drift))
+			item->first_drift = now;
+		break;
+	case ITEM_UNKNOWN:
+	case ITEM_QUEUED:
+	case ITEM_APPLYING:
+	case ITEM_SETTLING:
+	case ITEM_UNREACHABLE:
+	case ITEM_STATE_N_: break;
+	}
+}
+
+static void run_effects(
+	struct reconciler *r, const struct item_ref *ref, unsigned effects, enum item_state from)
+{
+	struct item *item = item_of(ref);
+	bool left_flight = (from == ITEM_APPLYING || from == ITEM_SETTLING) &&
+		item->state != ITEM_APPLYING && item->state != ITEM_SETTLING;
+
+	if (effects & EFFECT_WITHDRAW)
+		r->ports.withdraw(r->ports.ctx, ref);
+	if (effects & EFFECT_SUCCEEDED)
+		r->ports.ended(r->ports.ctx, ref, "succeeded");
+	else if (left_flight && item->operation != NULL)
+		r->ports.ended(r->ports.ctx, ref, reason_word(item->reason));
+	if (effects & EFFECT_INQUIRE)
+		r->ports.inquire(r->ports.ctx, ref);
+	if (effects & EFFECT_OBSERVE)
+		r->ports.observe(r->ports.ctx, ref);
+	if (item->state == ITEM_DRIFTED)
+		reconciler_plan_soon(r);
+}
+
+void reconciler_event(struct reconciler *r, const struct item_ref *ref,
+	const struct item_event *event, const char *correlation_id)
+{
+	struct item *item = item_of(ref);
+	struct wall now = loop_wall(r->world->loop);
+	struct item_event seeded = *event;
+	struct item_step step;
+	enum item_state from = item->state;
+	bool same_reason;
+
+	MDC_MAGIC_CHECK(r, RECONCILER_MAGIC);
+	seeded.random = rng_next(&r->rng);
+	step = item_step(item, &seeded, now);
+	if (step.ignored)
+		return;
+	same_reason = item->reason == step.reason;
+	item->state = (uint8_t)step.state;
+	item->reason = (uint8_t)step.reason;
+	item->due = step.due;
+	item->attempts = step.attempts;
+	item->corrections = step.corrections;
+	intern_set(&r->inventory->texts, &item->detail, event->detail);
+	if (step.state == ITEM_COMPLIANT || step.state == ITEM_QUEUED)
+		item->forced = false;
+	if (step.changed) {
+		item->since = now;
+		note_drift(item, now);
+		tell_transition(r, ref, from, correlation_id);
+	}
+	if (step.changed || !same_reason || !item->stored)
+		store_item(r, ref, item);
+	deadlines_update(r, ref->subscription, ref->machine);
+	run_effects(r, ref, step.effects, from);
+}
+
+static void log_first_sight(struct reconciler *r, enum control_id c)
+{
+	struct buf text = BUF_INIT(1024);
+	struct log_entry *e;
+
+	for (unsigned s = 0; s < ITEM_STATE_N_; s++)
+		if (r->first_seen[c][s] > 0)
+			buf_addf(&text, "%s%llu %s", text.len > 0 ? ", " : "",
+				(unsigned long long)r->first_seen[c][s],
+				item_state_word((enum item_state)s));
+	if (text.len > 0) {
+		e = log_begin(r->world->log, LOG_FIRST_SIGHT_MESSAGE);
+		log_add(e, "MDCD_CONTROL", control_word(c));
+		log_commit(e, 0, "%s: first observation: %s", control_word(c), buf_str(&text));
+	}
+	buf_fini(&text);
+}
+
+void tell_first_sights(struct reconciler *r)
+{
+	if (r->first_seen_total > 0)
+		for (unsigned c = 0; c < CONTROL_N_; c++)
+			log_first_sight(r, (enum control_id)c);
+	memset(r->first_seen, 0, sizeof(r->first_seen));
+	r->first_seen_total = 0;
+}

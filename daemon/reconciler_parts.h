@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * reconciler_parts: inside the reconciler only.
+ *
+ *   reconciler.c      judging, planning, memory after a restart, what operators want
+ *   item_setter.c     the one setter of an item's state; storing and telling transitions
+ *   item_deadlines.c  which items are due
+ */
+#ifndef MDCD_RECONCILER_PARTS_H
+#define MDCD_RECONCILER_PARTS_H
+
+#include "daemon/reconciler.h"
+#include "lib/base/heap.h"
+#include "lib/base/rng.h"
+
+#define RECONCILER_MAGIC 0x5ec04c11u
+
+struct reconciler {
+	uint32_t magic;
+	const struct world *world;
+	struct store *store;
+	struct inventory *inventory;
+	struct reconciler_ports ports;
+	const struct config *config;
+	struct map memories; /* resource id -> struct memory: not observed since the start */
+	struct loop_timer *plan_timer;
+	bool plan_armed;
+	struct mono planned; /* when the last plan was made */
+	struct heap due_subscriptions, due_machines;
+	struct loop_timer *deadline_timer;
+	struct wall deadline_at;
+	uint64_t transitions;
+	struct rng rng;
+	/* First sightings since the last summary. */
+	uint64_t first_seen[CONTROL_N_][ITEM_STATE_N_];
+	uint64_t first_seen_total;
+};
+
+typedef void (*item_visit_fn)(struct reconciler *r, const struct item_ref *ref, void *ctx);
+/* The items of one resource that apply, in the order of the controls. */
+void visit_items_of(struct reconciler *r, struct subscription *s, struct machine *m,
+	item_visit_fn visit, void *ctx);
+/* Judges an item by the facts as they are known. */
+void judge(struct reconciler *r, const struct item_ref *ref);
+/* Whether its operation was sent: only its outcome ends that. */
+bool item_is_in_flight(const struct item *item);
+
+/* Tells in one entry a control what was first seen since the last one. */
+void tell_first_sights(struct reconciler *r);
+
+/* An item of the resource may be due at another time now. */
+void deadlines_update(struct reconciler *r, struct subscription *s, struct machine *m);
+void deadlines_forget(struct reconciler *r, struct machine *m);
+void deadlines_fired(void *reconciler);
+
+#endif
