@@ -138,7 +138,9 @@ static void finish(struct arm_call *call)
 	list_remove(&call->link);
 	fill_result(call, &result);
 	c->by_class[result.error.class]++;
-	c->counts.failed += result.error.class != ARM_ERROR_NONE;
+	/* "Not there" is an answer. */
+	c->counts.failed +=
+		result.error.class != ARM_ERROR_NONE && result.error.class != ARM_ERROR_ABSENT;
 	call->done(call->ctx, &result);
 	arm_call_free(call);
 }

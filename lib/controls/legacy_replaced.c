@@ -44,16 +44,16 @@ static struct verdict judge_by_extension(const struct control_view *v)
 		return verdict_waiting(
 			REASON_PREREQUISITE, extension.until, control_word(CONTROL_MDE_EXTENSION));
 	case VERDICT_UNKNOWN:
+	case VERDICT_EXCLUDED:
+	case VERDICT_UNSUPPORTED:
 	case VERDICT_UNREACHABLE: return extension;
 	case VERDICT_NOT_APPLICABLE:
 	case VERDICT_COMPLIANT:
 	case VERDICT_BLOCKED:
 	case VERDICT_MANUAL:
-	case VERDICT_EXCLUDED:
-	case VERDICT_UNSUPPORTED:
 	case VERDICT_N_: break;
 	}
-	return verdict_of(VERDICT_DRIFTED, REASON_LEGACY_AGENT, reason_sentence(extension.reason));
+	return verdict_of(VERDICT_BLOCKED, REASON_LEGACY_AGENT, reason_sentence(extension.reason));
 }
 
 static struct verdict judge(const struct control_view *v)

@@ -138,6 +138,12 @@ static bool may_lag(const struct inventory *inv, struct stamp known, struct stam
 		wall_since(fresh.at, known.at).ms < inv->graph_lag.ms;
 }
 
+/* ARM told something new: Graph may not know it yet. What ARM only confirms, Graph knows. */
+static bool is_ahead(bool ahead, struct stamp stamp, bool changed)
+{
+	return stamp.source == SOURCE_ARM && (ahead || changed);
+}
+
 static enum subscription_state state_of(const char *word)
 {
 	if (str_equal_nocase(word, "Enabled"))
@@ -191,7 +197,7 @@ void inventory_set_pricing(struct inventory *inv, struct subscription *s,
 	struct buf failure = BUF_INIT(1024);
 
 	*ret_changed = false;
-	if (may_lag(inv, s->pricing.stamp, stamp))
+	if (s->pricing.ahead && may_lag(inv, s->pricing.stamp, stamp))
 		return;
 	*ret_changed =
 		s->pricing.stamp.source == SOURCE_NONE || s->pricing.enforce != facts->enforce;
@@ -204,6 +210,7 @@ void inventory_set_pricing(struct inventory *inv, struct subscription *s,
 	s->pricing.enforce = facts->enforce;
 	s->pricing.enabled_at = facts->enabled_at;
 	s->pricing.stamp = stamp;
+	s->pricing.ahead = is_ahead(s->pricing.ahead, stamp, *ret_changed);
 }
 
 static void set_setting(struct subscription *s, enum setting_id setting, enum tri enabled,
@@ -497,7 +504,7 @@ struct stamp extension_stamp(const struct extension_facts *e)
 static bool may_not_know_yet(
 	const struct inventory *inv, const struct extension_facts *e, struct stamp stamp)
 {
-	return e->present && e->provisioning == PROVISIONING_SUCCEEDED &&
+	return e->ahead && e->present && e->provisioning == PROVISIONING_SUCCEEDED &&
 		may_lag(inv, extension_stamp(e), stamp);
 }
 
@@ -533,6 +540,7 @@ static void set_extension(struct inventory *inv, struct machine *m, struct exten
 	/* Successful extensions reword their message all the time. */
 	str_copy(message, sizeof(message), settled ? "" : facts->status_message);
 	set_text(inv, &e->message, message, ret_changed);
+	e->ahead = is_ahead(e->ahead, stamp, *ret_changed);
 }
 
 int inventory_set_extension(struct inventory *inv, const struct arm_extension *facts,

@@ -40,6 +40,7 @@ enum setting_id setting_from_name(const char *name);
 struct extension_facts {
 	bool present : 1;
 	bool foreign_owner : 1; /* azureResourceId names another machine */
+	bool ahead : 1;         /* ARM told something that Graph may not know yet */
 	enum provisioning provisioning : 8;
 	enum tri vnext : 8;
 	enum fact_source source : 8; /* who told it last, and when */
@@ -107,6 +108,7 @@ struct subscription {
 		enum tri enforce;
 		struct wall enabled_at;
 		const char *failure; /* "name: message" of a plan extension that failed, or "" */
+		bool ahead;          /* ARM told something that Graph may not know yet */
 	} pricing;
 	struct stamp settings_stamp;
 	struct setting_facts settings[SETTING_N_];
@@ -142,8 +144,8 @@ struct machine *inventory_machine(const struct inventory *inv, const char *id);
 /*
  * Single facts. `changed` tells whether any fact that a control reads is different now.
  *
- * Resource Graph lags behind. What ARM itself said of a plan, and an extension that ARM showed as
- * succeeded, is not taken back by Graph within `graph_lag`. A stamp tells when the question was
+ * Resource Graph lags behind. What ARM itself told anew of a plan, and an extension that ARM showed
+ * as succeeded, is not taken back by Graph within `graph_lag`. A stamp tells when the question was
  * asked, so that an answer is never younger than it looks.
  */
 void inventory_set_subscription(struct inventory *inv, struct subscription *s,

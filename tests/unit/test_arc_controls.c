@@ -78,7 +78,7 @@ static const struct {
 	{WINDOWS_2016, true, EXTENSION(.state = "Creating", .vnext = "true"), VERDICT_WAITING,
 		REASON_PREREQUISITE},
 	{WINDOWS_2016, true, EXTENSION(.vnext = "true"), VERDICT_COMPLIANT, REASON_LEGACY_REMAINS},
-	{WINDOWS_2016, true, EXTENSION(.state = "Failed", .code = "13"), VERDICT_DRIFTED,
+	{WINDOWS_2016, true, EXTENSION(.state = "Failed", .code = "13"), VERDICT_BLOCKED,
 		REASON_LEGACY_AGENT},
 };
 
