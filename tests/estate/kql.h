@@ -6,6 +6,10 @@
  * A query is parsed and bound to the columns of its tables, then evaluated over rows (JSON objects
  * in the shape of Resource Graph's tables). hash() is XXH64 with seed 0, as the documented values
  * show.
+ *
+ * Parsing and running give -EINVAL with the error filled, and nothing else. Texts, values and rows
+ * have caps ("QueryLimitsExceeded"), so that any query ends. A query may be run often, and by
+ * several runs at once.
  */
 #ifndef MDC_TEST_KQL_H
 #define MDC_TEST_KQL_H
@@ -21,7 +25,7 @@ struct kql_query;
 /* What a query failed with, in the words of the service's error body. */
 struct kql_error {
 	const char *code; /* "InvalidQuery", "ParserFailure", "UnknownFunction", … */
-	char text[256];
+	char text[256];   /* printable ASCII, whatever the query holds */
 };
 
 int kql_parse(const char *text, struct kql_query **ret, struct kql_error *error) MDC_MUST_CHECK;
@@ -32,7 +36,7 @@ typedef const json_t *(*kql_table_fn)(void *ctx, const char *name);
 
 struct kql_result {
 	json_t *columns; /* [{"name","type"}], types as the table format names them */
-	json_t *rows;    /* array of objects, all rows, not paged */
+	json_t *rows; /* array of objects, all rows, not paged; shares values of the tables' rows */
 	bool pageable; /* whether a $skipToken may be given (no take, a scalar column, no group) */
 };
 
