@@ -70,7 +70,7 @@ int wall_parse_http(const char *text, struct wall *ret) MDC_MUST_CHECK;
 void wall_format_http(struct wall t, char ret[static WALL_TEXT_SIZE]);
 
 /* For people: "45 s", "12 min", "3 h 20 min", "2 d 4 h". */
-#define DUR_TEXT_SIZE 32
+#define DUR_TEXT_SIZE 48
 void dur_format(struct dur d, char ret[static DUR_TEXT_SIZE]);
 
 #endif
