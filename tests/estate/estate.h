@@ -42,7 +42,13 @@ struct estate *estate_free(struct estate *e);
 int estate_generate(const char *specification, uint64_t seed, struct wall start,
 	struct diags *diags, json_t **ret) MDC_MUST_CHECK;
 
-/* Faults by script (a JSON document); replaces what was set before. */
+/* The keys of a specification, one line each. */
+int estate_spec_help(struct buf *ret);
+
+/*
+ * Faults by script (a JSON array, see estate_faults.c); replaces what was set before, and NULL ends
+ * them.
+ */
 int estate_set_faults(struct estate *e, const json_t *faults, struct diags *diags) MDC_MUST_CHECK;
 
 /* What happens to the connection that carried the request. */

@@ -168,6 +168,7 @@ void activity_record(struct estate *e, struct subscription *sub, const struct ac
 		.http_status = x->http_status,
 		.who = x->who,
 	};
+	text_make_clean(event->client_request_id);
 	str_copy(event->correlation_id, GUID_SIZE, x->correlation_id);
 	estate_guid(e, event->data_id);
 }

@@ -63,6 +63,8 @@ bool answer_error(struct call *c, int status, const char *code, const char *form
 	va_start(args, format);
 	buf_addv(&text, format, args);
 	va_end(args);
+	if (text.data != NULL)
+		text_make_clean(text.data);
 	answer_error_object(
 		c, status, json_pack("{s:s, s:s}", "code", code, "message", buf_str(&text)));
 	buf_fini(&text);

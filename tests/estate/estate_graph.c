@@ -45,6 +45,7 @@ static bool refuse(struct call *c, const char *code, const char *format, ...)
 	va_start(args, format);
 	buf_addv(&text, format, args);
 	va_end(args);
+	text_make_clean(text.data);
 	wall_format(c->now, now);
 	answer_error_object(c, 400,
 		json_pack("{s:s, s:o, s:[{s:s, s:s}]}", "code", "BadRequest", "message",
@@ -394,10 +395,12 @@ static void answer_query(struct call *c, const struct query *q, const struct kql
 		answer_header(c, "x-ms-tenant-subscription-limit-hit", "false");
 }
 
-static void refuse_query(struct call *c, const struct kql_error *error)
+static void refuse_query(struct call *c, struct kql_error *error)
 {
 	char now[WALL_TEXT_SIZE];
 
+	/* It is cut, perhaps within a character. */
+	text_make_clean(error->text);
 	wall_format(c->now, now);
 	answer_error_object(c, 400,
 		json_pack("{s:s, s:o, s:[{s:s, s:s}, {s:s, s:s}]}", "code", "BadRequest", "message",

@@ -139,7 +139,7 @@ static size_t depth_of(const char *text, size_t len)
 
 static bool read_body(struct call *c)
 {
-	json_error_t error;
+	json_error_t error = {.text = "the document is nested too deeply"};
 	const struct http_request *r = c->request;
 
 	if (r->body_len > BODY_MAX) {

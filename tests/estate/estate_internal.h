@@ -234,8 +234,9 @@ struct estate {
 	struct map resources; /* by id */
 	struct map ghosts;    /* deleted, still shown by Resource Graph */
 	struct vec subscriptions;
-	struct map operations; /* by guid */
-	struct map assertions; /* jti -> expiry, of client assertions seen */
+	struct map operations;   /* by guid */
+	size_t operations_limit; /* when old ones are looked for */
+	struct map assertions;   /* jti -> expiry, of client assertions seen */
 
 	json_t *allowed_writes; /* kinds of writes that the document permits beyond the rules */
 	struct fault_book *faults;

@@ -17,7 +17,7 @@
 /* Signed URLs were recorded at about 3.5 KB. */
 #define FILLER_SIZE 3000
 #define KEPT_FOR DUR_DAYS(2)
-#define SWEEP_ABOVE 20000
+#define OPERATIONS_MIN 1000
 
 enum phase { PHASE_QUEUED, PHASE_RUNNING, PHASE_SUCCEEDED, PHASE_FAILED };
 enum verb { VERB_CREATE, VERB_UPDATE, VERB_DELETE };
@@ -267,11 +267,12 @@ void operations_forget(struct estate *e, struct machine *m)
 
 /* --- the beginning --- */
 
+/* Each time that the operations have doubled, so that looking for old ones stays cheap. */
 static void sweep(struct estate *e)
 {
 	struct map_entry *entry;
 
-	if (map_count(&e->operations) < SWEEP_ABOVE)
+	if (map_count(&e->operations) < e->operations_limit)
 		return;
 	map_for_each (&e->operations, entry) {
 		struct operation *op = entry->value;
@@ -279,6 +280,9 @@ static void sweep(struct estate *e)
 		if (op->machine == NULL && wall_since(e->now, op->ended).ms > KEPT_FOR.ms)
 			map_remove(&e->operations, entry->key);
 	}
+	e->operations_limit = map_count(&e->operations) * 2;
+	if (e->operations_limit < OPERATIONS_MIN)
+		e->operations_limit = OPERATIONS_MIN;
 }
 
 static struct span work_of(const struct estate *e, enum verb verb)

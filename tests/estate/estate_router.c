@@ -2,6 +2,7 @@
 #include "lib/base/str.h"
 #include "lib/base/xalloc.h"
 #include "tests/estate/estate_call.h"
+#include "tests/estate/estate_tree.h"
 
 #include <string.h>
 
@@ -269,6 +270,7 @@ char *url_decode(const char *text, size_t len)
 		}
 	}
 	plain[n] = '\0';
+	text_make_clean(plain);
 	return plain;
 }
 

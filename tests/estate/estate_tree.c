@@ -61,3 +61,14 @@ char *tree_dump(const json_t *doc, size_t *ret_len)
 		*ret_len = strlen(text);
 	return text;
 }
+
+void text_make_clean(char *text)
+{
+	json_t *value = json_string(text);
+
+	if (value == NULL)
+		for (; *text != '\0'; text++)
+			if ((unsigned char)*text >= 0x80)
+				*text = '?';
+	json_decref(value);
+}

@@ -23,4 +23,7 @@ void tree_set(json_t **doc, const char *path, json_t *take_value);
 /* Compact text, members in their order, "null" for NULL; caller frees. */
 char *tree_dump(const json_t *doc, size_t *ret_len);
 
+/* Replaces every byte that is not ASCII where the text is not UTF-8, so that JSON can hold it. */
+void text_make_clean(char *text);
+
 #endif
