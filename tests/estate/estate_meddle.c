@@ -35,10 +35,20 @@ static const struct {
 		ACTIONS("Microsoft.HybridCompute/machines")},
 };
 
+/* The last place of a mark: names may look like types. */
+static const char *find_mark(const char *id, const char *mark)
+{
+	const char *found = NULL;
+
+	for (const char *at = strcasestr(id, mark); at != NULL; at = strcasestr(at + 1, mark))
+		found = at;
+	return found;
+}
+
 static const char *action_on(const char *id, bool deleted)
 {
 	for (size_t i = 0; i < ARRAY_LEN(marks); i++)
-		if (strcasestr(id, marks[i].mark) != NULL)
+		if (find_mark(id, marks[i].mark) != NULL)
 			return marks[i].actions[deleted];
 	return deleted ? "Microsoft.Resources/resources/delete"
 		       : "Microsoft.Resources/resources/write";
@@ -49,7 +59,7 @@ static enum resource_kind kind_of(const char *id)
 	size_t slashes = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(marks); i++) {
-		const char *at = strcasestr(id, marks[i].mark);
+		const char *at = find_mark(id, marks[i].mark);
 
 		if (at == NULL || strchr(at + strlen(marks[i].mark), '/') != NULL)
 			continue;
@@ -80,13 +90,13 @@ static struct subscription *subscription_of(struct estate *e, const char *id)
 static bool has_parent(struct estate *e, const char *id, enum resource_kind kind)
 {
 	mdc_autofree char *up = xstrdup(id);
-	char *cut;
+	const char *cut;
 
 	if (kind != RESOURCE_EXTENSION && kind != RESOURCE_MACHINE_PRICING)
 		return true;
-	cut = strcasestr(
-		up, kind == RESOURCE_EXTENSION ? "/extensions/" : "/providers/Microsoft.Security/");
-	*cut = '\0';
+	cut = find_mark(
+		id, kind == RESOURCE_EXTENSION ? "/extensions/" : "/providers/Microsoft.Security/");
+	up[cut - id] = '\0';
 	return machine_of(estate_find(e, up)) != NULL;
 }
 
