@@ -196,17 +196,27 @@ bool handler_is_blocked(const struct machine *m, const json_t *doc)
 
 /* --- the sensor's handler --- */
 
-static bool refuse_system(struct machine *m, bool for_windows, struct handler_result *ret)
+static const char *system_code(const struct machine *m, bool for_windows)
 {
 	const char *sku = tree_text(m->res.doc, "properties.osSku");
 
-	if (for_windows != m->windows || (m->windows && m->os == OS_PATH_NONE))
-		fail(m, m->windows ? "51" : "10", NULL, ret);
-	else if (m->os != OS_PATH_LINUX && !m->windows)
-		fail(m, sku != NULL && linux_support(sku) == LINUX_WRONG_VERSION ? "11" : "10",
-			NULL, ret);
-	else
+	if (m->windows)
+		return for_windows && m->os != OS_PATH_NONE ? "0" : "51";
+	if (!for_windows && m->os == OS_PATH_LINUX)
+		return "0";
+	if (!for_windows && !m->excluded && sku != NULL &&
+		linux_support(sku) == LINUX_WRONG_VERSION)
+		return "11";
+	return "10";
+}
+
+static bool refuse_system(const struct machine *m, bool for_windows, struct handler_result *ret)
+{
+	const char *code = system_code(m, for_windows);
+
+	if (str_equal(code, "0"))
 		return false;
+	fail(m, code, NULL, ret);
 	return true;
 }
 
