@@ -303,16 +303,17 @@ static bool plan_is_in_effect(const json_t *current, const json_t *wanted)
 	return true;
 }
 
-static bool settings_are_in_effect(const json_t *current, const json_t *wanted)
+/* What counts for a sensor: whose it is, and on older servers that it is the unified one. */
+static bool sensor_is_in_effect(const struct resource *current, const json_t *wanted)
 {
-	const json_t *now = tree_get(current, "properties.settings");
-	const char *key;
-	json_t *value;
+	const struct machine *m = machine_of(current->parent);
 
-	json_object_foreach (tree_get(wanted, "properties.settings"), key, value)
-		if (!json_equal(json_object_get(now, key), value))
-			return false;
-	return same_or_unsaid(current, wanted, "properties.forceUpdateTag");
+	if (m != NULL && m->os == OS_PATH_UNIFIED &&
+		extension_is_unified(wanted) != extension_is_unified(current->doc))
+		return false;
+	return is_text(current->doc, "properties.provisioningState", "Succeeded") &&
+		same_or_unsaid(current->doc, wanted, "properties.settings.azureResourceId") &&
+		same_or_unsaid(current->doc, wanted, "properties.forceUpdateTag");
 }
 
 static bool is_in_effect(
@@ -331,8 +332,7 @@ static bool is_in_effect(
 		return json_equal(tree_get(doc, "properties.enabled"),
 			tree_get(wanted, "properties.enabled"));
 	if (kind == RESOURCE_EXTENSION)
-		return is_text(doc, "properties.provisioningState", "Succeeded") &&
-			settings_are_in_effect(doc, wanted);
+		return extension_is_sensor(doc) && sensor_is_in_effect(current, wanted);
 	return kind == RESOURCE_VA_SETTING;
 }
 

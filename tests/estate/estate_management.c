@@ -118,7 +118,10 @@ static void get_group(struct call *c)
 		return;
 	doc = describe_group(c->group);
 	if (c->group->parent != NULL)
-		tree_set(&doc, "properties.details.parent", describe_group(c->group->parent));
+		tree_set(&doc, "properties.details.parent",
+			json_pack("{s:o, s:s, s:s}", "id", group_id(c->group->parent), "name",
+				c->group->parent->name, "displayName",
+				c->group->parent->display_name));
 	answer_json(c, 200, doc);
 }
 
