@@ -12,7 +12,7 @@
 /* --- the list of operations --- */
 
 static char *folder;
-static char *operations; /* the text of OPERATIONS.tsv, or NULL */
+static char *operations; /* the text of OPERATIONS.tsv */
 
 static char *read_file(const char *path)
 {
@@ -29,26 +29,15 @@ static char *read_file(const char *path)
 	return buf_steal(&all);
 }
 
-static int find_descriptions(void **state)
+static bool find_descriptions(void)
 {
 	const char *told = getenv("MDC_AZURE_SPECS");
 	mdc_autofree char *path = NULL;
 
-	(void)state;
 	folder = xstrdup(told != NULL ? told : "../shared/azure-specs");
 	path = xasprintf("%s/OPERATIONS.tsv", folder);
 	operations = read_file(path);
-	if (operations == NULL)
-		print_message("# no %s: set MDC_AZURE_SPECS\n", path);
-	return 0;
-}
-
-static int forget_descriptions(void **state)
-{
-	(void)state;
-	free(folder);
-	free(operations);
-	return 0;
+	return operations != NULL;
 }
 
 enum column {
@@ -337,8 +326,6 @@ static void answers_are_as_described(void **state)
 	struct openapi o;
 
 	(void)state;
-	if (operations == NULL)
-		skip();
 	openapi_open(&o);
 	open_estate(&f);
 	for (size_t i = 0; i < ARRAY_LEN(asked); i++) {
@@ -408,9 +395,9 @@ static char *example_path(const json_t *parameters, const char *path)
 		json_string_value(json_object_get(parameters, "pricingName")));
 }
 
-static void send_example(
-	struct fixture *f, const struct operation_row *row, size_t i, const char *name)
+static void send_example(const struct operation_row *row, size_t i, const char *name)
 {
+	struct fixture f;
 	json_t *example = load_example(row, name);
 	const json_t *parameters = json_object_get(example, "parameters");
 	mdc_autofree char *bare = example_path(parameters, sent[i].path);
@@ -441,8 +428,6 @@ static void send_example(
 static void the_examples_own_requests_are_accepted(void **state)
 {
 	(void)state;
-	if (operations == NULL)
-		skip();
 	for (size_t i = 0; i < ARRAY_LEN(sent); i++) {
 		mdc_cleanup(row_fini) struct operation_row row = {0};
 		mdc_autofree char *names = NULL;
@@ -461,6 +446,15 @@ static const struct CMUnitTest tests[] = {
 
 int main(void)
 {
+	int failed = 0;
+
 	cmocka_set_message_output(CM_OUTPUT_TAP);
-	return cmocka_run_group_tests(tests, find_descriptions, forget_descriptions);
+	if (find_descriptions())
+		failed = cmocka_run_group_tests(tests, NULL, NULL);
+	else
+		printf("1..0 # SKIP no descriptions in %s; MDC_AZURE_SPECS may name their folder\n",
+			folder);
+	free(folder);
+	free(operations);
+	return failed;
 }
