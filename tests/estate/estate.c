@@ -183,6 +183,9 @@ struct estate *estate_free(struct estate *e)
 	e->faults = fault_book_free(e->faults);
 	e->throttle = throttle_free(e->throttle);
 	e->ledger = ledger_free(e->ledger);
+	for (size_t i = 0; i < e->hands.n; i++)
+		hand_free(e->hands.v[i]);
+	vec_fini(&e->hands);
 	json_decref(e->allowed_writes);
 	free(e->arm_host);
 	free(e->login_host);

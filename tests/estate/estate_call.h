@@ -177,7 +177,9 @@ bool assertion_check(struct call *c, const struct principal *who, const char *as
 	struct assertion_failure *ret);
 bool certificate_is_readable(const char *pem);
 
-/* estate_hybrid.c: the machine that the first three arguments name, or NULL */
+/* estate_hybrid.c */
+extern const char *const hybrid_versions[];
+/* The machine that the first three arguments name, or NULL. */
 struct machine *call_machine(const struct call *c);
 
 /* estate_operations.c */

@@ -34,6 +34,8 @@
  *                        timeline: [{ after*, status* }] }
  *   behaviour         see estate_knobs.c
  *   allowedWrites     [kinds that the ledger shall not call forbidden; see estate_ledger.c]
+ *   otherHands        [{ resource*, member, value, after, every, times }]: writers that set the
+ *                     value, or delete where there is none; see estate_meddle()
  *   faults            see estate_faults.c
  */
 #include "tests/estate/estate_document.h"
@@ -44,7 +46,8 @@
 #include <string.h>
 
 struct root {
-	const json_t *tenants, *principals, *groups, *subscriptions, *behaviour, *allowed, *faults;
+	const json_t *tenants, *principals, *groups, *subscriptions, *behaviour, *allowed, *hands,
+		*faults;
 };
 
 static const struct field root_fields[] = {
@@ -54,6 +57,7 @@ static const struct field root_fields[] = {
 	{"subscriptions", FIELD_ARRAY, offsetof(struct root, subscriptions), true},
 	{"behaviour", FIELD_OBJECT, offsetof(struct root, behaviour)},
 	{"allowedWrites", FIELD_TEXTS, offsetof(struct root, allowed)},
+	{"otherHands", FIELD_ARRAY, offsetof(struct root, hands)},
 	{"faults", FIELD_ARRAY, offsetof(struct root, faults)},
 };
 
@@ -84,6 +88,7 @@ static void read_all(struct document *d, const struct root *root)
 	document_each(d, "managementGroups", root->groups, document_read_management_group);
 	document_each(d, "subscriptions", root->subscriptions, document_read_subscription);
 	document_each(d, "principals", root->principals, document_read_principal);
+	document_each(d, "otherHands", root->hands, document_read_hand);
 	d->e->allowed_writes = json_incref((json_t *)root->allowed);
 }
 

@@ -236,3 +236,38 @@ void document_read_principal(struct document *d, const char *path, const json_t 
 	read_roles(d, path, spec.roles, p);
 	map_set(&d->e->principals, p->client, p);
 }
+
+/* --- other writers --- */
+
+struct hand_spec {
+	const char *resource, *member;
+	const json_t *value;
+	struct dur after, every;
+	unsigned times;
+};
+
+static const struct field hand_fields[] = {
+	{"resource", FIELD_TEXT, offsetof(struct hand_spec, resource), true},
+	{"member", FIELD_TEXT, offsetof(struct hand_spec, member)},
+	{"value", FIELD_ANY, offsetof(struct hand_spec, value)},
+	{"after", FIELD_DURATION, offsetof(struct hand_spec, after)},
+	{"every", FIELD_DURATION, offsetof(struct hand_spec, every)},
+	{"times", FIELD_COUNT, offsetof(struct hand_spec, times)},
+};
+
+void document_read_hand(struct document *d, const char *path, const json_t *object)
+{
+	struct hand_spec spec = {0};
+	struct hand *h;
+
+	if (!reader_struct(&d->reader, path, object, hand_fields, &spec))
+		return;
+	h = xcalloc(1, sizeof(*h));
+	h->resource = xstrdup(spec.resource);
+	h->member = copy(spec.member);
+	h->value = json_deep_copy(spec.value);
+	h->after = spec.after;
+	h->every = spec.every;
+	h->times = spec.times;
+	hand_start(d->e, h);
+}

@@ -287,8 +287,8 @@ static void delete_extension(struct call *c)
 	begin(c, m, r->id, NULL);
 }
 
-static const char *const versions[] = {"2022-12-27", "2025-01-13", NULL};
-static const struct api api = {API_TRACKED, HYBRID_NAMESPACE, "machines/extensions", versions};
+static const struct api api = {
+	API_TRACKED, HYBRID_NAMESPACE, "machines/extensions", hybrid_versions};
 #define PATH \
 	"/subscriptions/{}/resourceGroups/{}/providers/Microsoft.HybridCompute/machines/{}/" \
 	"extensions/{}"

@@ -108,7 +108,7 @@ bool guard_write(struct call *c)
 	if ((c->route->flags & ROUTE_WRITES) == 0 || c->sub == NULL)
 		return true;
 	state = tree_text(c->sub->res.doc, "state");
-	if (!str_equal(state, "Enabled") && !str_equal(state, "PastDue")) {
+	if (!str_equal(state, "Enabled")) {
 		answer_error(c, 409, "ReadOnlyDisabledSubscription",
 			"The subscription '%s' is disabled and therefore marked as read only. You "
 			"cannot perform any write actions on this subscription until it is "

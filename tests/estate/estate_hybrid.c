@@ -128,10 +128,13 @@ static void get_extension(struct call *c)
 					c->args[3])));
 }
 
-static const char *const versions[] = {"2022-12-27", "2025-01-13", NULL};
-static const struct api api = {API_TRACKED, HYBRID_NAMESPACE, "machines", versions};
+/* Machines and extensions are the same in all of them, as far as they are served here. */
+const char *const hybrid_versions[] = {"2019-12-12", "2020-08-02", "2021-05-20", "2022-03-10",
+	"2022-12-27", "2023-10-03-preview", "2024-07-10", "2024-11-10-preview", "2025-01-13",
+	"2025-06-01", NULL};
+static const struct api api = {API_TRACKED, HYBRID_NAMESPACE, "machines", hybrid_versions};
 static const struct api extension_api = {
-	API_TRACKED, HYBRID_NAMESPACE, "machines/extensions", versions};
+	API_TRACKED, HYBRID_NAMESPACE, "machines/extensions", hybrid_versions};
 #define GROUP_SCOPE "/subscriptions/{}/resourceGroups/{}/providers/Microsoft.HybridCompute/"
 #define LISTS (ROUTE_REGISTERED | ROUTE_LIST)
 static const struct route routes[] = {

@@ -238,6 +238,7 @@ struct estate {
 	size_t operations_limit; /* when old ones are looked for */
 	struct map assertions;   /* jti -> expiry, of client assertions seen */
 
+	struct vec hands;       /* other writers that the document describes */
 	json_t *allowed_writes; /* kinds of writes that the document permits beyond the rules */
 	struct fault_book *faults;
 	struct ledger *ledger;
@@ -295,6 +296,19 @@ void estate_sign(const struct estate *e, const char *text, char *ret, size_t byt
 char *base64url_encode(const void *data, size_t len);
 /* NULL when it is not base64url; caller frees. NUL-terminated. */
 unsigned char *base64url_decode(const char *text, size_t len, size_t *ret_len);
+
+/* Someone else who changes a resource, or a member of it, from time to time. */
+struct hand {
+	struct estate_event event;
+	char *resource;
+	char *member;  /* NULL: the whole document */
+	json_t *value; /* NULL: it is deleted */
+	struct dur after, every;
+	unsigned times, struck; /* 0 times: for ever */
+};
+/* Takes it. */
+void hand_start(struct estate *e, struct hand *take_hand);
+void hand_free(struct hand *h);
 
 /* What follows from a change: called after each, also from events. */
 void deployer_subscription_changed(struct estate *e, struct subscription *sub);

@@ -416,7 +416,7 @@ void ledger_write(struct call *c, const struct resource *current, enum resource_
 		l->repeated++;
 		note(c, "repeated", "in-effect", "what is written is in effect already");
 	}
-	if (!was_seen(c, id, kind))
+	if (kind != RESOURCE_PROVIDER && !was_seen(c, id, kind))
 		forbid(c, "unread", "the resource was not read shortly before");
 	judge_fight(c, id);
 	judge(c, current, kind, id, wanted);

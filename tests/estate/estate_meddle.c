@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Another hand: changes that tests make behind everyone's back, without any check. */
+/*
+ * Another hand: changes that tests make behind everyone's back, without any check, and hands that a
+ * document describes, which change the same thing again and again.
+ */
 #include "lib/base/str.h"
 #include "lib/base/xalloc.h"
 #include "tests/estate/estate_call.h"
@@ -149,4 +152,32 @@ int estate_meddle(struct estate *e, const char *resource_id, const char *member,
 	else
 		return create(e, sub, resource_id, json_deep_copy(value));
 	return 0;
+}
+
+/* --- hands of their own accord --- */
+
+static void hand_strikes(struct estate *e, struct estate_event *event)
+{
+	struct hand *h = container_of(event, struct hand, event);
+
+	/* What is not there now may be there the next time. */
+	if (estate_meddle(e, h->resource, h->member, h->value) == 0)
+		h->struck++;
+	if (h->every.ms > 0 && (h->times == 0 || h->struck < h->times))
+		estate_schedule(e, event, wall_add(e->now, h->every));
+}
+
+void hand_start(struct estate *e, struct hand *h)
+{
+	h->event.fire = hand_strikes;
+	vec_add(&e->hands, h);
+	estate_schedule(e, &h->event, wall_add(e->start, h->after));
+}
+
+void hand_free(struct hand *h)
+{
+	free(h->resource);
+	free(h->member);
+	json_decref(h->value);
+	free(h);
 }

@@ -499,9 +499,8 @@ static void get_result(struct call *c)
 		answer_doc(c, 200, r);
 }
 
-static const char *const versions[] = {"2022-12-27", "2025-01-13", NULL};
 static const struct api api = {
-	API_TRACKED, HYBRID_NAMESPACE, "locations/operationStatus", versions};
+	API_TRACKED, HYBRID_NAMESPACE, "locations/operationStatus", hybrid_versions};
 #define AT_LOCATION "/subscriptions/{}/providers/Microsoft.HybridCompute/locations/{}/"
 static const struct route routes[] = {
 	{"GET", AT_LOCATION "operationstatus/{}", &api,

@@ -190,6 +190,7 @@ static bool read_field(const struct reader *r, const char *path, const json_t *v
 	case FIELD_BUCKET: return read_bucket(r, path, value, out);
 	case FIELD_OBJECT:
 	case FIELD_ARRAY:
+	case FIELD_ANY:
 	case FIELD_TEXTS: return read_tree(r, path, value, f->type, out);
 	}
 	return false;

@@ -26,6 +26,7 @@ enum field_type {
 	FIELD_BUCKET,   /* struct bucket_size: {"size", "refill"} */
 	FIELD_OBJECT,   /* const json_t *, borrowed */
 	FIELD_ARRAY,    /* const json_t *, borrowed */
+	FIELD_ANY,      /* const json_t *, borrowed */
 	FIELD_TEXTS,    /* const json_t *, borrowed: an array of strings */
 };
 

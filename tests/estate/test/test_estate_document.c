@@ -71,8 +71,8 @@ static void flaws_of_the_whole_are_named_too(void **state)
 		"{}",
 		"{\"tenants\":[],\"principals\":[],\"subscriptions\":[],\"more\":1}",
 		"{\"tenants\":[{\"id\":\"x\"}],\"principals\":[],\"subscriptions\":[]}",
-		"{\"tenants\":[],\"principals\":[],\"subscriptions\":[{\"id\":\"" SUB
-		"\",\"tenant\":\"" TENANT "\"}]}",
+		("{\"tenants\":[],\"principals\":[],\"subscriptions\":[{\"id\":\"" SUB
+		 "\",\"tenant\":\"" TENANT "\"}]}"),
 		"{\"tenants\":[{\"id\":\"" TENANT "\"}],\"principals\":[{\"tenant\":\"" TENANT
 		"\",\"client\":\"" CLIENT
 		"\",\"roles\":[{\"scope\":\"/\",\"role\":\"King\"}]}],\"subscriptions\":[]}",
@@ -182,6 +182,33 @@ static void another_hand_can_bring_a_machine(void **state)
 	fixture_close(&f);
 }
 
+static void other_hands_strike_by_themselves(void **state)
+{
+	struct fixture f;
+	json_t *doc = fixture_document("\"settings\":{\"WDATP\":true}", "");
+
+	(void)state;
+	json_object_set_new(doc, "otherHands",
+		json_pack("[{s:s, s:s, s:b, s:s, s:s, s:i}]", "resource",
+			SECURITY "/settings/WDATP", "member", "properties.enabled", "value", 0,
+			"after", "1h", "every", "2h", "times", 2));
+	fixture_open_json(&f, doc);
+	assert_true(
+		tree_is_true(estate_peek(f.e, SECURITY "/settings/WDATP"), "properties.enabled"));
+	pass(&f, DUR_H(1));
+	for (int i = 0; i < 2; i++) {
+		json_t *on = json_true();
+
+		assert_false(tree_is_true(
+			estate_peek(f.e, SECURITY "/settings/WDATP"), "properties.enabled"));
+		estate_meddle(f.e, SECURITY "/settings/WDATP", "properties.enabled", on);
+		pass(&f, DUR_H(2));
+	}
+	assert_true(
+		tree_is_true(estate_peek(f.e, SECURITY "/settings/WDATP"), "properties.enabled"));
+	fixture_close(&f);
+}
+
 static void a_subscription_can_vanish(void **state)
 {
 	struct fixture f;
@@ -208,6 +235,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(members_can_be_overlaid_as_they_are),
 	cmocka_unit_test(another_hand_can_set_replace_and_delete),
 	cmocka_unit_test(another_hand_can_bring_a_machine),
+	cmocka_unit_test(other_hands_strike_by_themselves),
 	cmocka_unit_test(a_subscription_can_vanish),
 };
 RUN_ESTATE_TESTS(tests)

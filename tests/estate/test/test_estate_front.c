@@ -13,7 +13,7 @@ static const struct {
 	{"GET", SUB_PATH "?api-version=", 400, "MissingApiVersionParameter"},
 	{"GET", SUB_PATH "?api-version=1999-01-01", 400, "InvalidApiVersionParameter"},
 	{"GET", SECURITY "/settings?api-version=2024-01-01", 404, "InvalidResourceType"},
-	{"GET", MACHINES "?api-version=2019-12-12", 400, "NoRegisteredProviderFound"},
+	{"GET", MACHINES "?api-version=2019-12-13", 400, "NoRegisteredProviderFound"},
 	{"GET", "/garbage" VERSION, 404, "NotFound"},
 	{"GET", SUB_PATH "//providers" VERSION, 404, "NotFound"},
 	{"GET", SUB_PATH "/providers/Contoso.Unknown/things" VERSION, 404,
@@ -215,7 +215,7 @@ static void registration_takes_its_time(void **state)
 
 static void a_disabled_subscription_can_be_read_only(void **state)
 {
-	static const char *const states[] = {"Disabled", "Warned", "Deleted"};
+	static const char *const states[] = {"Disabled", "Warned", "PastDue", "Deleted"};
 	struct fixture f;
 
 	(void)state;

@@ -287,7 +287,7 @@ static void lists_can_be_filtered_by_name(void **state)
 	fixture_close(&f);
 }
 
-static void the_older_version_hides_what_it_does_not_know(void **state)
+static void older_versions_hide_what_they_do_not_know(void **state)
 {
 	struct fixture f;
 
@@ -376,7 +376,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(an_extension_may_fail_although_the_write_succeeds),
 	cmocka_unit_test(extensions_that_assign_roles_need_an_owner),
 	cmocka_unit_test(lists_can_be_filtered_by_name),
-	cmocka_unit_test(the_older_version_hides_what_it_does_not_know),
+	cmocka_unit_test(older_versions_hide_what_they_do_not_know),
 	cmocka_unit_test(a_machine_inherits_and_may_differ),
 	cmocka_unit_test(a_machine_takes_p1_or_free_only),
 	cmocka_unit_test(an_enforced_plan_forbids_overrides),
