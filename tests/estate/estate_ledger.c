@@ -174,7 +174,8 @@ static void judge_machine_plan(struct call *c, const json_t *wanted)
 {
 	const struct resource *plan = subscription_plan(c->sub);
 
-	if (wanted == NULL || !is_text(plan->doc, "properties.pricingTier", "Standard"))
+	if (wanted == NULL || plan == NULL ||
+		!is_text(plan->doc, "properties.pricingTier", "Standard"))
 		return;
 	if (is_text(wanted, "properties.pricingTier", "Free") ||
 		is_text(plan->doc, "properties.subPlan", "P2"))

@@ -89,12 +89,15 @@ static struct subscription *subscription_of(struct estate *e, const char *id)
 	return estate_subscription(e, guid);
 }
 
-/* An extension needs its machine, whatever else its subscription. */
+/* An extension needs its machine, a machine a group in its id. */
 static bool has_parent(struct estate *e, const char *id, enum resource_kind kind)
 {
 	mdc_autofree char *up = xstrdup(id);
 	const char *cut;
 
+	if (kind == RESOURCE_MACHINE)
+		return str_starts_nocase(
+			id + strlen("/subscriptions/") + GUID_SIZE - 1, "/resourceGroups/");
 	if (kind != RESOURCE_EXTENSION && kind != RESOURCE_MACHINE_PRICING)
 		return true;
 	cut = find_mark(

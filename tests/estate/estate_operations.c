@@ -315,6 +315,11 @@ static void show_progress(struct estate *e, struct operation *op, struct resourc
 	store(e, op, doc);
 }
 
+static char *copy_or(const char *text, const char *otherwise)
+{
+	return xstrdup(text != NULL ? text : otherwise);
+}
+
 static struct operation *make(struct estate *e, const struct operation_request *request)
 {
 	struct resource *r = estate_find_kind(e, request->extension_id, RESOURCE_EXTENSION);
@@ -323,9 +328,9 @@ static struct operation *make(struct estate *e, const struct operation_request *
 
 	op->sub = request->machine->res.sub;
 	op->machine = request->machine;
-	op->location = xstrdup(tree_text(request->machine->res.doc, "location"));
+	op->location = copy_or(tree_text(request->machine->res.doc, "location"), "westeurope");
 	op->extension_id = xstrdup(request->extension_id);
-	op->type = xstrdup(tree_text(typed, "properties.type"));
+	op->type = copy_or(tree_text(typed, "properties.type"), "");
 	op->caller = xstrdup(request->caller);
 	str_copy(op->correlation_id, sizeof(op->correlation_id), request->correlation_id);
 	op->who = request->who;

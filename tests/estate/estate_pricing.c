@@ -211,10 +211,10 @@ static bool refuse_other_plan(struct call *c, const char *name)
 static json_t *inherited_doc(const struct machine *m)
 {
 	const struct resource *plan = subscription_plan(m->res.sub);
-	json_t *doc = json_pack("{s:o, s:s, s:s, s:O}", "id",
+	json_t *doc = json_pack("{s:o, s:s, s:s, s:O*}", "id",
 		json_sprintf("%s/providers/" PRICING_TYPE "/" SERVERS_PLAN, m->res.id), "name",
 		SERVERS_PLAN, "type", PRICING_TYPE, "properties",
-		json_object_get(plan->doc, "properties"));
+		plan != NULL ? json_object_get(plan->doc, "properties") : NULL);
 
 	tree_set(&doc, "properties.enforce", NULL);
 	tree_set(&doc, "properties.resourcesCoverageStatus", NULL);
@@ -257,7 +257,7 @@ static bool check_machine_plan(struct call *c, const struct machine *m, const js
 		!str_equal_nocase(tree_text(properties, "subPlan"), "P1"))
 		return answer_error(
 			c, 400, BAD, "At the resource level only the subPlan 'P1' is supported.");
-	if (!str_equal(tree_text(plan->doc, "properties.enforce"), "True"))
+	if (plan == NULL || !str_equal(tree_text(plan->doc, "properties.enforce"), "True"))
 		return plan_check_extensions(c, properties, "P1");
 	answer_error(c, 400, "PricingEnforced",
 		"The pricing configuration of the subscription '%s' is enforced and cannot be "
@@ -270,8 +270,11 @@ static bool check_machine_plan(struct call *c, const struct machine *m, const js
 static void update_coverage(struct estate *e, struct subscription *sub)
 {
 	struct resource *plan = subscription_plan(sub);
-	bool standard = str_equal(tree_text(plan->doc, "properties.pricingTier"), "Standard");
+	bool standard;
 
+	if (plan == NULL)
+		return;
+	standard = str_equal(tree_text(plan->doc, "properties.pricingTier"), "Standard");
 	estate_replace(e, plan,
 		tree_with(plan->doc, "properties.resourcesCoverageStatus",
 			json_string(plan_coverage(sub, standard))));

@@ -230,6 +230,17 @@ static void remove_children(struct estate *e, struct machine *m)
 	estate_unschedule(e, &m->beat);
 }
 
+/* With a group goes what is in it. */
+static void remove_machines(struct estate *e, struct group *g)
+{
+	for (size_t i = 0; i < g->machines.n; i++) {
+		struct machine *m = g->machines.v[i];
+
+		if (m != NULL)
+			estate_remove(e, &m->res);
+	}
+}
+
 /* A subscription that is removed stays in memory: machines and answers refer to it. */
 void estate_remove(struct estate *e, struct resource *r)
 {
@@ -239,6 +250,10 @@ void estate_remove(struct estate *e, struct resource *r)
 		return;
 	if (r->kind == RESOURCE_MACHINE)
 		remove_children(e, machine_of(r));
+	if (r->kind == RESOURCE_GROUP)
+		remove_machines(e, container_of(r, struct group, res));
+	if (r->kind == RESOURCE_PROVIDER)
+		estate_unschedule(e, &container_of(r, struct provider, res)->registration);
 	unlink_from_lists(r);
 	react(e, r);
 	if (r->kind == RESOURCE_EXTENSION || r->kind == RESOURCE_MACHINE_PRICING)
