@@ -206,11 +206,14 @@ static void finish_removal(struct estate *e, struct operation *op)
 static void drop(struct estate *e, struct operation *op)
 {
 	struct resource *r = estate_find_kind(e, op->extension_id, RESOURCE_EXTENSION);
+	struct machine *m = op->machine;
 
 	end(e, op,
 		json_pack("{s:s, s:s}", "code", "ExtensionOperationTimeout", "message",
 			"The operation was dropped: the machine did not connect in time."));
-	if (r != NULL)
+	if (r == NULL)
+		deployer_machine_changed(e, m);
+	else
 		estate_replace(e, r,
 			tree_with(r->doc, "properties.provisioningState", json_string("Failed")));
 }

@@ -222,9 +222,9 @@ static void it_waits_for_another_operation_on_the_machine(void **state)
 	put(&f, MACHINE "/extensions/Other?" ARC,
 		"{\"location\":\"westeurope\",\"properties\":{\"publisher\":\"P\",\"type\":"
 		"\"Other\"}}");
-	pass(&f, DUR_MIN(26));
+	pass(&f, DUR_MIN(40));
 	assert_null(estate_peek(f.e, WINDOWS));
-	pass(&f, DUR_MIN(30));
+	pass(&f, DUR_MIN(16));
 	assert_true(is_installed(&f, WINDOWS));
 	fixture_close(&f);
 }

@@ -185,6 +185,10 @@ static void an_unregistered_provider_is_no_absent_resource(void **state)
 	fixture_open(&f, "\"providers\":[\"Microsoft.HybridCompute\"]", "");
 	get(&f, PLAN);
 	assert_refused(&f, 404, "Subscription Not Registered");
+	get(&f, SECURITY "/pricings?api-version=2024-01-01");
+	assert_refused(&f, 404, "Subscription Not Registered");
+	get(&f, SECURITY "/settings?api-version=2022-05-01");
+	assert_refused(&f, 404, "Subscription Not Registered");
 	put(&f, SETTING("WDATP"), ON);
 	assert_refused(&f, 409, "MissingSubscriptionRegistration");
 	fixture_close(&f);

@@ -341,6 +341,55 @@ static void a_change_shows_after_its_lag(void **state)
 	fixture_close(&f);
 }
 
+static void a_restless_resource_still_shows_in_time(void **state)
+{
+	struct fixture f;
+	json_t *doc = fixture_document(ONE, OFF);
+	static const char *const words[] = {"Disconnected", "Error"};
+	static const char id[] =
+		SUB_PATH "/resourceGroups/RG/providers/Microsoft.HybridCompute/machines/M1";
+
+	(void)state;
+	tree_set(&doc, "behaviour.graph.lag", json_string("20s"));
+	fixture_open_json(&f, doc);
+	for (int i = 0; i < 2; i++) {
+		json_t *word = json_string(words[i]);
+
+		estate_meddle(f.e, id, "properties.status", word);
+		json_decref(word);
+		pass(&f, DUR_S(10));
+	}
+	ask(&f, "resources | where type =~ 'microsoft.hybridcompute/machines'", "");
+	assert_string_equal(tree_text(row(&f, 0), "properties.status"), "Error");
+	fixture_close(&f);
+}
+
+static void rows_stay_true_when_others_go(void **state)
+{
+	struct fixture f;
+	json_t *word = json_string("Error");
+	size_t i, errors = 0;
+	json_t *r;
+
+	(void)state;
+	fixture_open_json(&f, fleet(5, OFF));
+	ask(&f, "resources", "");
+	estate_meddle(f.e, MACHINES "/m1", NULL, NULL);
+	estate_meddle(f.e, MACHINES "/m4", "properties.status", word);
+	estate_meddle(f.e, MACHINES "/m0", NULL, NULL);
+	json_decref(word);
+	ask(&f, "resources", "");
+	assert_int_equal(number(&f, "count"), 3);
+	json_array_foreach (tree_get(f.doc, "data"), i, r) {
+		bool is_m4 = str_equal(tree_text(r, "name"), "m4");
+
+		assert_int_equal(str_equal(tree_text(r, "properties.status"), "Error"), is_m4);
+		errors += is_m4;
+	}
+	assert_int_equal(errors, 1);
+	fixture_close(&f);
+}
+
 static void what_is_deleted_and_made_again_never_shows_twice(void **state)
 {
 	struct fixture f;
@@ -398,6 +447,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(rows_are_those_that_the_caller_may_read),
 	cmocka_unit_test(management_groups_are_a_scope),
 	cmocka_unit_test(a_change_shows_after_its_lag),
+	cmocka_unit_test(a_restless_resource_still_shows_in_time),
+	cmocka_unit_test(rows_stay_true_when_others_go),
 	cmocka_unit_test(what_is_deleted_and_made_again_never_shows_twice),
 	cmocka_unit_test(an_extension_being_created_is_not_in_the_graph),
 };
