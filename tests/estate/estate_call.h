@@ -2,8 +2,9 @@
 /*
  * estate_call: one request on its way through the simulated front door, and how it is answered.
  *
- * The order of refusals is ARM's: host, api-version, route, token, throttling, subscription,
- * permission, registration, state, locks, policy, body, and then the resource provider's own.
+ * The order of refusals is ARM's: host, api-version there at all, token, throttling, route,
+ * api-version known, subscription, permission, group, registration, state, locks, policy, body, and
+ * then the resource provider's own.
  */
 #ifndef MDC_TEST_ESTATE_CALL_H
 #define MDC_TEST_ESTATE_CALL_H
@@ -33,7 +34,6 @@ struct api {
 enum route_flag {
 	ROUTE_WRITES = 1,      /* refused on disabled subscriptions, under locks, by policies */
 	ROUTE_BODY = 2,        /* needs a JSON body */
-	ROUTE_UNSCOPED = 4,    /* no subscription in the path is looked up */
 	ROUTE_ANONYMOUS = 8,   /* no token */
 	ROUTE_REGISTERED = 16, /* the provider must be registered in the subscription */
 	ROUTE_LIST = 32,       /* the permission is asked of what contains the type */
@@ -74,8 +74,7 @@ struct call {
 	struct subscription *sub;
 	struct management_group *group; /* the one in the path */
 	json_t *body;
-	char *target;       /* where the permission is asked */
-	char *write_target; /* the resource that is written, for locks and the ledger */
+	char *target; /* where the permission is asked */
 
 	char request_id[GUID_SIZE];
 	char correlation_id[128];
@@ -217,8 +216,6 @@ void handler_install(struct estate *e, struct machine *m, const json_t *doc,
 void handler_classify(struct machine *m);
 /* The document with provisioningState, version and instanceView of that result. */
 json_t *handler_apply(struct estate *e, const json_t *doc, const struct handler_result *result);
-/* Whether the machine's own lists let the agent install it. */
-bool handler_is_blocked(const struct machine *m, const json_t *doc);
 /* Base64, as the API gives it and extensions want it; made once per tenant. */
 const char *onboarding_script(struct estate *e, struct tenant *tenant, bool windows);
 
@@ -239,9 +236,6 @@ void activity_record(
 /* The event of the write that this call made. */
 void activity_of_call(struct call *c, const char *resource_id, const char *status, int http_status);
 void activity_free(struct activity *a);
-
-/* estate_graph.c */
-void graph_handle(struct call *c);
 
 /* estate_faults.c */
 struct fault_plan;

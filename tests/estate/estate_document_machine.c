@@ -238,12 +238,10 @@ static const char *publisher_of(const char *type)
 	return "Microsoft.Azure.Monitor";
 }
 
-static json_t *extension_settings(
-	struct document *d, const struct machine *m, const struct extension_spec *spec)
+static json_t *extension_settings(const struct machine *m, const struct extension_spec *spec)
 {
 	const char *owner = spec->owner != NULL ? spec->owner : m->res.id;
 
-	(void)d;
 	if (spec->settings != NULL)
 		return json_deep_copy(spec->settings);
 	if (str_starts_nocase(spec->type, "MDE."))
@@ -293,7 +291,7 @@ static json_t *extension_properties(
 	return json_pack("{s:o, s:o, s:o, s:b, s:b, s:o, s:o, s:{s:s, s:o, s:o, s:o}}", "publisher",
 		shared_text(d, publisher), "type", shared_text(d, spec->type), "typeHandlerVersion",
 		shared_text(d, spec->version), "autoUpgradeMinorVersion", 0,
-		"enableAutomaticUpgrade", 1, "settings", extension_settings(d, m, spec),
+		"enableAutomaticUpgrade", 1, "settings", extension_settings(m, spec),
 		"provisioningState", shared_text(d, spec->state), "instanceView", "name",
 		spec->name != NULL ? spec->name : spec->type, "type", shared_text(d, spec->type),
 		"typeHandlerVersion", shared_text(d, spec->version), "status",

@@ -125,7 +125,7 @@ static bool find_subscription(struct call *c)
 	static const char prefix[] = "/subscriptions/";
 	char id[GUID_SIZE + 64];
 
-	if (!str_starts_nocase(c->path, prefix) || (c->route->flags & ROUTE_UNSCOPED) != 0)
+	if (!str_starts_nocase(c->path, prefix))
 		return true;
 	str_copy(id, sizeof(id), c->path + strlen(prefix));
 	*strchrnul(id, '/') = '\0';
@@ -273,7 +273,6 @@ static void close_call(struct call *c)
 	free(c->query);
 	free(c->scope);
 	free(c->target);
-	free(c->write_target);
 	json_decref(c->body);
 	map_fini(&c->parameters);
 }

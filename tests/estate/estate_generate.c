@@ -155,14 +155,13 @@ static char *pick_part(const char *list, uint64_t nth)
 
 /* --- machines --- */
 
-static json_t *sensor_extension(struct maker *m, const struct traits *t, const char *machine)
+static json_t *sensor_extension(const struct traits *t, const char *machine)
 {
 	const char *type = t->family == FAMILY_LINUX ? "MDE.Linux" : "MDE.Windows";
 	json_t *x = json_pack("{s:s, s:s, s:b, s:s}", "type", type, "version",
 		t->family == FAMILY_LINUX ? "1.0.10.4" : "1.0.11.2", "unified",
 		t->family == FAMILY_LEGACY, "since", "-30d");
 
-	(void)m;
 	if (t->sensor == SENSOR_MOVED)
 		json_object_set_new(x, "owner",
 			json_sprintf("/subscriptions/3fffffff-0000-4000-8000-000000000001/"
@@ -190,7 +189,7 @@ static json_t *extensions_of(struct maker *m, const struct traits *t, const char
 	if (t->family == FAMILY_LEGACY)
 		json_array_append_new(list, legacy_agent());
 	if (t->sensor != SENSOR_NONE)
-		json_array_append_new(list, sensor_extension(m, t, machine));
+		json_array_append_new(list, sensor_extension(t, machine));
 	else if (t->family == FAMILY_LEGACY && rng_below(&m->rng, 2) == 0)
 		/* Pushed by the old route: provisioned, and not the unified solution. */
 		json_array_append_new(list,

@@ -178,7 +178,8 @@ static bool list_names(const json_t *list, const json_t *doc)
 	return false;
 }
 
-bool handler_is_blocked(const struct machine *m, const json_t *doc)
+/* Whether the machine's own lists keep the agent from installing it. */
+static bool is_blocked(const struct machine *m, const json_t *doc)
 {
 	const json_t *agent = tree_get(m->res.doc, "properties.agentConfiguration");
 	const json_t *allowed = json_object_get(agent, "extensionsAllowList");
@@ -296,7 +297,7 @@ void handler_install(struct estate *e, struct machine *m, const json_t *doc,
 	const json_t *protected_settings, struct handler_result *ret)
 {
 	*ret = (struct handler_result){.succeeded = true, .code = "success"};
-	if (handler_is_blocked(m, doc)) {
+	if (is_blocked(m, doc)) {
 		fail(m, "403",
 			"The extension is not allowed by the extension lists of the machine's "
 			"agent",

@@ -5,7 +5,8 @@
 #include "tests/estate/estate_call.h"
 #include "tests/estate/estate_tree.h"
 
-void heartbeat_status(struct estate *e, struct machine *m, const char *status)
+/* As the agent's service reports it, with the time. */
+static void set_status(struct estate *e, struct machine *m, const char *status)
 {
 	char time[WALL_TEXT_SIZE];
 	json_t *doc;
@@ -45,11 +46,11 @@ static void fire(struct estate *e, struct estate_event *event)
 
 	if (step != NULL) {
 		m->timeline_at++;
-		heartbeat_status(e, m, tree_text(step, "status"));
+		set_status(e, m, tree_text(step, "status"));
 	} else if (m->flaps) {
-		heartbeat_status(e, m, m->connected ? "Disconnected" : "Connected");
+		set_status(e, m, m->connected ? "Disconnected" : "Connected");
 	} else if (str_equal(machine_status(m), "Disconnected")) {
-		heartbeat_status(e, m, "Expired");
+		set_status(e, m, "Expired");
 	}
 	plan(e, m);
 }

@@ -314,6 +314,5 @@ void hand_free(struct hand *h);
 void deployer_subscription_changed(struct estate *e, struct subscription *sub);
 void deployer_machine_changed(struct estate *e, struct machine *m);
 void heartbeat_start(struct estate *e, struct machine *m);
-void heartbeat_status(struct estate *e, struct machine *m, const char *status);
 
 #endif

@@ -225,14 +225,12 @@ static void judge_deletion(struct call *c, const struct resource *current)
 	}
 }
 
-static void judge_extension(
-	struct call *c, const struct resource *current, const char *id, const json_t *wanted)
+static void judge_extension(struct call *c, const struct resource *current, const json_t *wanted)
 {
 	const struct machine *m = call_machine(c);
 	const char *owner = tree_text(wanted, "properties.settings.azureResourceId");
 	const struct operation *running = m != NULL ? operation_running(m, NULL) : NULL;
 
-	(void)id;
 	if (running != NULL && operation_is_by(running, c->who))
 		forbid(c, "parallel", "another operation of this caller runs on the machine");
 	if (wanted == NULL) {
@@ -259,7 +257,7 @@ static void judge(struct call *c, const struct resource *current, enum resource_
 		if (wanted == NULL)
 			forbid(c, "lowering", "the vulnerability provider is removed");
 		break;
-	case RESOURCE_EXTENSION: judge_extension(c, current, id, wanted); break;
+	case RESOURCE_EXTENSION: judge_extension(c, current, wanted); break;
 	case RESOURCE_AUTO_PROVISIONING:
 		forbid(c, "auto-provisioning", "the retired agent's setting is written");
 		break;
