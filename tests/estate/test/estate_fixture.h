@@ -17,7 +17,6 @@
 #include "lib/base/xalloc.h"
 #include "tests/estate/estate.h"
 #include "tests/estate/estate_tree.h"
-#include "tests/estate/test/kql_standin.h"
 
 #include <stdio.h>
 #include <stdlib.h>
