@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/estate/azsim_options.h"
 
+#include "tests/estate/estate.h"
+
 #include "lib/base/str.h"
 #include "lib/base/xalloc.h"
 
@@ -68,6 +70,16 @@ static const char help[] =
 	"Exit status: 0 when no request was refused, forbidden or repeated; 3 when one was; 2 for "
 	"a\n"
 	"wrong command line; 1 for any other trouble.\n";
+
+static void print_help(void)
+{
+	struct buf names = BUF_INIT(64 * 1024);
+
+	fputs(help, stdout);
+	if (estate_spec_help(&names) == 0)
+		printf("\nNames in SPEC:\n%s", buf_str(&names));
+	buf_fini(&names);
+}
 
 enum option_key {
 	KEY_ESTATE = 256,
@@ -215,7 +227,7 @@ enum azsim_intent azsim_options_parse(int argc, char **argv, struct azsim_option
 	};
 	while ((key = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
 		if (key == KEY_HELP) {
-			fputs(help, stdout);
+			print_help();
 			return AZSIM_DONE;
 		}
 		if (key == KEY_VERSION) {
