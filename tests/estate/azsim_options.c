@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/estate/azsim_options.h"
 
-#include "tests/estate/estate.h"
-
 #include "lib/base/str.h"
 #include "lib/base/xalloc.h"
+#include "tests/estate/estate.h"
 
 #include <getopt.h>
 #include <math.h>
