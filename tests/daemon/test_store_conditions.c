@@ -177,12 +177,16 @@ static void a_second_process_is_told_who_holds_the_directory(void **state)
 	struct place p;
 	struct store *second = NULL;
 	enum store_condition condition;
-	char holder[64];
+	char name[32] = "", holder[96];
+	FILE *f = fopen("/proc/self/comm", "r");
 
 	(void)state;
 	setup(&p);
 	place_open(&p);
-	snprintf(holder, sizeof(holder), "in use by process %ld (test_store_cond", (long)getpid());
+	assert_non_null(f);
+	assert_int_equal(fscanf(f, "%31[^\n]", name), 1);
+	fclose(f);
+	snprintf(holder, sizeof(holder), "in use by process %ld (%s)", (long)getpid(), name);
 	assert_int_equal(store_open(&p.world, p.directory, &p.diags, &condition, &second), -EAGAIN);
 	assert_null(second);
 	assert_says(&p, holder);

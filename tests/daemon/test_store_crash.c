@@ -10,7 +10,7 @@
 #include "tests/harness/vfs_crash.h"
 
 #define VFS "store-crash"
-#define STEPS 24
+#define STEPS 16
 
 static struct vfs_crash *disk;
 static char *remembered[STEPS + 1]; /* [n]: after n steps */
@@ -108,7 +108,7 @@ static void put_large_value(struct place *p, unsigned step)
 
 static bool step_prunes(unsigned step)
 {
-	return step == 11 || step == 18;
+	return step == 7 || step == 12;
 }
 
 /* Puts what belongs to a step. The time is the step's own, whatever happened before. */
@@ -116,7 +116,7 @@ static void do_step(struct place *p, unsigned step)
 {
 	p->loop.now = 100000 * (int64_t)(step + 1);
 	if (step_prunes(step)) {
-		store_prune(p->store, &(struct store_limits){.records = 20});
+		store_prune(p->store, &(struct store_limits){.records = 12});
 		return;
 	}
 	put_some_items(p, step);
@@ -413,7 +413,7 @@ static void nothing_is_lost_while_the_log_is_folded_in(void **state)
 	(void)state;
 	/* Each page goes to the log, with its head, and from there to the database. */
 	assert_true(count > 3 * (6 << 20) / 4096);
-	for (uint64_t at = 1; at <= count; at += 1 + count / 40)
+	for (uint64_t at = 1; at <= count; at += 1 + count / 16)
 		cut_while_folding(at, at % 2 ? VFS_LOSE_UNSYNCED : VFS_LOSE_SOME);
 	/* Around the syncs between these. */
 	for (uint64_t at = count - 3; at <= count; at++)
@@ -614,7 +614,7 @@ static void a_disk_that_stays_full_is_given_up_on_but_not_the_chain(void **state
 static void a_power_cut_under_the_thread_loses_nothing_acknowledged(void **state)
 {
 	(void)state;
-	for (uint64_t at = 12; at < 200; at += 17) {
+	for (uint64_t at = 12; at < 120; at += 11) {
 		struct step_ticket tickets[STEPS];
 		struct run run;
 		size_t turns = 0;
@@ -623,7 +623,7 @@ static void a_power_cut_under_the_thread_loses_nothing_acknowledged(void **state
 		run.place.world.store_threaded = true;
 		place_open(&run.place);
 		vfs_crash_arm(disk, VFS_POWER_CUT, at, 1);
-		while (run.submitted < 11 && !vfs_crash_struck(disk)) {
+		while (run.submitted < 7 && !vfs_crash_struck(disk)) {
 			submit_step(&run, tickets);
 			/* Either this is acknowledged, or the disk is gone. */
 			while (run.durable < run.submitted && store_healthy(run.place.store))

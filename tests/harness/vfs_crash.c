@@ -16,7 +16,7 @@
 
 struct bytes {
 	char *data;
-	size_t len;
+	size_t len, room;
 };
 
 /* Something done to a file that is not on disk yet. */
@@ -93,7 +93,10 @@ static int access_fails(struct vfs_crash *v, enum access access, int error)
 
 static void bytes_resize(struct bytes *b, size_t len)
 {
-	b->data = xrealloc(b->data, len);
+	if (len > b->room) {
+		b->room = len < 2 * b->room ? 2 * b->room : len;
+		b->data = xrealloc(b->data, b->room);
+	}
 	if (len > b->len)
 		memset(b->data + b->len, 0, len - b->len);
 	b->len = len;
@@ -132,7 +135,7 @@ static void note_change(struct file *f, size_t offset, const char *data, size_t 
 
 	c->offset = offset;
 	if (data != NULL)
-		c->written = (struct bytes){xmemdup(data, len), len};
+		c->written = (struct bytes){xmemdup(data, len), len, len};
 	list_append(&f->changes, &c->link);
 }
 
