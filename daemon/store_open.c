@@ -147,16 +147,6 @@ static int create(struct opening *o)
 
 /* --- one that is there --- */
 
-/* Whoever reads the history now hinders nothing: most likely no sync had failed before. */
-static int prepare(sqlite3 *db)
-{
-	int r = store_db_prepare(db);
-
-	if (r == 0)
-		r = store_db_settle(db);
-	return r == -EBUSY ? 0 : r;
-}
-
 /* 1: it cannot be used and is to be set aside. */
 static int examine(struct opening *o)
 {
@@ -185,7 +175,9 @@ static int examine(struct opening *o)
 		return 1;
 	}
 	if (r == 0)
-		r = prepare(o->db);
+		r = store_db_settle(o->db);
+	if (r == 0)
+		r = store_db_prepare(o->db);
 	if (r == 0)
 		r = store_schema_upgrade(o->db, &store_schema, version);
 	if (r == 0)

@@ -2,15 +2,16 @@
 #include "daemon/store_schema.h"
 
 #include "lib/base/str.h"
+#include "lib/base/xalloc.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 /* The loop reads with the second one, so it hardly waits. */
 #define WRITER_PATIENCE_MS 2000
 #define READER_PATIENCE_MS 50
+#define PIECE 65536
 
 static const char version_1[] =
 	/* The ids of resources: long, and wanted in several places. */
@@ -79,15 +80,47 @@ int store_schema_identify(sqlite3 *db, const struct schema *schema, unsigned *re
 	return version > schema->version ? SCHEMA_LATER : SCHEMA_OURS;
 }
 
-/* The check writes down a page that could not be read like one that is damaged. */
-static bool is_read_error(const char *text)
+/* Reads all of a file, and with `rewrite` writes the same again. NULL is an empty one. */
+static int walk_file(sqlite3_file *file, bool rewrite)
 {
-	const char *code = strstr(text, "error code=");
+	mdc_autofree char *piece = xmalloc(PIECE);
+	sqlite3_int64 size = 0, at = 0;
+	int code = SQLITE_OK;
 
-	return code != NULL && (atoi(code + strlen("error code=")) & 0xff) == SQLITE_IOERR;
+	if (file == NULL || file->pMethods == NULL)
+		return 0;
+	code = file->pMethods->xFileSize(file, &size);
+	while (code == SQLITE_OK && at < size) {
+		int len = size - at < PIECE ? (int)(size - at) : PIECE;
+
+		code = file->pMethods->xRead(file, piece, len, at);
+		if (code == SQLITE_OK && rewrite)
+			code = file->pMethods->xWrite(file, piece, len, at);
+		at += len;
+	}
+	if (code == SQLITE_OK && rewrite && size > 0)
+		code = file->pMethods->xSync(file, SQLITE_SYNC_NORMAL);
+	return sql_errno(code);
 }
 
-int store_schema_check(sqlite3 *db, char *ret_text, size_t size)
+static int file_of(sqlite3 *db, int which, sqlite3_file **ret)
+{
+	return sql_errno(sqlite3_file_control(db, "main", which, ret));
+}
+
+static int read_all(sqlite3 *db)
+{
+	sqlite3_file *main = NULL, *log = NULL;
+	int r = file_of(db, SQLITE_FCNTL_FILE_POINTER, &main);
+
+	if (r == 0)
+		r = file_of(db, SQLITE_FCNTL_JOURNAL_POINTER, &log);
+	if (r == 0)
+		r = walk_file(main, false);
+	return r < 0 ? r : walk_file(log, false);
+}
+
+static int check_once(sqlite3 *db, char *ret_text, size_t size)
 {
 	mdc_cleanup(sql_finalize_p) sqlite3_stmt *st = NULL;
 	int r = sql_prepare(db, "PRAGMA quick_check(1)", &st);
@@ -98,10 +131,19 @@ int store_schema_check(sqlite3 *db, char *ret_text, size_t size)
 		str_copy(ret_text, size, sqlite3_errmsg(db));
 		return r;
 	}
-	if (r == 1 && str_equal(sql_text(st, 0), "ok"))
-		return 0;
 	str_copy(ret_text, size, r == 1 ? sql_text(st, 0) : "nothing");
-	return is_read_error(ret_text) ? -EIO : -EUCLEAN;
+	return str_equal(ret_text, "ok") ? 0 : -EUCLEAN;
+}
+
+int store_schema_check(sqlite3 *db, char *ret_text, size_t size)
+{
+	int r = check_once(db, ret_text, size);
+
+	if (r != -EUCLEAN)
+		return r;
+	/* A page that could not be read is written down like one that is damaged. */
+	r = read_all(db);
+	return r < 0 ? r : check_once(db, ret_text, size);
 }
 
 /* --- from version to version --- */
@@ -223,8 +265,10 @@ int store_db_prepare(sqlite3 *db)
 
 int store_db_settle(sqlite3 *db)
 {
-	return sql_errno(
-		sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL));
+	sqlite3_file *log = NULL;
+	int r = file_of(db, SQLITE_FCNTL_JOURNAL_POINTER, &log);
+
+	return r < 0 ? r : walk_file(log, true);
 }
 
 int store_db_sync_directory(sqlite3 *db, int directory)

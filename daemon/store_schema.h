@@ -35,7 +35,7 @@ enum schema_found {
 /* One of enum schema_found, or -errno. Reads only. `ret_version` is set for our own. */
 int store_schema_identify(
 	sqlite3 *db, const struct schema *schema, unsigned *ret_version) MDC_MUST_CHECK;
-/* 0, or -EUCLEAN with what SQLite says of it in `ret_text`. */
+/* 0, or -EUCLEAN with what SQLite says of it in `ret_text`; other errors say nothing about it. */
 int store_schema_check(sqlite3 *db, char *ret_text, size_t size) MDC_MUST_CHECK;
 /* From `version` to the present one. Each step is one transaction. */
 int store_schema_upgrade(sqlite3 *db, const struct schema *schema, unsigned version) MDC_MUST_CHECK;
@@ -48,9 +48,9 @@ int store_db_open_reader(const char *path, const char *vfs, sqlite3 **ret) MDC_M
 /* Sets a writing connection up; converts an empty file. */
 int store_db_prepare(sqlite3 *db) MDC_MUST_CHECK;
 /*
- * Folds the log into the database, written and synced anew. After a failed sync the log may read
- * well and yet not be on disk, so nothing found in it is built upon before. -EBUSY while another
- * connection reads.
+ * Makes it certain that the log is on disk, by writing it again as it is. After a failed sync it
+ * may read well and yet not be there, and later syncs do not help; so nothing that was found in a
+ * log is built upon before. Only while nobody else writes.
  */
 int store_db_settle(sqlite3 *db) MDC_MUST_CHECK;
 /* The log is folded into the database when the last connection closes. */

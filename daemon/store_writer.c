@@ -127,9 +127,9 @@ static int reconnect(struct store_writer *w)
 		return r;
 	if (r != SCHEMA_OURS || version != store_schema.version)
 		return changed_by_others(w, "replaced");
-	r = store_db_prepare(w->db);
+	r = store_db_settle(w->db);
 	if (r == 0)
-		r = store_db_settle(w->db);
+		r = store_db_prepare(w->db);
 	if (r == 0)
 		r = store_db_sync_directory(w->db, w->directory->fd);
 	return r < 0 ? r : prepare_statements(w->db, w->statement);
