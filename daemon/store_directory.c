@@ -60,14 +60,16 @@ static int make_and_look(struct store_directory *d, const char *path, struct dia
 	if (!made && errno != EEXIST)
 		return refuse(diags, path, errno, "the state directory cannot be made");
 	r = store_directory_look(d, path, diags);
-	if (r == 0 && made && sync_directory(d->fd, "..") < 0) {
-		r = refuse(diags, path, errno, "the state directory cannot be made for good");
-		store_directory_close(d);
-	}
-	if (r == 0 && faccessat(d->fd, ".", W_OK | X_OK, AT_EACCESS) < 0) {
+	if (r < 0)
+		return r;
+	if (made)
+		r = sync_directory(d->fd, "..");
+	if (r < 0)
+		refuse(diags, path, -r, "the state directory cannot be made for good");
+	else if (faccessat(d->fd, ".", W_OK | X_OK, AT_EACCESS) < 0)
 		r = refuse(diags, path, errno, "the state directory cannot be written to");
+	if (r < 0)
 		store_directory_close(d);
-	}
 	return r;
 }
 

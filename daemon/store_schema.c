@@ -63,7 +63,7 @@ static int foreign_or_error(int r)
 
 int store_schema_identify(sqlite3 *db, const struct schema *schema, unsigned *ret_version)
 {
-	int64_t tables, application, version;
+	int64_t tables = 0, application = 0, version = 0;
 	int r = sql_number(db, "SELECT count(*) FROM sqlite_master", &tables);
 
 	if (r == 0)
