@@ -6,35 +6,11 @@
 #include "lib/base/rng.h"
 #include "lib/base/str.h"
 #include "lib/base/xalloc.h"
+#include "tests/harness/vfs_crash_file.h"
 
 #include <pthread.h>
 #include <sqlite3.h>
 #include <string.h>
-
-#define SECTOR 512
-#define SHM_REGIONS_MAX 64
-
-struct bytes {
-	char *data;
-	size_t len, room;
-};
-
-/* Something done to a file that is not on disk yet. */
-struct change {
-	struct list link;
-	size_t offset;
-	struct bytes written; /* or, with data NULL, the file was cut to `offset` */
-};
-
-struct file {
-	struct list link;
-	char *name; /* NULL: a temporary one */
-	struct bytes view, disk;
-	struct list changes;
-	bool exists, exists_on_disk;
-	struct list handles;
-	char *shm[SHM_REGIONS_MAX];
-};
 
 struct vfs_crash {
 	sqlite3_vfs vfs;
@@ -51,7 +27,7 @@ struct vfs_crash {
 struct handle {
 	sqlite3_file base;
 	struct vfs_crash *v;
-	struct file *file;
+	struct vfs_file *file;
 	struct list link;
 	int level; /* SQLITE_LOCK_… */
 	unsigned shm_shared, shm_exclusive;
@@ -89,184 +65,6 @@ static int access_fails(struct vfs_crash *v, enum access access, int error)
 	return full ? SQLITE_FULL : SQLITE_OK;
 }
 
-/* --- contents --- */
-
-static void bytes_resize(struct bytes *b, size_t len)
-{
-	if (len > b->room) {
-		b->room = len < 2 * b->room ? 2 * b->room : len;
-		b->data = xrealloc(b->data, b->room);
-	}
-	if (len > b->len)
-		memset(b->data + b->len, 0, len - b->len);
-	b->len = len;
-}
-
-static void bytes_write(struct bytes *b, size_t offset, const char *data, size_t len)
-{
-	if (offset + len > b->len)
-		bytes_resize(b, offset + len);
-	memcpy(b->data + offset, data, len);
-}
-
-static void bytes_copy(struct bytes *to, const struct bytes *from)
-{
-	bytes_resize(to, from->len);
-	if (from->len > 0)
-		memcpy(to->data, from->data, from->len);
-}
-
-static void change_free(struct change *c)
-{
-	list_remove(&c->link);
-	free(c->written.data);
-	free(c);
-}
-
-static void forget_changes(struct file *f)
-{
-	list_for_each (&f->changes, node)
-		change_free(list_entry(node, struct change, link));
-}
-
-static void note_change(struct file *f, size_t offset, const char *data, size_t len)
-{
-	struct change *c = xcalloc(1, sizeof(*c));
-
-	c->offset = offset;
-	if (data != NULL)
-		c->written = (struct bytes){xmemdup(data, len), len, len};
-	list_append(&f->changes, &c->link);
-}
-
-static void change_apply(const struct change *c, struct bytes *to)
-{
-	if (c->written.data == NULL)
-		bytes_resize(to, c->offset < to->len ? c->offset : to->len);
-	else
-		bytes_write(to, c->offset, c->written.data, c->written.len);
-}
-
-static void change_apply_torn(struct vfs_crash *v, const struct change *c, struct bytes *to)
-{
-	for (size_t at = 0; at < c->written.len;) {
-		size_t piece = SECTOR - (c->offset + at) % SECTOR;
-
-		if (piece > c->written.len - at)
-			piece = c->written.len - at;
-		if (rng_below(&v->rng, 2) == 0)
-			bytes_write(to, c->offset + at, c->written.data + at, piece);
-		at += piece;
-	}
-}
-
-static void save_changes(struct file *f)
-{
-	list_for_each (&f->changes, node)
-		change_apply(list_entry(node, struct change, link), &f->disk);
-	forget_changes(f);
-	f->exists_on_disk = f->exists;
-}
-
-static void save_directory(struct vfs_crash *v)
-{
-	list_for_each (&v->files, node) {
-		struct file *f = list_entry(node, struct file, link);
-
-		f->exists_on_disk = f->exists;
-	}
-}
-
-static void save_some_changes(struct vfs_crash *v, struct file *f)
-{
-	list_for_each (&f->changes, node) {
-		const struct change *c = list_entry(node, struct change, link);
-
-		switch (rng_below(&v->rng, 3)) {
-		case 0: break;
-		case 1: change_apply(c, &f->disk); break;
-		case 2: change_apply_torn(v, c, &f->disk); break;
-		}
-	}
-	if (f->exists != f->exists_on_disk && rng_below(&v->rng, 2) == 0)
-		f->exists_on_disk = f->exists;
-}
-
-/* --- files --- */
-
-static struct file *find_file(struct vfs_crash *v, const char *name)
-{
-	list_for_each (&v->files, node) {
-		struct file *f = list_entry(node, struct file, link);
-
-		if (f->name != NULL && str_equal(f->name, name))
-			return f;
-	}
-	return NULL;
-}
-
-static struct file *file_new(struct vfs_crash *v, const char *name)
-{
-	struct file *f = xcalloc(1, sizeof(*f));
-
-	f->name = name != NULL ? xstrdup(name) : NULL;
-	list_init(&f->changes);
-	list_init(&f->handles);
-	list_append(&v->files, &f->link);
-	return f;
-}
-
-static void shm_drop(struct file *f)
-{
-	for (unsigned i = 0; i < SHM_REGIONS_MAX; i++) {
-		free(f->shm[i]);
-		f->shm[i] = NULL;
-	}
-}
-
-static void file_free(struct file *f)
-{
-	forget_changes(f);
-	shm_drop(f);
-	list_remove(&f->link);
-	free(f->view.data);
-	free(f->disk.data);
-	free(f->name);
-	free(f);
-}
-
-static void remove_file(struct vfs_crash *v, struct file *f, bool synced)
-{
-	f->exists = false;
-	bytes_resize(&f->view, 0);
-	note_change(f, 0, NULL, 0);
-	if (synced) {
-		save_changes(f);
-		save_directory(v);
-	}
-}
-
-static void restart_file(struct vfs_crash *v, struct file *f, enum vfs_loss loss)
-{
-	assert(list_is_empty(&f->handles));
-	switch (loss) {
-	case VFS_LOSE_UNSYNCED: break;
-	case VFS_LOSE_NOTHING:
-		/* The view, since a failed sync only takes what a power cut would take. */
-		bytes_copy(&f->disk, &f->view);
-		f->exists_on_disk = f->exists;
-		break;
-	case VFS_LOSE_SOME: save_some_changes(v, f); break;
-	case VFS_LOSS_N_: break;
-	}
-	forget_changes(f);
-	shm_drop(f);
-	f->exists = f->exists_on_disk;
-	if (!f->exists)
-		bytes_resize(&f->disk, 0);
-	bytes_copy(&f->view, &f->disk);
-}
-
 /* --- what SQLite calls on a file --- */
 
 static struct handle *enter(sqlite3_file *base)
@@ -286,20 +84,20 @@ static int leave(struct handle *h, int code)
 static int file_close(sqlite3_file *base)
 {
 	struct handle *h = enter(base);
-	struct file *f = h->file;
+	struct vfs_file *f = h->file;
 
 	list_remove(&h->link);
 	if (f->name == NULL)
-		file_free(f);
+		vfs_file_free(f);
 	else if (h->delete_on_close)
-		remove_file(h->v, f, false);
+		vfs_file_remove(f);
 	return leave(h, SQLITE_OK);
 }
 
 static int file_read(sqlite3_file *base, void *to, int len, sqlite3_int64 offset)
 {
 	struct handle *h = enter(base);
-	const struct bytes *view = &h->file->view;
+	const struct vfs_bytes *view = &h->file->view;
 	size_t at = (size_t)offset, want = (size_t)len, have = 0;
 	int code = access_fails(h->v, ACCESS_LOOK, SQLITE_IOERR_READ);
 
@@ -320,10 +118,10 @@ static int file_write(sqlite3_file *base, const void *data, int len, sqlite3_int
 	bool was_cut = h->v->cut;
 	int code = access_fails(h->v, ACCESS_WRITE, SQLITE_IOERR_WRITE);
 
-	if (code == SQLITE_OK || was_cut != h->v->cut)
-		note_change(h->file, (size_t)offset, data, (size_t)len);
 	if (code == SQLITE_OK)
-		bytes_write(&h->file->view, (size_t)offset, data, (size_t)len);
+		vfs_file_write(h->file, (size_t)offset, data, (size_t)len);
+	else if (was_cut != h->v->cut)
+		vfs_file_write_interrupted(h->file, (size_t)offset, data, (size_t)len);
 	return leave(h, code);
 }
 
@@ -332,10 +130,8 @@ static int file_truncate(sqlite3_file *base, sqlite3_int64 size)
 	struct handle *h = enter(base);
 	int code = access_fails(h->v, ACCESS_CHANGE, SQLITE_IOERR_TRUNCATE);
 
-	if (code == SQLITE_OK && (size_t)size < h->file->view.len) {
-		note_change(h->file, (size_t)size, NULL, 0);
-		bytes_resize(&h->file->view, (size_t)size);
-	}
+	if (code == SQLITE_OK)
+		vfs_file_truncate(h->file, (size_t)size);
 	return leave(h, code);
 }
 
@@ -347,12 +143,12 @@ static int file_sync(sqlite3_file *base, int flags)
 
 	(void)flags;
 	if (code == SQLITE_OK) {
-		save_changes(h->file);
+		vfs_file_sync(h->file);
 		if (h->syncs_directory)
-			save_directory(h->v);
+			vfs_file_sync_directory(&h->v->files);
 		h->syncs_directory = false;
 	} else if (!was_cut && !h->v->cut) {
-		forget_changes(h->file);
+		vfs_file_forget_changes(h->file);
 	}
 	return leave(h, code);
 }
@@ -378,7 +174,7 @@ static int file_control(sqlite3_file *base, int op, void *arg)
 	h = enter(base);
 	code = access_fails(h->v, ACCESS_CHANGE, SQLITE_IOERR_DIR_FSYNC);
 	if (code == SQLITE_OK)
-		save_directory(h->v);
+		vfs_file_sync_directory(&h->v->files);
 	return leave(h, code);
 }
 
@@ -459,18 +255,18 @@ static int file_check_reserved(sqlite3_file *base, int *ret)
 static int shm_map(sqlite3_file *base, int region, int size, int extend, void volatile **ret)
 {
 	struct handle *h = enter(base);
-	struct file *f = h->file;
+	struct vfs_file *f = h->file;
 	int code = access_fails(h->v, ACCESS_LOOK, SQLITE_IOERR_SHMMAP);
 
 	*ret = NULL;
 	if (code != SQLITE_OK)
 		return leave(h, code);
-	if (region >= SHM_REGIONS_MAX)
+	if (region >= VFS_SHARED_REGIONS_MAX)
 		return leave(h, SQLITE_IOERR_SHMSIZE);
 	h->shm_mapped = true;
-	if (f->shm[region] == NULL && extend)
-		f->shm[region] = xcalloc(1, (size_t)size);
-	*ret = f->shm[region];
+	if (f->shared[region] == NULL && extend)
+		f->shared[region] = xcalloc(1, (size_t)size);
+	*ret = f->shared[region];
 	return leave(h, SQLITE_OK);
 }
 
@@ -527,7 +323,7 @@ static int shm_unmap(sqlite3_file *base, int delete)
 	list_for_each (&h->file->handles, node)
 		mapped = mapped || list_entry(node, struct handle, link)->shm_mapped;
 	if (!mapped)
-		shm_drop(h->file);
+		vfs_file_drop_shared(h->file);
 	return leave(h, SQLITE_OK);
 }
 
@@ -560,14 +356,14 @@ static struct vfs_crash *vfs_of(sqlite3_vfs *vfs)
 
 static bool is_missing(struct vfs_crash *v, const char *name)
 {
-	const struct file *f = name != NULL ? find_file(v, name) : NULL;
+	const struct vfs_file *f = name != NULL ? vfs_file_find(&v->files, name) : NULL;
 
 	return f == NULL || !f->exists;
 }
 
-static int open_file(struct vfs_crash *v, const char *name, int flags, struct file **ret)
+static int open_file(struct vfs_crash *v, const char *name, int flags, struct vfs_file **ret)
 {
-	struct file *f = name != NULL ? find_file(v, name) : NULL;
+	struct vfs_file *f = name != NULL ? vfs_file_find(&v->files, name) : NULL;
 	bool creates = is_missing(v, name);
 	int code;
 
@@ -577,7 +373,7 @@ static int open_file(struct vfs_crash *v, const char *name, int flags, struct fi
 	if (code != SQLITE_OK)
 		return code;
 	if (f == NULL)
-		f = file_new(v, name);
+		f = vfs_file_new(&v->files, name);
 	f->exists = true;
 	*ret = f;
 	return SQLITE_OK;
@@ -612,16 +408,18 @@ static int vfs_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *base, int 
 static int vfs_delete(sqlite3_vfs *vfs, const char *name, int sync_directory)
 {
 	struct vfs_crash *v = vfs_of(vfs);
-	struct file *f;
+	struct vfs_file *f;
 	int code;
 
 	pthread_mutex_lock(&v->lock);
-	f = find_file(v, name);
+	f = vfs_file_find(&v->files, name);
 	code = access_fails(v, ACCESS_CHANGE, SQLITE_IOERR_DELETE);
 	if (code == SQLITE_OK && (f == NULL || !f->exists))
 		code = SQLITE_IOERR_DELETE_NOENT;
 	if (code == SQLITE_OK)
-		remove_file(v, f, sync_directory != 0);
+		vfs_file_remove(f);
+	if (code == SQLITE_OK && sync_directory)
+		vfs_file_sync_directory(&v->files);
 	pthread_mutex_unlock(&v->lock);
 	return code;
 }
@@ -629,12 +427,12 @@ static int vfs_delete(sqlite3_vfs *vfs, const char *name, int sync_directory)
 static int vfs_access(sqlite3_vfs *vfs, const char *name, int flags, int *ret)
 {
 	struct vfs_crash *v = vfs_of(vfs);
-	const struct file *f;
+	const struct vfs_file *f;
 	int code;
 
 	pthread_mutex_lock(&v->lock);
 	code = access_fails(v, ACCESS_LOOK, SQLITE_IOERR_ACCESS);
-	f = find_file(v, name);
+	f = vfs_file_find(&v->files, name);
 	*ret = f != NULL && f->exists && (flags != SQLITE_ACCESS_EXISTS || f->view.len > 0);
 	pthread_mutex_unlock(&v->lock);
 	return code;
@@ -716,10 +514,10 @@ struct vfs_crash *vfs_crash_free(struct vfs_crash *v)
 		return NULL;
 	sqlite3_vfs_unregister(&v->vfs);
 	list_for_each (&v->files, node) {
-		struct file *f = list_entry(node, struct file, link);
+		struct vfs_file *f = list_entry(node, struct vfs_file, link);
 
 		assert(list_is_empty(&f->handles));
-		file_free(f);
+		vfs_file_free(f);
 	}
 	pthread_mutex_destroy(&v->lock);
 	free(v);
@@ -771,6 +569,6 @@ void vfs_crash_restart(struct vfs_crash *v, enum vfs_loss loss)
 	pthread_mutex_lock(&v->lock);
 	v->cut = false;
 	list_for_each (&v->files, node)
-		restart_file(v, list_entry(node, struct file, link), loss);
+		vfs_file_restart(list_entry(node, struct vfs_file, link), loss, &v->rng);
 	pthread_mutex_unlock(&v->lock);
 }
