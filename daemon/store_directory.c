@@ -187,17 +187,30 @@ static int free_name(const struct store_directory *d, struct wall now, char **re
 	return -EEXIST;
 }
 
+/* Logs first: without their database they are still lost state, never another one's logs. */
+static int move_logs(const struct store_directory *d, const char *name)
+{
+	static const char *const logs[] = {"-wal", "-journal"};
+
+	for (unsigned i = 0; i < ARRAY_LEN(logs); i++) {
+		mdc_autofree char *from = xasprintf("%s%s", DATABASE, logs[i]);
+		mdc_autofree char *to = xasprintf("%s%s", name, logs[i]);
+
+		if (renameat(d->fd, from, d->fd, to) < 0 && errno != ENOENT)
+			return -errno;
+	}
+	return 0;
+}
+
 int store_directory_set_aside(const struct store_directory *d, struct wall now, char **ret_name)
 {
-	mdc_autofree char *name = NULL, *wal = NULL;
+	mdc_autofree char *name = NULL;
 	int r = free_name(d, now, &name);
 
+	if (r == 0)
+		r = move_logs(d, name);
 	if (r < 0)
 		return r;
-	/* The log first: without its database it is still lost state, never another one's log. */
-	wal = xasprintf("%s-wal", name);
-	if (renameat(d->fd, DATABASE "-wal", d->fd, wal) < 0 && errno != ENOENT)
-		return -errno;
 	if (renameat(d->fd, DATABASE, d->fd, name) < 0)
 		return -errno;
 	if (unlinkat(d->fd, DATABASE "-shm", 0) < 0 && errno != ENOENT)

@@ -180,8 +180,9 @@ static int examine(struct opening *o)
 		r = store_db_prepare(o->db);
 	if (r == 0)
 		r = store_schema_upgrade(o->db, &store_schema, version);
-	if (r == 0)
-		r = store_writer_probe(o->db);
+	if (r < 0)
+		return refuse(o, r, "the database cannot be used");
+	r = store_writer_probe(o->db);
 	if (r == -EINVAL || r == -ENODATA) {
 		condition(o, STORE_REPLACED, xstrdup("the database lacks some of its tables"));
 		return 1;
