@@ -91,6 +91,7 @@ static void add_nature(struct buf *to, const struct config_row *row)
 		[CONFIG_GUIDS] = "list of GUIDs",
 		[CONFIG_TAGS] = "list of tags, each NAME=VALUE",
 		[CONFIG_CHOICES] = "list of ",
+		[CONFIG_PROXY] = "http or https URL with its port, or none",
 	};
 
 	buf_adds(to, words[row->type]);

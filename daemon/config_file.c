@@ -208,6 +208,55 @@ static void read_directory(struct reading *r, const char *directory, struct conf
 	closedir(stream);
 }
 
+/* --- what the environment says of identities --- */
+
+static const struct config_option *find_option(const struct config_section *s, const char *name)
+{
+	for (size_t i = 0; i < s->option_count; i++)
+		if (str_equal(s->options[i].name, name))
+			return &s->options[i];
+	return NULL;
+}
+
+static void add_option(
+	struct config_section *s, const char *name, const char *value, const char *variable)
+{
+	struct config_option *o;
+
+	s->options = xreallocarray(s->options, s->option_count + 1, sizeof(*s->options));
+	o = &s->options[s->option_count++];
+	*o = (struct config_option){.name = xstrdup(name),
+		.file = xasprintf("environment, %s", variable),
+		.values = xcalloc(1, sizeof(*o->values)),
+		.n = 1};
+	o->values[0] = (struct config_value){.text = xstrdup(value), .file = xstrdup(o->file)};
+}
+
+/* As if it had been written in the section; what was written there counts. */
+static void add_environment(struct config_section *identity, environment_fn environment)
+{
+	const struct config_option *method = find_option(identity, "method");
+	size_t count;
+	const struct config_environment_row *rows = config_environment_rows(&count);
+
+	for (size_t i = 0; method != NULL && method->n == 1 && i < count; i++) {
+		const char *value = environment(rows[i].variable);
+
+		if (!str_empty(value) && str_equal(method->values[0].text, rows[i].method) &&
+			find_option(identity, rows[i].option) == NULL)
+			add_option(identity, rows[i].option, value, rows[i].variable);
+		/* The options may have moved. */
+		method = find_option(identity, "method");
+	}
+}
+
+static void add_environments(struct config_section *root, environment_fn environment)
+{
+	for (size_t i = 0; environment != NULL && i < root->section_count; i++)
+		if (str_equal(root->sections[i].kind, "identity"))
+			add_environment(&root->sections[i], environment);
+}
+
 /* --- all of it --- */
 
 static struct config_section top_level(const char *file)
@@ -284,6 +333,7 @@ int config_files_load(
 	struct config_section root;
 	int error = read_files(&r, path, &root), wrong = 0;
 
+	add_environments(&root, environment);
 	/* The values are judged also after errors of syntax, so that all are told at once. */
 	if (!r.incomplete)
 		wrong = config_build(&root, diags, &config);

@@ -25,7 +25,10 @@ typedef const char *(*environment_fn)(const char *name);
  */
 int config_files_read(const char *path, environment_fn environment, struct diags *diags,
 	struct config_section *ret) MDC_MUST_CHECK;
-/* The same, and config_build(). */
+/*
+ * The same, and config_build(); what identities may take from the environment (config.h) counts as
+ * written in them.
+ */
 int config_files_load(const char *path, environment_fn environment, struct diags *diags,
 	struct config **ret) MDC_MUST_CHECK;
 /* From memory, as if it were the file `name`: for tests and fuzzing. */

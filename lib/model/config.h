@@ -64,6 +64,7 @@ enum config_type {
 	CONFIG_GUIDS,   /* list of GUIDs, or "*" */
 	CONFIG_TAGS,    /* list of "name=value" */
 	CONFIG_CHOICES, /* list of `choices` */
+	CONFIG_PROXY,   /* "http://HOST:PORT", "https://HOST:PORT", or "none" */
 	CONFIG_TYPE_N_
 };
 struct config_row {
@@ -83,6 +84,13 @@ struct config_row {
 };
 /* Rows in the order of the manual. */
 const struct config_row *config_rows(size_t *ret_count);
+/* What the environment says about an identity of that method where the configuration does not. */
+struct config_environment_row {
+	const char *method;
+	const char *option;
+	const char *variable;
+};
+const struct config_environment_row *config_environment_rows(size_t *ret_count);
 /* The kinds of section: where each may stand, whether it has a title. */
 struct config_section_row {
 	const char *path; /* "scope/exclude"; "" for the top level */
@@ -106,13 +114,27 @@ enum identity_method {
 	IDENTITY_METHOD_N_
 };
 
+/* How ARM counts calls in a cloud. */
+enum cloud_quota { CLOUD_QUOTA_BUCKETS, CLOUD_QUOTA_BUCKETS_AND_TENANT, CLOUD_QUOTA_HOURLY };
+
+/* The way out of this network; all may be NULL. */
+struct proxy_config {
+	char *url; /* NULL: what the environment says; "none": no proxy */
+	char *credentials_file;
+	char *ca_file;  /* extra trust for the proxy's own certificate */
+	char *no_proxy; /* "10.0.0.0/8,.example.com"; NULL: what the environment says */
+};
+
 struct cloud_config {
 	char *name;
-	char *login;            /* "https://login.microsoftonline.com" */
+	char *login; /* "https://login.microsoftonline.com"; NULL: not known, see cloud_discovery.h
+		      */
 	char *resource_manager; /* "https://management.azure.com" */
 	char *defender;
 	char *audience; /* token scope is "<audience>/.default" */
 	char *ca_file;  /* extra trust, or NULL */
+	enum cloud_quota quota;
+	struct proxy_config proxy;
 };
 
 struct identity_config {
@@ -122,8 +144,10 @@ struct identity_config {
 	char *client;
 	enum identity_method method;
 	char *secret_file;
+	struct wall secret_expires; /* as the administrator says; WALL_UNSET: not known */
 	char *certificate;
 	char *certificate_password_file;
+	bool certificate_chain; /* the certificate is sent along (x5c) */
 	char *federated_token_file;
 };
 

@@ -75,8 +75,9 @@ static void check_missing(const struct config_place *p, const struct config_row 
 	if (row->standard == NULL || *row->standard != '\0' ||
 		config_option_meant(p->section, p->path, row->name))
 		return;
-	if (row->supported != NULL)
-		config_choice_join(&value, row->supported, " or ");
+	if (row->supported != NULL || row->type == CONFIG_CHOICE)
+		config_choice_join(
+			&value, row->supported != NULL ? row->supported : row->choices, " or ");
 	else
 		config_value_format(row, sample(row), &value);
 	diag_error(p->diags, p->section->file, p->section->line, "%s has no %s; write %s = %s",

@@ -58,6 +58,10 @@ static void cloud_fini(struct cloud_config *c)
 	free(c->defender);
 	free(c->audience);
 	free(c->ca_file);
+	free(c->proxy.url);
+	free(c->proxy.credentials_file);
+	free(c->proxy.ca_file);
+	free(c->proxy.no_proxy);
 }
 
 static void identity_fini(struct identity_config *i)

@@ -89,6 +89,8 @@ const struct config_section *config_child(
 static const char *cloud_default(const struct config_section *root, const struct config_section *s,
 	const struct config_row *row)
 {
+	if (str_equal(row->name, "quota-model") && s != NULL && str_equal(s->title, "china"))
+		return "hourly";
 	if (str_equal(row->name, "audience"))
 		return config_effective(root, s, config_row_find("cloud", "resource-manager"));
 	for (size_t i = 0; i < ARRAY_LEN(presets); i++) {

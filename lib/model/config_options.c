@@ -23,9 +23,26 @@ static const struct config_row rows[] = {
 		.help = "How many operations may run at once in a scope that does not say it "
 			"itself."},
 
+	{"proxy", "url", CONFIG_PROXY, OPTIONAL, .example = "http://proxy.example.com:3128",
+		.help = "The proxy through which Azure is reached; none for a direct way. Without "
+			"it the environment decides: HTTPS_PROXY, then ALL_PROXY."},
+	{"proxy", "credentials-file", CONFIG_PATH, OPTIONAL,
+		.example = "/etc/mdcd/credentials/proxy",
+		.help = "The file that holds USER:PASSWORD for the proxy, in one line."},
+	{"proxy", "ca-file", CONFIG_PATH, OPTIONAL, .example = "/etc/mdcd/proxy-ca.pem",
+		.help = "Certificates that are trusted for the certificate of an https proxy "
+			"itself, besides the system's own, in PEM. The authority of a proxy that "
+			"opens TLS belongs into ca-file of the cloud."},
+	{"proxy", "no-proxy", CONFIG_LIST, OPTIONAL, .example = "10.0.0.0/8",
+		.help = "What is reached without the proxy: names with all below them, addresses, "
+			"networks. Without it the environment decides: NO_PROXY. This machine "
+			"itself and the metadata services of Azure VMs and of the Arc agent are "
+			"never asked through a proxy."},
+
 	{"cloud", "login", CONFIG_URL, OPTIONAL, .example = "https://login.microsoftonline.com",
-		.help = "Where tokens are issued. Required unless the title is that of a built-in "
-			"cloud."},
+		.help = "Where tokens are issued. Where it is not written and the title is not "
+			"that of a built-in cloud, the daemon asks the resource-manager and tells "
+			"what to write: no secret is ever sent to a host that nobody wrote down."},
 	{"cloud", "resource-manager", CONFIG_URL, OPTIONAL,
 		.example = "https://management.azure.com",
 		.help = "Azure Resource Manager. Required unless the title is that of a built-in "
@@ -38,6 +55,18 @@ static const struct config_row rows[] = {
 	{"cloud", "ca-file", CONFIG_PATH, OPTIONAL, .example = "/etc/mdcd/ca.pem",
 		.help = "Certificates that are trusted for this cloud besides the system's own, "
 			"in PEM."},
+	{"cloud", "quota-model", CONFIG_CHOICE, .standard = "buckets",
+		.choices = "buckets|buckets-and-tenant|hourly", .reloadable = true,
+		.help = "How Resource Manager counts calls: in buckets of subscriptions, in these "
+			"and the tenant's, or by the hour, which is the default of china."},
+	{"cloud/proxy", "url", CONFIG_PROXY, OPTIONAL, .example = "none",
+		.help = "As in proxy at the top level, for this cloud alone."},
+	{"cloud/proxy", "credentials-file", CONFIG_PATH, OPTIONAL,
+		.example = "/etc/mdcd/credentials/proxy", .help = "As in proxy at the top level."},
+	{"cloud/proxy", "ca-file", CONFIG_PATH, OPTIONAL, .example = "/etc/mdcd/proxy-ca.pem",
+		.help = "As in proxy at the top level."},
+	{"cloud/proxy", "no-proxy", CONFIG_LIST, OPTIONAL, .example = "10.0.0.0/8",
+		.help = "As in proxy at the top level."},
 
 	{"identity", "cloud", CONFIG_TEXT, .standard = "public", .reloadable = true,
 		.help = "The cloud of this identity: public, us-government, china, or the title "
@@ -45,28 +74,41 @@ static const struct config_row rows[] = {
 	{"identity", "tenant", CONFIG_GUID, REQUIRED, .help = "The id of the Entra ID tenant."},
 	{"identity", "client", CONFIG_GUID, OPTIONAL,
 		.example = "00000000-0000-0000-0000-000000000000",
-		.help = "The application (client) id of the service principal. Required for all "
-			"methods but managed-identity, arc-managed-identity and azure-cli."},
+		.help = "The application (client) id of the service principal. For the methods "
+			"managed-identity and arc-managed-identity that of a user-assigned "
+			"identity; without it, the machine's own is used. Required for all other "
+			"methods but azure-cli."},
 	{"identity", "method", CONFIG_CHOICE, REQUIRED,
 		.choices = "client-secret|client-certificate|workload-identity|managed-identity|"
 			   "arc-managed-identity|azure-cli",
-		.supported = "client-secret|client-certificate", .example = "client-certificate",
-		.help = "How the identity proves itself."},
+		.example = "client-certificate",
+		.help = "How the identity proves itself: by a secret or a certificate of its "
+			"application, by the token of another issuer that the application trusts, "
+			"by the managed identity of the Azure VM or of the Arc machine on which "
+			"the daemon runs, or by whoever is signed in with the Azure CLI (for "
+			"scopes in the mode observe only)."},
 	{"identity", "secret-file", CONFIG_PATH, OPTIONAL,
 		.example = "/etc/mdcd/credentials/client-secret",
 		.help = "The file that holds the client secret, for the method client-secret. The "
 			"secret itself is never written in a configuration."},
+	{"identity", "secret-expires", CONFIG_DATE, OPTIONAL, .example = "2027-01-31",
+		.help = "The day on which the client secret ends, as the portal shows it: status "
+			"and journal warn from 30 days before. The end of a certificate is known "
+			"without it."},
 	{"identity", "certificate", CONFIG_PATH, OPTIONAL,
 		.example = "/etc/mdcd/credentials/mdcd.pem",
 		.help = "The file that holds certificate and private key, for the method "
-			"client-certificate."},
+			"client-certificate: PEM, or PKCS#12 (.pfx)."},
 	{"identity", "certificate-password-file", CONFIG_PATH, OPTIONAL,
 		.example = "/etc/mdcd/credentials/mdcd.password",
 		.help = "The file that holds the password of the private key, where it has one."},
-	{"identity", "federated-token-file", CONFIG_PATH, OPTIONAL, NOT_YET,
+	{"identity", "certificate-chain", SWITCH_OFF,
+		.help = "Sends the certificate and its issuers along, for an application that "
+			"trusts a subject name and an issuer in place of one certificate."},
+	{"identity", "federated-token-file", CONFIG_PATH, OPTIONAL,
 		.example = "/var/run/secrets/azure/tokens/azure-identity-token",
 		.help = "The file that holds the token of another issuer, for the method "
-			"workload-identity."},
+			"workload-identity. It is read again for every sign-in."},
 
 	{"poll", "subscriptions", DURATION("1s", "1d", "15m"),
 		.help = "How often subscriptions, their plans and their settings are read."},
@@ -223,9 +265,15 @@ static const struct config_row rows[] = {
 
 static const struct config_section_row section_rows[] = {
 	{"", .help = "Options outside all sections."},
+	{"proxy",
+		.help = "The way out of this network, for all clouds that do not have a section "
+			"proxy of their own."},
 	{"cloud", .titled = true, .repeats = true, .example = "public",
 		.help = "Where an Azure cloud is. public, us-government and china are built in; a "
 			"section with such a title changes parts of it."},
+	{"cloud/proxy",
+		.help = "The way to this cloud. Nothing of the section proxy at the top level "
+			"applies to it then."},
 	{"identity", .titled = true, .repeats = true, .example = "main",
 		.help = "Who the daemon is to Azure."},
 	{"poll", .help = "How often it looks."},
@@ -251,6 +299,18 @@ static const struct config_section_row section_rows[] = {
 	{"scope/window", .titled = true, .repeats = true, .unsupported = true, .example = "nights",
 		.help = "When the scope may be written to."},
 };
+
+static const struct config_environment_row environment_rows[] = {
+	{"workload-identity", "tenant", "AZURE_TENANT_ID"},
+	{"workload-identity", "client", "AZURE_CLIENT_ID"},
+	{"workload-identity", "federated-token-file", "AZURE_FEDERATED_TOKEN_FILE"},
+};
+
+const struct config_environment_row *config_environment_rows(size_t *ret_count)
+{
+	*ret_count = ARRAY_LEN(environment_rows);
+	return environment_rows;
+}
 
 const struct config_row *config_rows(size_t *ret_count)
 {

@@ -346,6 +346,20 @@ static const struct policy_config *policy_of(
 	return NULL;
 }
 
+/* Whoever happens to be signed in on a terminal does not change servers without being asked. */
+static void check_identity(const struct config_builder *b, const struct config_section *s,
+	const struct scope_config *scope)
+{
+	const struct config_option *mode = config_option_find(s, "mode");
+
+	if (scope->mode == MODE_ENFORCE && scope->identity != NULL &&
+		scope->identity->method == IDENTITY_AZURE_CLI)
+		diag_error(b->diags, mode->file, mode->line,
+			"mode: the identity \"%s\" signs in with azure-cli, which is for observing "
+			"only; write mode = observe, or name another identity",
+			config_show(scope->identity->name).text);
+}
+
 static void build_scope(const struct config_builder *b, const struct config_section *s,
 	struct claims *claims, struct scope_config *scope)
 {
@@ -359,6 +373,7 @@ static void build_scope(const struct config_builder *b, const struct config_sect
 	};
 	build_reach(s, scope);
 	check_reach(b, s, scope);
+	check_identity(b, s, scope);
 	claim_list(b, &claims->subscriptions, config_option_find(s, "subscriptions"), scope);
 	claim_list(b, &claims->groups, config_option_find(s, "management-groups"), scope);
 	claim_everything(b, claims, s, scope);

@@ -272,6 +272,44 @@ static bool check_url(const struct config_row *row, const char *text, struct buf
 	return false;
 }
 
+/* With its port: nobody agrees on the one that is meant where none is written. */
+static bool is_proxy(const char *text)
+{
+	const char *authority = strstr(text, "://");
+	const char *end = strrchr(text, ']');
+
+	if (authority == NULL)
+		return false;
+	authority += strlen("://");
+	return (is_url(text) || (strncmp(text, "http://", 7) == 0 && is_authority(authority))) &&
+		strchr(end != NULL ? end : authority, ':') != NULL;
+}
+
+static bool check_proxy(const struct config_row *row, const char *text, struct buf *why)
+{
+	size_t len = strlen(text);
+	mdc_autofree char *shorter = xstrndup(text, len - (text[len - 1] == '/'));
+
+	if (!check_text(row, text, why))
+		return false;
+	if (str_equal(text, "none") || is_proxy(text))
+		return true;
+	/* What stands before the @ is a secret: it is not shown. */
+	if (strchr(text, '@') != NULL)
+		buf_adds(why,
+			"user and password do not belong into a configuration; write "
+			"\"http://HOST:PORT\", and credentials-file = \"/etc/mdcd/credentials/"
+			"proxy\" with a file that holds USER:PASSWORD");
+	else if (is_proxy(shorter))
+		buf_addf(why, "\"%s\" ends with a slash; write \"%s\"", text, shorter);
+	else
+		buf_addf(why,
+			"\"%s\" is not the URL of a proxy; write \"http://HOST:PORT\", "
+			"\"https://HOST:PORT\" or none",
+			config_show(text).text);
+	return false;
+}
+
 static bool check_guid(const struct config_row *row, const char *text, struct buf *why)
 {
 	const char *slash = strrchr(text, '/');
@@ -392,6 +430,7 @@ static const struct {
 	[CONFIG_GUIDS] = {check_guid, .list = true, .quoted = true},
 	[CONFIG_TAGS] = {check_tag, .list = true, .quoted = true},
 	[CONFIG_CHOICES] = {check_choice, .list = true},
+	[CONFIG_PROXY] = {check_proxy, .quoted = true},
 };
 
 bool config_type_is_list(enum config_type type)

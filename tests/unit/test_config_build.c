@@ -108,7 +108,7 @@ static void unknown_sections_are_told_with_what_was_meant(void **state)
 			"policy\n"},
 		{"widget {\n}\n" BASE,
 			"t.conf:1: error: there is no section \"widget\" at the top level; the "
-			"sections here are cloud, identity, poll, impact, policy, scope\n"},
+			"sections here are proxy, cloud, identity, poll, impact, policy, scope\n"},
 		{"log {\n}\n" BASE,
 			"t.conf:1: error: there is no section \"log\" at the top "
 			"level; it is an option; write log = …\n"},
@@ -123,7 +123,8 @@ static void unknown_sections_are_told_with_what_was_meant(void **state)
 			"remove it\n"},
 		{"policy/legacy {\n}\n" BASE,
 			"t.conf:1: error: there is no section \"policy/legacy\" at the top level; "
-			"the sections here are cloud, identity, poll, impact, policy, scope\n"},
+			"the sections here are proxy, cloud, identity, poll, impact, policy, "
+			"scope\n"},
 	};
 
 	(void)state;
@@ -274,16 +275,6 @@ static void what_this_version_cannot_do_is_refused(void **state)
 			"off, or leave the option out\n"
 			"t.conf:8: error: vulnerability-assessment: \"on\" is not supported by "
 			"this version; write off, or leave the option out\n"},
-		{"identity \"arc\" {\n	tenant = " ID1 "\n	method = arc-managed-identity\n"
-		 "}\n" BASE,
-			"t.conf:3: error: method: \"arc-managed-identity\" is not supported by "
-			"this version; write client-secret or client-certificate\n"},
-		{"identity \"k8s\" {\n	tenant = " ID1 "\n	method = workload-identity\n"
-		 "	federated-token-file = /var/token\n}\n" BASE,
-			"t.conf:3: error: method: \"workload-identity\" is not supported by this "
-			"version; write client-secret or client-certificate\n"
-			"t.conf:4: error: federated-token-file is not supported by this version; "
-			"remove it\n"},
 		{IDENTITY POLICY
 			"scope \"s\" {\n" REFERENCES "	ring \"r\" {\n		halt-at = 7\n	}\n"
 			"	window \"w\" {\n		from = 22:00\n		to = "
@@ -348,7 +339,17 @@ static void required_options_are_told_with_an_example(void **state)
 			"t.conf:1: error: identity \"x\" has no tenant; write tenant = "
 			"\"01234567-89ab-cdef-0123-456789abcdef\"\n"
 			"t.conf:1: error: identity \"x\" has no method; write method = "
-			"client-secret or client-certificate\n"},
+			"client-secret, client-certificate, workload-identity, managed-identity, "
+			"arc-managed-identity or azure-cli\n"},
+		{"identity \"x\" {\n	tenant = " ID1
+		 "\n	method = workload-identity\n}\n" BASE,
+			"t.conf:1: error: identity \"x\" has no client, which the method "
+			"workload-identity needs; write client = "
+			"\"00000000-0000-0000-0000-000000000000\", or set AZURE_CLIENT_ID\n"
+			"t.conf:1: error: identity \"x\" has no federated-token-file, which the "
+			"method workload-identity needs; write federated-token-file = "
+			"\"/var/run/secrets/azure/tokens/azure-identity-token\", or set "
+			"AZURE_FEDERATED_TOKEN_FILE\n"},
 		{"identity \"x\" {\n	tenant = " ID1 "\n	method = client-secret\n}\n" BASE,
 			"t.conf:1: error: identity \"x\" has no client, which the method "
 			"client-secret needs; write client = "
@@ -364,8 +365,6 @@ static void required_options_are_told_with_an_example(void **state)
 			"t.conf:5: warning: secret-file: the method client-certificate does not "
 			"use it; remove it\n"},
 		{"cloud \"lab\" {\n	defender = https://d.example\n}\n" BASE,
-			"t.conf:1: error: cloud \"lab\" has no login and is not a built-in cloud; "
-			"write login = \"https://HOST\"\n"
 			"t.conf:1: error: cloud \"lab\" has no resource-manager and is not a "
 			"built-in cloud; write resource-manager = \"https://HOST\"\n"},
 		{IDENTITY POLICY "scope \"s\" {\n}\n",
@@ -373,6 +372,105 @@ static void required_options_are_told_with_an_example(void **state)
 			"\"main\"\n"
 			"t.conf:9: error: scope \"s\" has no policy; write policy = "
 			"\"servers\"\n"},
+	};
+
+	(void)state;
+	assert_said(cases, ARRAY_LEN(cases));
+}
+
+static void an_identity_says_what_its_method_does_not_use(void **state)
+{
+#define METHOD(word, lines) \
+	"identity \"x\" {\n	tenant = " ID1 "\n	method = " word "\n" lines "}\n" BASE
+	static const struct trouble cases[] = {
+		{METHOD("managed-identity", ""), ""},
+		{METHOD("managed-identity", "	client = " ID2 "\n"), ""},
+		{METHOD("arc-managed-identity", "	client = " ID2 "\n"), ""},
+		{METHOD("azure-cli", "	client = " ID2 "\n"),
+			"t.conf:4: warning: client: the method azure-cli does not use it; remove "
+			"it\n"},
+		{METHOD("arc-managed-identity", "	certificate-chain = on\n"),
+			"t.conf:4: warning: certificate-chain: the method arc-managed-identity "
+			"does not use it; remove it\n"},
+		{METHOD("workload-identity",
+			 "	client = " ID2 "\n	federated-token-file = /t\n"
+			 "	secret-expires = 2027-01-31\n"),
+			"t.conf:6: warning: secret-expires: the method workload-identity does not "
+			"use it; remove it\n"},
+	};
+#undef METHOD
+
+	(void)state;
+	assert_said(cases, ARRAY_LEN(cases));
+}
+
+static void azure_cli_is_for_looking_only(void **state)
+{
+#define CLI(mode) \
+	"identity \"me\" {\n	tenant = " ID1 "\n	method = azure-cli\n}\n" POLICY \
+	"scope \"s\" {\n	identity = me\n	policy = servers\n	subscriptions = *\n" \
+	"	mode = " mode "\n}\n"
+	static const struct trouble cases[] = {
+		{CLI("observe"), ""},
+		{CLI("enforce"),
+			"t.conf:11: error: mode: the identity \"me\" signs in with azure-cli, "
+			"which is for observing only; write mode = observe, or name another "
+			"identity\n"},
+	};
+#undef CLI
+
+	(void)state;
+	assert_said(cases, ARRAY_LEN(cases));
+}
+
+static void a_cloud_without_a_login_is_warned_of_where_somebody_signs_in(void **state)
+{
+#define LAB "cloud \"lab\" {\n	resource-manager = https://r.example\n}\n"
+	static const struct trouble cases[] = {
+		{LAB BASE, ""},
+		{LAB "identity \"x\" {\n	cloud = lab\n" CREDENTIALS "}\n" BASE,
+			"t.conf:1: warning: cloud \"lab\" has no login, so identity \"x\" gets "
+			"no token; write login = \"https://HOST\", or start: the "
+			"resource-manager will be asked, and what to write will be told\n"},
+		{LAB "identity \"x\" {\n	cloud = lab\n	tenant = " ID1
+		     "\n	method = managed-identity\n}\n" BASE,
+			""},
+		{"cloud \"lab\" {\n	resource-manager = https://r.example\n	logim = "
+		 "https://l.example\n}\nidentity \"x\" {\n	cloud = lab\n" CREDENTIALS
+		 "}\n" BASE,
+			"t.conf:3: error: there is no option \"logim\" in cloud \"lab\"; write "
+			"login\n"},
+	};
+#undef LAB
+
+	(void)state;
+	assert_said(cases, ARRAY_LEN(cases));
+}
+
+static void proxies_are_told_with_what_to_write(void **state)
+{
+	static const struct trouble cases[] = {
+		{"proxy {\n	url = http://me:hunter2@p.example:3128\n}\n" BASE,
+			"t.conf:2: error: url: user and password do not belong into a "
+			"configuration; write \"http://HOST:PORT\", and credentials-file = "
+			"\"/etc/mdcd/credentials/proxy\" with a file that holds "
+			"USER:PASSWORD\n"},
+		{"proxy {\n	url = http://p.example:3128/\n}\n" BASE,
+			"t.conf:2: error: url: \"http://p.example:3128/\" ends with a slash; "
+			"write \"http://p.example:3128\"\n"},
+		{"proxy {\n	credentials-file = /p\n	ca-file = /c\n}\n" BASE,
+			"t.conf:2: warning: credentials-file: it has no effect on a proxy of the "
+			"environment; write url = \"http://HOST:PORT\" beside it\n"
+			"t.conf:3: warning: ca-file: it has no effect on a proxy of the "
+			"environment; write url = \"http://HOST:PORT\" beside it\n"},
+		{"cloud \"public\" {\n	proxy {\n		no-proxy = [10.0.0.0/8, "
+		 "a;b, https://x]\n	}\n}\n" BASE,
+			"t.conf:3: error: no-proxy: \"a;b\" is neither a name, an address nor a "
+			"network; write one such as \"example.com\", \"10.0.0.5\" or "
+			"\"10.0.0.0/8\"\n"
+			"t.conf:3: error: no-proxy: \"https://x\" is neither a name, an address "
+			"nor a network; write one such as \"example.com\", \"10.0.0.5\" or "
+			"\"10.0.0.0/8\"\n"},
 	};
 
 	(void)state;
@@ -804,6 +902,69 @@ static void a_cloud_section_changes_a_built_in_cloud_or_adds_one(void **state)
 	config_free(c);
 }
 
+static void quota_is_counted_as_each_cloud_does(void **state)
+{
+	struct config *c = build_well(
+		"cloud \"us-government\" {\n	quota-model = buckets-and-tenant\n}\n"
+		"cloud \"lab\" {\n	login = https://l.example\n"
+		"	resource-manager = https://r.example\n	quota-model = hourly\n}\n" BASE);
+
+	(void)state;
+	assert_int_equal(cloud_named(c, "public")->quota, CLOUD_QUOTA_BUCKETS);
+	assert_int_equal(cloud_named(c, "china")->quota, CLOUD_QUOTA_HOURLY);
+	assert_int_equal(cloud_named(c, "us-government")->quota, CLOUD_QUOTA_BUCKETS_AND_TENANT);
+	assert_int_equal(cloud_named(c, "lab")->quota, CLOUD_QUOTA_HOURLY);
+	config_free(c);
+	c = build_well("cloud \"china\" {\n	quota-model = buckets\n}\n" BASE);
+	assert_int_equal(cloud_named(c, "china")->quota, CLOUD_QUOTA_BUCKETS);
+	config_free(c);
+}
+
+static void a_proxy_of_a_cloud_takes_nothing_from_the_one_of_all(void **state)
+{
+	struct config *c =
+		build_well("proxy {\n	url = http://p.example:3128\n"
+			   "	credentials-file = /c\n"
+			   "	no-proxy = [10.0.0.0/8, .example.com]\n}\n"
+			   "cloud \"china\" {\n	proxy {\n		url = none\n	}\n}\n"
+			   "cloud \"us-government\" {\n	proxy {\n		url = "
+			   "https://q.example:443\n		ca-file = /ca\n		no-proxy = "
+			   "[]\n	}\n}\n" BASE);
+	const struct proxy_config *all = &cloud_named(c, "public")->proxy;
+	const struct proxy_config *own = &cloud_named(c, "us-government")->proxy;
+
+	(void)state;
+	assert_string_equal(all->url, "http://p.example:3128");
+	assert_string_equal(all->credentials_file, "/c");
+	assert_string_equal(all->no_proxy, "10.0.0.0/8,.example.com");
+	assert_null(all->ca_file);
+	assert_string_equal(cloud_named(c, "china")->proxy.url, "none");
+	assert_null(cloud_named(c, "china")->proxy.no_proxy);
+	assert_string_equal(own->url, "https://q.example:443");
+	assert_null(own->credentials_file);
+	assert_string_equal(own->ca_file, "/ca");
+	/* Nothing is excepted, whatever the environment says. */
+	assert_string_equal(own->no_proxy, ",");
+	config_free(c);
+	c = build_well(BASE);
+	assert_null(cloud_named(c, "public")->proxy.url);
+	assert_null(cloud_named(c, "public")->proxy.no_proxy);
+	config_free(c);
+}
+
+static void the_end_of_a_secret_may_be_written_down(void **state)
+{
+	struct config *c = build_well(
+		"identity \"x\" {\n" CREDENTIALS "	secret-expires = 2027-01-31\n}\n" BASE);
+	char end[WALL_TEXT_SIZE];
+
+	(void)state;
+	wall_format(c->identities[0].secret_expires, end);
+	assert_string_equal(end, "2027-01-31T23:59:59.999Z");
+	assert_false(wall_is_set(c->identities[1].secret_expires));
+	config_free(c);
+}
+
 static void ids_are_kept_in_lower_case(void **state)
 {
 	struct config *c = build_well("identity \"x\" {\n"
@@ -843,6 +1004,7 @@ static void the_canonical_text_has_every_option_in_force(void **state)
 		"identity \"main\"/client = \"" ID2 "\"\n"
 		"identity \"main\"/method = client-secret\n"
 		"identity \"main\"/secret-file = \"/etc/mdcd/secret\"\n"
+		"identity \"main\"/certificate-chain = off\n"
 		"poll/subscriptions = 15m\n"
 		"poll/machines = 90m\n"
 		"poll/full-sweep = 6h\n"
@@ -876,7 +1038,8 @@ static void the_canonical_text_has_every_option_in_force(void **state)
 		"cloud \"public\"/login = \"https://login.microsoftonline.com\"\n"
 		"cloud \"public\"/resource-manager = \"https://management.azure.com\"\n"
 		"cloud \"public\"/defender = \"https://api.security.microsoft.com\"\n"
-		"cloud \"public\"/audience = \"https://management.azure.com\"\n");
+		"cloud \"public\"/audience = \"https://management.azure.com\"\n"
+		"cloud \"public\"/quota-model = buckets\n");
 	config_free(c);
 }
 
@@ -892,6 +1055,10 @@ int main(void)
 		cmocka_unit_test(what_does_nothing_is_accepted_where_it_is_not_supported),
 		cmocka_unit_test(a_secret_is_refused_and_never_repeated),
 		cmocka_unit_test(required_options_are_told_with_an_example),
+		cmocka_unit_test(an_identity_says_what_its_method_does_not_use),
+		cmocka_unit_test(azure_cli_is_for_looking_only),
+		cmocka_unit_test(a_cloud_without_a_login_is_warned_of_where_somebody_signs_in),
+		cmocka_unit_test(proxies_are_told_with_what_to_write),
 		cmocka_unit_test(a_misspelt_option_is_not_missing_as_well),
 		cmocka_unit_test(an_option_that_could_not_be_read_fails_and_is_not_told_again),
 		cmocka_unit_test(references_are_resolved_or_told),
@@ -906,6 +1073,9 @@ int main(void)
 		cmocka_unit_test(a_scope_holds_what_it_names),
 		cmocka_unit_test(the_clouds_of_azure_exist_without_being_written),
 		cmocka_unit_test(a_cloud_section_changes_a_built_in_cloud_or_adds_one),
+		cmocka_unit_test(quota_is_counted_as_each_cloud_does),
+		cmocka_unit_test(a_proxy_of_a_cloud_takes_nothing_from_the_one_of_all),
+		cmocka_unit_test(the_end_of_a_secret_may_be_written_down),
 		cmocka_unit_test(ids_are_kept_in_lower_case),
 		cmocka_unit_test(the_canonical_text_has_every_option_in_force),
 	};

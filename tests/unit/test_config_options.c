@@ -188,8 +188,9 @@ static void every_name_of_the_design_is_there(void **state)
 {
 	static const char *const names[] = {"/state-directory", "/control-socket", "/log",
 		"cloud/login", "cloud/resource-manager", "cloud/defender", "cloud/audience",
-		"cloud/ca-file", "identity/cloud", "identity/tenant", "identity/client",
-		"identity/method", "identity/secret-file", "identity/certificate",
+		"cloud/ca-file", "cloud/quota-model", "proxy/url", "cloud/proxy/url",
+		"identity/cloud", "identity/tenant", "identity/client", "identity/method",
+		"identity/secret-file", "identity/certificate",
 		"identity/certificate-password-file", "identity/federated-token-file",
 		"poll/subscriptions", "poll/machines", "poll/full-sweep", "poll/inventory",
 		"poll/jitter", "poll/operations", "impact/machines", "impact/subscriptions",
@@ -264,6 +265,7 @@ static void neighbour(enum config_type type, const char *text, int by, char ret[
 	case CONFIG_GUIDS:
 	case CONFIG_TAGS:
 	case CONFIG_CHOICES:
+	case CONFIG_PROXY:
 	case CONFIG_TYPE_N_: fail();
 	}
 }
@@ -360,6 +362,13 @@ static const struct sample samples[] = {
 		{"24:00", "5:00", "05:60", "0500", "05:00:00", "noon"}, "is not a time of day"},
 	{CONFIG_HALT, {"1%", "100%", "1 machine", "7 machines"},
 		{"0%", "101%", "0 machines", "x", "7 apples", "7machines", "%"}, "is not a limit"},
+	{CONFIG_PROXY,
+		{"none", "http://p.example:3128", "https://p.example:443", "http://[::1]:8080",
+			"http://10.0.0.1:80"},
+		{"p.example:3128", "http://p.example", "https://p.example", "http://:3128",
+			"socks5h://p.example:1080", "http://p.example:0", "direct", "http://[::1]",
+			"http://p.example:3128/x", "None"},
+		"is not the URL of a proxy"},
 	{CONFIG_TAGS, {"env=lab", "env=", "a=b=c"}, {"env", "=lab"}, "is not a tag with its value"},
 };
 
