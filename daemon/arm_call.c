@@ -310,6 +310,7 @@ static void transferred(
 static void transmit(struct arm_call *call, const char *token)
 {
 	struct arm_client *c = call->client;
+	struct transport_route route = identity_route(call->identity);
 	char id[GUID_TEXT_SIZE];
 	struct arm_wire wire = {.url = call->url,
 		.token = token,
@@ -335,7 +336,7 @@ static void transmit(struct arm_call *call, const char *token)
 	call->sent = true;
 	count_sent(call);
 	call->transfer = c->world->transport->ops->start(
-		c->world->transport, &request, call->identity->cloud.ca_file, transferred, call);
+		c->world->transport, &request, &route, transferred, call);
 }
 
 /* --- the machine --- */

@@ -4,34 +4,66 @@
 #include "lib/base/str.h"
 #include "lib/base/xalloc.h"
 
-static char *copy(const char *text)
+/* All texts of both records: copied, compared and freed alike. */
+static const size_t cloud_texts[] = {
+	offsetof(struct cloud_config, name),
+	offsetof(struct cloud_config, login),
+	offsetof(struct cloud_config, resource_manager),
+	offsetof(struct cloud_config, defender),
+	offsetof(struct cloud_config, audience),
+	offsetof(struct cloud_config, ca_file),
+	offsetof(struct cloud_config, proxy.url),
+	offsetof(struct cloud_config, proxy.credentials_file),
+	offsetof(struct cloud_config, proxy.ca_file),
+	offsetof(struct cloud_config, proxy.no_proxy),
+};
+static const size_t identity_texts[] = {
+	offsetof(struct identity_config, name),
+	offsetof(struct identity_config, tenant),
+	offsetof(struct identity_config, client),
+	offsetof(struct identity_config, secret_file),
+	offsetof(struct identity_config, certificate),
+	offsetof(struct identity_config, certificate_password_file),
+	offsetof(struct identity_config, federated_token_file),
+};
+
+static char **text_at(const void *record, size_t offset)
 {
-	return text != NULL ? xstrdup(text) : NULL;
+	return (char **)(uintptr_t)((const char *)record + offset);
+}
+
+static void copy_texts(void *record, const size_t *offsets, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		char **text = text_at(record, offsets[i]);
+
+		*text = *text != NULL ? xstrdup(*text) : NULL;
+	}
+}
+
+static void free_texts(void *record, const size_t *offsets, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		free(*text_at(record, offsets[i]));
+}
+
+static bool same_texts(const void *a, const void *b, const size_t *offsets, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!str_equal(*text_at(a, offsets[i]), *text_at(b, offsets[i])))
+			return false;
+	return true;
 }
 
 struct identity *identity_new(const struct identity_config *config)
 {
 	struct identity *id = xcalloc(1, sizeof(*id));
 
-	id->cloud = (struct cloud_config){
-		.name = copy(config->cloud->name),
-		.login = copy(config->cloud->login),
-		.resource_manager = copy(config->cloud->resource_manager),
-		.defender = copy(config->cloud->defender),
-		.audience = copy(config->cloud->audience),
-		.ca_file = copy(config->cloud->ca_file),
-	};
-	id->config = (struct identity_config){
-		.name = copy(config->name),
-		.cloud = &id->cloud,
-		.tenant = copy(config->tenant),
-		.client = copy(config->client),
-		.method = config->method,
-		.secret_file = copy(config->secret_file),
-		.certificate = copy(config->certificate),
-		.certificate_password_file = copy(config->certificate_password_file),
-		.federated_token_file = copy(config->federated_token_file),
-	};
+	id->cloud = *config->cloud;
+	id->config = *config;
+	id->config.cloud = &id->cloud;
+	copy_texts(&id->cloud, cloud_texts, ARRAY_LEN(cloud_texts));
+	copy_texts(&id->config, identity_texts, ARRAY_LEN(identity_texts));
 	id->held = 1;
 	return id;
 }
@@ -46,42 +78,31 @@ struct identity *identity_drop(struct identity *id)
 {
 	if (id == NULL || --id->held > 0)
 		return NULL;
-	free(id->cloud.name);
-	free(id->cloud.login);
-	free(id->cloud.resource_manager);
-	free(id->cloud.defender);
-	free(id->cloud.audience);
-	free(id->cloud.ca_file);
-	free(id->config.name);
-	free(id->config.tenant);
-	free(id->config.client);
-	free(id->config.secret_file);
-	free(id->config.certificate);
-	free(id->config.certificate_password_file);
-	free(id->config.federated_token_file);
+	free_texts(&id->cloud, cloud_texts, ARRAY_LEN(cloud_texts));
+	free_texts(&id->config, identity_texts, ARRAY_LEN(identity_texts));
 	free(id);
 	return NULL;
-}
-
-static bool cloud_same(const struct cloud_config *a, const struct cloud_config *b)
-{
-	return str_equal(a->name, b->name) && str_equal(a->login, b->login) &&
-		str_equal(a->resource_manager, b->resource_manager) &&
-		str_equal(a->defender, b->defender) && str_equal(a->audience, b->audience) &&
-		str_equal(a->ca_file, b->ca_file);
 }
 
 bool identity_same(const struct identity *id, const struct identity_config *config)
 {
 	const struct identity_config *a = &id->config;
 
-	return str_equal(a->name, config->name) && str_equal(a->tenant, config->tenant) &&
-		str_equal(a->client, config->client) && a->method == config->method &&
-		str_equal(a->secret_file, config->secret_file) &&
-		str_equal(a->certificate, config->certificate) &&
-		str_equal(a->certificate_password_file, config->certificate_password_file) &&
-		str_equal(a->federated_token_file, config->federated_token_file) &&
-		cloud_same(&id->cloud, config->cloud);
+	return a->method == config->method && a->certificate_chain == config->certificate_chain &&
+		a->secret_expires.ms == config->secret_expires.ms &&
+		same_texts(a, config, identity_texts, ARRAY_LEN(identity_texts)) &&
+		same_texts(&id->cloud, config->cloud, cloud_texts, ARRAY_LEN(cloud_texts));
+}
+
+struct transport_route identity_route(const struct identity *id)
+{
+	return (struct transport_route){
+		.ca_file = id->cloud.ca_file,
+		.proxy = id->cloud.proxy.url,
+		.proxy_credentials_file = id->cloud.proxy.credentials_file,
+		.proxy_ca_file = id->cloud.proxy.ca_file,
+		.no_proxy = id->cloud.proxy.no_proxy,
+	};
 }
 
 static void drop_value(void *id)

@@ -6,6 +6,7 @@
 #ifndef MDCD_IDENTITY_H
 #define MDCD_IDENTITY_H
 
+#include "daemon/transport.h"
 #include "lib/base/map.h"
 #include "lib/model/config.h"
 
@@ -20,6 +21,8 @@ struct identity *identity_new(const struct identity_config *config);
 struct identity *identity_hold(struct identity *id);
 /* Gives one hold back; the last one frees. Returns NULL. */
 struct identity *identity_drop(struct identity *id);
+/* How requests under it leave this machine; borrows its texts. */
+struct transport_route identity_route(const struct identity *id);
 /* True when nothing that signing in or sending depends on differs. */
 bool identity_same(const struct identity *id, const struct identity_config *config);
 

@@ -123,6 +123,7 @@ static void world_init(struct world *w, struct log_sink *sink)
 		.connect_timeout = DUR_S(10),
 		.timeout = DUR_S(120),
 		.reply_cap = 20u << 20,
+		.environment = environment,
 	};
 
 	w->loop = loop_ev_new();

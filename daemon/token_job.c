@@ -108,6 +108,7 @@ static void transferred(
 void token_job_send(struct token_job *job, struct http_request *take_request, token_reply_fn reply)
 {
 	struct transport *t = job->world->transport;
+	struct transport_route route = identity_route(job->identity);
 	char id[GUID_TEXT_SIZE];
 
 	assert(job->transfer == NULL && !job->ended);
@@ -117,8 +118,7 @@ void token_job_send(struct token_job *job, struct http_request *take_request, to
 	http_headers_add(&take_request->headers, "client-request-id", id);
 	job->reply = reply;
 	++*job->requests;
-	job->transfer =
-		t->ops->start(t, take_request, job->identity->cloud.ca_file, transferred, job);
+	job->transfer = t->ops->start(t, take_request, &route, transferred, job);
 }
 
 static void trim_newline(char *text, size_t *len)

@@ -33,11 +33,28 @@ const char *transport_result_text(enum transport_result r);
 struct transport;
 struct transfer;
 
+/*
+ * How a request leaves this machine. Members are NULL where they are not given. Requests to this
+ * machine itself and to 169.254.169.254 never go through a proxy, whatever stands here.
+ */
+struct transport_route {
+	const char *ca_file; /* trusted besides the system's authorities */
+	/* "http://proxy:3128", "https://…", or "none"; NULL: what the environment says. Requests
+	 * are tunnelled through it: it learns host and port of the server, and nothing more. */
+	const char *proxy;
+	const char *proxy_credentials_file; /* USER:PASSWORD, read anew for each request */
+	const char *proxy_ca_file;          /* trusted besides the system's, for the proxy itself */
+	const char *no_proxy; /* "10.0.0.0/8,example.com"; NULL: what the environment says */
+};
+
 /* Zero stands for the value named. */
 struct transport_options {
 	struct dur connect_timeout; /* 10 s, for name, connection and TLS together */
 	struct dur timeout;         /* 120 s: ARM answers 504 after 60 s, plans take up to 9 s */
 	size_t reply_cap;           /* 16 MiB for the body; headers have their own cap */
+	/* getenv(), asked once for HTTPS_PROXY, ALL_PROXY and NO_PROXY, in either case of their
+	 * letters; NULL: no environment. */
+	const char *(*environment)(const char *name);
 };
 
 /*
@@ -49,10 +66,10 @@ typedef void (*transport_done_fn)(
 	void *ctx, enum transport_result result, const char *detail, struct http_reply *reply);
 
 struct transport_ops {
-	/* Takes the request. `ca_file` (may be NULL) is trusted besides the system's authorities.
-	 * Never calls `done` before it returns. */
+	/* Takes the request; borrows the route, NULL for one without anything, for the call. Never
+	 * calls `done` before it returns. */
 	struct transfer *(*start)(struct transport *t, struct http_request *take_request,
-		const char *ca_file, transport_done_fn done, void *ctx);
+		const struct transport_route *route, transport_done_fn done, void *ctx);
 	/* `done` will not be called. */
 	void (*cancel)(struct transport *t, struct transfer *x);
 	size_t (*running)(const struct transport *t);
@@ -65,7 +82,7 @@ struct transport {
 
 /*
  * https alone, TLS 1.2 or newer, and http only to 127.0.0.0/8, ::1, "localhost" and 169.254.169.254
- * (tokens of managed identities, tests). Proxies of the environment are not used.
+ * (tokens of managed identities, tests).
  */
 struct transport *transport_curl_new(struct loop *l, const struct transport_options *options);
 

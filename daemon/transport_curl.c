@@ -33,6 +33,7 @@ struct transport_curl {
 	CURL *idle[IDLE_EASY_MAX];
 	size_t idle_count;
 	struct tls_trust *trust;
+	struct proxy_environment environment;
 	bool calling; /* inside `done` */
 };
 
@@ -279,30 +280,50 @@ static void send_off(struct transport_curl *t, struct transfer *x)
 	move_to_ended(t, x);
 }
 
-static struct transfer *start(struct transport *base, struct http_request *take_request,
-	const char *ca_file, transport_done_fn done, void *ctx)
+/* False: it has ended. */
+static bool get_trust(
+	struct transport_curl *t, struct transfer *x, const char *ca_file, X509_STORE **ret)
 {
-	struct transport_curl *t = self(base);
-	struct transfer *x = transfer_new(take_request, ca_file, done, ctx);
-	const char *refusal = transfer_refusal(x);
-	int error;
+	int error = tls_trust_get(t->trust, ca_file, ret);
+	mdc_autofree char *text = NULL;
 
-	t->running++;
+	if (error == 0)
+		return true;
+	text = xasprintf("cannot use the CA file %s: %s", ca_file,
+		error == -EBADMSG ? "no certificate in it" : strerror(-error));
+	transfer_fail(x, TRANSPORT_TLS, text);
+	return false;
+}
+
+static bool may_leave(
+	struct transport_curl *t, struct transfer *x, const struct transport_route *route)
+{
+	mdc_autofree char *refusal = transfer_refusal(x, &t->environment, route);
+
 	if (refusal != NULL) {
 		transfer_fail(x, TRANSPORT_CONNECT, refusal);
-		move_to_ended(t, x);
-		return x;
+		return false;
 	}
-	error = tls_trust_get(t->trust, ca_file, &x->trust);
-	if (error != 0) {
-		mdc_autofree char *text = xasprintf("cannot use the CA file %s: %s", ca_file,
-			error == -EBADMSG ? "no certificate in it" : strerror(-error));
+	if (x->proxy.url != NULL && str_starts_nocase(x->proxy.url, "https:") &&
+		!get_trust(t, x, x->proxy_ca_file, &x->proxy_trust))
+		return false;
+	return get_trust(t, x, x->ca_file, &x->trust);
+}
 
-		transfer_fail(x, TRANSPORT_TLS, text);
+static struct transfer *start(struct transport *base, struct http_request *take_request,
+	const struct transport_route *route, transport_done_fn done, void *ctx)
+{
+	static const struct transport_route straight;
+	struct transport_curl *t = self(base);
+	struct transfer *x;
+
+	route = route != NULL ? route : &straight;
+	x = transfer_new(take_request, route, done, ctx);
+	t->running++;
+	if (may_leave(t, x, route))
+		send_off(t, x);
+	else
 		move_to_ended(t, x);
-		return x;
-	}
-	send_off(t, x);
 	return x;
 }
 
@@ -347,6 +368,7 @@ static struct transport *transport_free(struct transport *base)
 	t->loop->ops->timer_free(t->alarm);
 	t->loop->ops->timer_free(t->finish);
 	tls_trust_free(t->trust);
+	proxy_environment_fini(&t->environment);
 	free(t);
 	return NULL;
 }
@@ -396,6 +418,7 @@ struct transport *transport_curl_new(struct loop *l, const struct transport_opti
 	t->alarm = loop_timer_new(l, alarm_rang, t);
 	t->finish = loop_timer_new(l, call_done, t);
 	t->trust = tls_trust_new();
+	proxy_environment_read(&t->environment, options->environment);
 	t->multi = multi_new(t);
 	return &t->base;
 }

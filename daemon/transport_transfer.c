@@ -4,7 +4,6 @@
 #include "lib/base/str.h"
 #include "lib/base/xalloc.h"
 
-#include <arpa/inet.h>
 #include <openssl/ssl.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,8 +14,13 @@
 
 /* --- its life --- */
 
-struct transfer *transfer_new(
-	struct http_request *take_request, const char *ca_file, transport_done_fn done, void *ctx)
+static char *copy(const char *text)
+{
+	return text != NULL ? xstrdup(text) : NULL;
+}
+
+struct transfer *transfer_new(struct http_request *take_request,
+	const struct transport_route *route, transport_done_fn done, void *ctx)
 {
 	struct transfer *x = xcalloc(1, sizeof(*x));
 
@@ -24,7 +28,8 @@ struct transfer *transfer_new(
 	list_init(&x->node);
 	x->request = *take_request;
 	*take_request = (struct http_request){0};
-	x->ca_file = ca_file != NULL ? xstrdup(ca_file) : NULL;
+	x->ca_file = copy(route->ca_file);
+	x->proxy_ca_file = copy(route->proxy_ca_file);
 	x->done = done;
 	x->ctx = ctx;
 	return x;
@@ -48,7 +53,10 @@ struct transfer *transfer_free(struct transfer *x)
 	http_reply_fini(&x->reply);
 	headers_free(x->headers);
 	X509_STORE_free(x->trust);
+	X509_STORE_free(x->proxy_trust);
+	proxy_choice_fini(&x->proxy);
 	free(x->ca_file);
+	free(x->proxy_ca_file);
 	free(x->detail);
 	x->magic = 0;
 	free(x);
@@ -56,22 +64,6 @@ struct transfer *transfer_free(struct transfer *x)
 }
 
 /* --- what may be sent --- */
-
-/* Numbers, but for "localhost", which libcurl resolves by itself and never asks anybody for. */
-static bool is_local_host(const char *host)
-{
-	struct in_addr v4;
-	struct in6_addr v6;
-
-	if (inet_pton(AF_INET, host, &v4) == 1) {
-		uint32_t address = ntohl(v4.s_addr);
-
-		return address >> 24 == 127 || address == 0xa9fea9fe; /* 169.254.169.254 */
-	}
-	if (inet_pton(AF_INET6, host, &v6) == 1)
-		return IN6_IS_ADDR_LOOPBACK(&v6);
-	return str_equal(host, "localhost");
-}
 
 static bool is_header_safe(const struct http_header *h)
 {
@@ -86,32 +78,34 @@ static bool is_header_safe(const struct http_header *h)
 	return true;
 }
 
-static const char *url_refusal(const char *url)
+static char *url_refusal(struct transfer *x, const struct proxy_environment *environment,
+	const struct transport_route *route)
 {
 	struct http_url u;
-	bool plain, local;
+	char *why = NULL;
 
-	if (http_url_parse(url, &u) != 0)
-		return "not an http or https URL";
-	plain = str_equal(u.scheme, "http");
-	local = is_local_host(u.host);
+	if (http_url_parse(x->request.url, &u) != 0)
+		return xstrdup("not an http or https URL");
+	if (str_equal(u.scheme, "http") && !proxy_host_is_local(u.host))
+		why = xstrdup("http without TLS is only for this machine and the metadata address");
+	else
+		why = proxy_choose(environment, route, u.host, &x->proxy);
 	http_url_fini(&u);
-	if (plain && !local)
-		return "http without TLS is only for this machine and the metadata address";
-	return NULL;
+	return why;
 }
 
-const char *transfer_refusal(const struct transfer *x)
+char *transfer_refusal(struct transfer *x, const struct proxy_environment *environment,
+	const struct transport_route *route)
 {
 	const struct http_request *r = &x->request;
 
 	if (str_empty(r->method) ||
 		strspn(r->method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != strlen(r->method))
-		return "not an HTTP method";
+		return xstrdup("not an HTTP method");
 	for (size_t i = 0; i < r->headers.n; i++)
 		if (!is_header_safe(&r->headers.v[i]))
-			return "a header holds a control character";
-	return url_refusal(r->url);
+			return xstrdup("a header holds a control character");
+	return url_refusal(x, environment, route);
 }
 
 /* --- the reply --- */
@@ -236,13 +230,20 @@ static int on_connected(void *ctx, char *address, char *local, int port, int loc
 	return CURL_PREREQFUNC_OK;
 }
 
+/*
+ * For an https proxy and for the server behind it, one after the other. libcurl does not say which;
+ * the highest version that was allowed does (see prepare_proxy()).
+ */
 static CURLcode on_ssl_ctx(CURL *easy, void *ssl_ctx, void *ctx)
 {
 	struct transfer *x = ctx;
+	bool proxy = SSL_CTX_get_max_proto_version(ssl_ctx) == TLS1_3_VERSION;
 
 	(void)easy;
 	MDC_MAGIC_CHECK(x, TRANSFER_MAGIC);
-	SSL_CTX_set1_cert_store(ssl_ctx, x->trust);
+	if (proxy && x->proxy_trust == NULL)
+		return CURLE_SSL_CONNECT_ERROR;
+	SSL_CTX_set1_cert_store(ssl_ctx, proxy ? x->proxy_trust : x->trust);
 	return CURLE_OK;
 }
 
@@ -258,12 +259,10 @@ static void prepare_connection(struct transfer *x, CURL *e, const struct transpo
 {
 	bool plain = str_starts_nocase(x->request.url, "http:");
 
-	/* What was checked is what is sent: no squashing of dots, no other scheme, no proxy from
-	 * the environment. */
+	/* What was checked is what is sent: no squashing of dots, no other scheme. */
 	must(curl_easy_setopt(e, CURLOPT_URL, x->request.url));
 	must(curl_easy_setopt(e, CURLOPT_PATH_AS_IS, 1L));
 	must(curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, plain ? "http" : "https"));
-	must(curl_easy_setopt(e, CURLOPT_PROXY, ""));
 	must(curl_easy_setopt(e, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L));
 	must(curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L));
 	must(curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L));
@@ -275,11 +274,38 @@ static void prepare_connection(struct transfer *x, CURL *e, const struct transpo
 	must(curl_easy_setopt(e, CURLOPT_LOW_SPEED_LIMIT, 1L));
 	must(curl_easy_setopt(e, CURLOPT_LOW_SPEED_TIME, (long)(o->timeout.ms * 3 / 4000 + 1)));
 	must(curl_easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L));
+	/* A burst of connections shares one answer. Beyond that the system's resolver decides, who
+	 * knows how long an answer holds: a private endpoint may come and go. */
+	must(curl_easy_setopt(e, CURLOPT_DNS_CACHE_TIMEOUT, 5L));
 	/* Or a connection that is always in use would never see that a name has moved. */
 	must(curl_easy_setopt(e, CURLOPT_MAXLIFETIME_CONN, 3600L));
 	must(curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS));
 	/* Not CURLOPT_PIPEWAIT: where a name or a connection hangs, transfers would wait for it one
 	 * after the other, each for the whole of its time. */
+}
+
+static void prepare_proxy(struct transfer *x, CURL *e)
+{
+	/* Never libcurl's own look into the environment. */
+	must(curl_easy_setopt(e, CURLOPT_PROXY, x->proxy.url != NULL ? x->proxy.url : ""));
+	must(curl_easy_setopt(e, CURLOPT_NOPROXY, ""));
+	if (x->proxy.url == NULL)
+		return;
+	/* A tunnel and nothing else: our headers are for the server behind it. */
+	must(curl_easy_setopt(e, CURLOPT_HTTPPROXYTUNNEL, 1L));
+	must(curl_easy_setopt(e, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE));
+	must(curl_easy_setopt(e, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L));
+	must(curl_easy_setopt(e, CURLOPT_PROXYAUTH, (long)CURLAUTH_BASIC));
+	if (x->proxy.user != NULL) {
+		must(curl_easy_setopt(e, CURLOPT_PROXYUSERNAME, x->proxy.user));
+		must(curl_easy_setopt(e, CURLOPT_PROXYPASSWORD, x->proxy.password));
+	}
+	must(curl_easy_setopt(e, CURLOPT_PROXY_SSLVERSION,
+		(long)CURL_SSLVERSION_TLSv1_2 | (long)CURL_SSLVERSION_MAX_TLSv1_3));
+	must(curl_easy_setopt(e, CURLOPT_PROXY_SSL_VERIFYPEER, 1L));
+	must(curl_easy_setopt(e, CURLOPT_PROXY_SSL_VERIFYHOST, 2L));
+	must(curl_easy_setopt(e, CURLOPT_PROXY_CAPATH, NULL));
+	must(curl_easy_setopt(e, CURLOPT_PROXY_CAINFO, x->proxy_ca_file));
 }
 
 static void prepare_tls(struct transfer *x, CURL *e)
@@ -347,6 +373,7 @@ void transfer_prepare(struct transfer *x, CURL *easy, const struct transport_opt
 	x->easy = easy;
 	x->reply_cap = options->reply_cap;
 	prepare_connection(x, easy, options);
+	prepare_proxy(x, easy);
 	prepare_tls(x, easy);
 	prepare_headers(x, easy);
 	prepare_body(x, easy);
@@ -415,15 +442,51 @@ static enum transport_result result_of(const struct transfer *x, CURLcode code)
 	return TRANSPORT_CONNECT;
 }
 
-static const char *detail_of(const struct transfer *x, CURLcode code)
+static char *own_detail(const struct transfer *x, CURLcode code)
 {
 	if (x->too_large != NULL)
-		return x->too_large;
+		return xstrdup(x->too_large);
 	if (code == CURLE_OK)
-		return is_whole(x) ? "" : "the headers of the reply are not complete";
+		return xstrdup(is_whole(x) ? "" : "the headers of the reply are not complete");
 	if (code == CURLE_ABORTED_BY_CALLBACK)
-		return "the connection was closed before a reply came";
-	return x->error[0] != '\0' ? x->error : curl_easy_strerror(code);
+		return xstrdup("the connection was closed before a reply came");
+	return xstrdup(x->error[0] != '\0' ? x->error : curl_easy_strerror(code));
+}
+
+static char *refused_by_proxy(const struct transfer *x, long status)
+{
+	const char *shown = x->proxy.shown;
+
+	if (status == 407 && x->proxy.asked)
+		return xasprintf("the proxy %s does not take the user and password of its "
+				 "credentials-file (407)",
+			shown);
+	if (status == 407)
+		return xasprintf("the proxy %s wants a user and a password (407); name a file with "
+				 "USER:PASSWORD as credentials-file in the section proxy",
+			shown);
+	if (status == 403 || status == 405)
+		return xasprintf("the proxy %s does not let this host through (%ld); it has to be "
+				 "allowed there",
+			shown, status);
+	if (status >= 500)
+		return xasprintf("the proxy %s does not reach the host (%ld)", shown, status);
+	return xasprintf("the proxy %s refuses the connection (%ld)", shown, status);
+}
+
+/* Before the tunnel stands, trouble is most often the proxy's. */
+static char *detail_of(const struct transfer *x, CURLcode code)
+{
+	mdc_autofree char *detail = NULL;
+	long status = 0;
+
+	if (x->proxy.url == NULL || x->sent || code == CURLE_OK)
+		return own_detail(x, code);
+	(void)curl_easy_getinfo(x->easy, CURLINFO_HTTP_CONNECTCODE, &status);
+	if (status >= 300)
+		return refused_by_proxy(x, status);
+	detail = own_detail(x, code);
+	return xasprintf("%s (by the proxy %s)", detail, x->proxy.shown);
 }
 
 /* A reply that is not whole is not given; that it had begun is. */
@@ -439,7 +502,7 @@ static void drop_body(struct transfer *x)
 void transfer_end(struct transfer *x, CURLcode code)
 {
 	x->result = result_of(x, code);
-	x->detail = xstrdup(detail_of(x, code));
+	x->detail = detail_of(x, code);
 	if (x->result != TRANSPORT_OK) {
 		drop_body(x);
 		return;

@@ -8,7 +8,7 @@
 #ifndef MDCD_TRANSPORT_TRANSFER_H
 #define MDCD_TRANSPORT_TRANSFER_H
 
-#include "daemon/transport.h"
+#include "daemon/transport_proxy.h"
 #include "lib/base/list.h"
 
 #include <curl/curl.h>
@@ -20,8 +20,9 @@ struct transfer {
 	unsigned magic;
 	struct list node;
 	struct http_request request;
-	char *ca_file;
-	X509_STORE *trust;
+	char *ca_file, *proxy_ca_file;
+	X509_STORE *trust, *proxy_trust;
+	struct proxy_choice proxy;
 	transport_done_fn done;
 	void *ctx;
 
@@ -41,12 +42,13 @@ struct transfer {
 	char *detail;
 };
 
-struct transfer *transfer_new(
-	struct http_request *take_request, const char *ca_file, transport_done_fn done, void *ctx);
+struct transfer *transfer_new(struct http_request *take_request,
+	const struct transport_route *route, transport_done_fn done, void *ctx);
 struct transfer *transfer_free(struct transfer *x);
 
-/* NULL, or why this request must not be sent. */
-const char *transfer_refusal(const struct transfer *x);
+/* NULL, or why this request must not be sent; the caller frees it. Chooses the proxy. */
+char *transfer_refusal(struct transfer *x, const struct proxy_environment *environment,
+	const struct transport_route *route);
 /* Makes `easy` carry the request; `x` must stay where it is until the handle is reset. */
 void transfer_prepare(struct transfer *x, CURL *easy, const struct transport_options *options);
 /* Before the handle is reset. */

@@ -154,9 +154,10 @@ static void an_answer_may_start_another_request(void **state)
 	struct http_client *c = *state;
 	struct http_answer a = {.client = c};
 	struct http_request r = {.method = xstrdup("GET"), .url = http_client_url(c, "/ok")};
+	struct transport_route route = {.ca_file = c->ca_file};
 
 	c->waiting++;
-	c->transport->ops->start(c->transport, &r, c->ca_file, start_another, &a);
+	c->transport->ops->start(c->transport, &r, &route, start_another, &a);
 	http_client_wait(c);
 	http_answer_is(&a, 200, "ok");
 }

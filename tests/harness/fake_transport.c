@@ -140,7 +140,7 @@ static void finish(void *ctx)
 }
 
 static struct transfer *fake_start(struct transport *t, struct http_request *take_request,
-	const char *ca_file, transport_done_fn done, void *ctx)
+	const struct transport_route *route, transport_done_fn done, void *ctx)
 {
 	struct fake_transport *f = fake_of(t);
 	struct transfer *x = xcalloc(1, sizeof(*x));
@@ -151,7 +151,10 @@ static struct transfer *fake_start(struct transport *t, struct http_request *tak
 	x->seen = xcalloc(1, sizeof(*x->seen));
 	x->seen->request = *take_request;
 	*take_request = (struct http_request){0};
-	x->seen->ca_file = ca_file != NULL ? xstrdup(ca_file) : NULL;
+	if (route != NULL) {
+		x->seen->ca_file = (char *)copy(route->ca_file);
+		x->seen->proxy = (char *)copy(route->proxy);
+	}
 	x->seen->at = loop_mono(f->loop);
 	f->requests = xreallocarray(f->requests, f->count + 1, sizeof(*f->requests));
 	f->requests[f->count++] = x->seen;
@@ -201,6 +204,7 @@ static struct transport *fake_free(struct transport *t)
 	for (size_t i = 0; i < f->count; i++) {
 		http_request_fini(&f->requests[i]->request);
 		free(f->requests[i]->ca_file);
+		free(f->requests[i]->proxy);
 		free(f->requests[i]);
 	}
 	free(f->requests);

@@ -25,7 +25,7 @@ struct fake_answer {
 /* What the transport was asked; lives until the transport is freed. */
 struct fake_request {
 	struct http_request request;
-	char *ca_file;
+	char *ca_file, *proxy; /* of its route */
 	struct mono at;
 	bool canceled;
 };

@@ -69,9 +69,12 @@ static void answered(
 void http_client_start_request(struct http_client *c, struct http_answer *a,
 	struct http_request *take_request, const char *ca_file)
 {
+	struct transport_route route = c->route;
+
+	route.ca_file = ca_file;
 	*a = (struct http_answer){.client = c};
 	c->waiting++;
-	a->transfer = c->transport->ops->start(c->transport, take_request, ca_file, answered, a);
+	a->transfer = c->transport->ops->start(c->transport, take_request, &route, answered, a);
 	assert_int_equal(a->calls, 0);
 }
 

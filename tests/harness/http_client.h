@@ -18,7 +18,8 @@ struct http_client {
 	struct https_server *server;
 	https_serve_fn serve;
 	char ca_file[64];
-	unsigned waiting; /* answers still to come */
+	struct transport_route route; /* of all requests, with the ca_file that each names */
+	unsigned waiting;             /* answers still to come */
 };
 
 struct http_answer {

@@ -7,6 +7,7 @@
 
 #include <arpa/inet.h>
 #include <openssl/ssl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -101,6 +102,49 @@ bool https_wait(struct https_connection *c)
 	if (c->ssl == NULL)
 		return recv(c->fd, &byte, 1, MSG_PEEK) > 0;
 	return SSL_peek(c->ssl, &byte, 1) > 0;
+}
+
+static bool send_all(int fd, const char *data, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = send(fd, data, len, MSG_NOSIGNAL);
+
+		if (n <= 0)
+			return false;
+		data += n;
+		len -= (size_t)n;
+	}
+	return true;
+}
+
+/* False at the end of either side. */
+static bool pass_on(struct https_connection *c, int fd)
+{
+	struct pollfd ends[2] = {{.fd = c->fd, .events = POLLIN}, {.fd = fd, .events = POLLIN}};
+	bool pending = c->ssl != NULL && SSL_pending(c->ssl) > 0;
+	char data[16384];
+	ssize_t n;
+
+	if (poll(ends, 2, pending ? 0 : -1) < 0)
+		return errno == EINTR;
+	if (pending || ends[0].revents != 0) {
+		n = receive_some(c, data, sizeof(data));
+		if (n <= 0 || !send_all(fd, data, (size_t)n))
+			return false;
+	}
+	if (ends[1].revents != 0) {
+		n = recv(fd, data, sizeof(data), 0);
+		if (n <= 0 || !https_send(c, data, (size_t)n))
+			return false;
+	}
+	return true;
+}
+
+void https_tunnel(struct https_connection *c, int take_socket)
+{
+	while (pass_on(c, take_socket))
+		continue;
+	close(take_socket);
 }
 
 void https_reset(struct https_connection *c)

@@ -49,6 +49,8 @@ bool https_says(struct https_connection *c, const char *text);
 bool https_receive(struct https_connection *c, void *data, size_t len);
 /* Blocks until the peer sends something more or is gone; false when it is gone. */
 bool https_wait(struct https_connection *c);
+/* Passes bytes both ways until one side ends; closes the socket. */
+void https_tunnel(struct https_connection *c, int take_socket);
 /* Ends the connection with a reset; without TLS's goodbye; at once. */
 void https_reset(struct https_connection *c);
 
