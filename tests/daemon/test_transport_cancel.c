@@ -167,7 +167,7 @@ static void freeing_ends_what_runs_without_a_call(void **state)
 	struct http_client *c = *state;
 	struct http_answer a[4], b;
 	struct black_hole hole;
-	mdc_autofree char *url = xasprintf("https://127.0.0.1:%u/ok", black_hole_open(&hole));
+	mdc_autofree char *url = xasprintf("https://127.0.0.1:%u/ok", black_hole_open(&hole, NULL));
 	struct http_request connecting = {.method = xstrdup("GET"), .url = xstrdup(url)};
 	struct http_request refused = {.method = xstrdup("GET"), .url = xstrdup("nowhere")};
 

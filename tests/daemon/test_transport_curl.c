@@ -440,7 +440,7 @@ static void without_a_connection_nothing_was_sent(void **state)
 	struct http_client *c = *state;
 	struct http_answer a;
 	struct black_hole hole;
-	mdc_autofree char *url = xasprintf("https://127.0.0.1:%u/ok", black_hole_open(&hole));
+	mdc_autofree char *url = xasprintf("https://127.0.0.1:%u/ok", black_hole_open(&hole, NULL));
 
 	http_client_use(c, (struct transport_options){.connect_timeout = DUR_MS(300)});
 	http_client_get_url(c, &a, url, c->ca_file);

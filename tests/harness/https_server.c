@@ -306,19 +306,35 @@ static SSL_CTX *tls_new(const struct https_server_options *o)
 	return tls;
 }
 
-/* Any free port on loopback. */
-static int listen_somewhere(int backlog, unsigned *ret_port)
-{
-	struct sockaddr_in address = {
-		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t len = sizeof(address);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+union address {
+	struct sockaddr any;
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+};
 
-	must(fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0 &&
-			listen(fd, backlog) == 0 &&
-			getsockname(fd, (struct sockaddr *)&address, &len) == 0,
+/* NULL stands for 127.0.0.1. */
+static socklen_t address_of(const char *text, unsigned port, union address *ret)
+{
+	*ret = (union address){.v6 = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)}};
+	if (text != NULL && inet_pton(AF_INET6, text, &ret->v6.sin6_addr) == 1)
+		return sizeof(ret->v6);
+	*ret = (union address){.v4 = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)}};
+	must(inet_pton(AF_INET, text != NULL ? text : "127.0.0.1", &ret->v4.sin_addr) == 1, text);
+	return sizeof(ret->v4);
+}
+
+/* Any free port where `port` is 0. */
+static int listen_on(const char *text, unsigned port, int backlog, unsigned *ret_port)
+{
+	union address address;
+	socklen_t len = address_of(text, port, &address);
+	int fd = socket(address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	must(fd >= 0 && bind(fd, &address.any, len) == 0 && listen(fd, backlog) == 0 &&
+			getsockname(fd, &address.any, &len) == 0,
 		"a listening socket");
-	*ret_port = ntohs(address.sin_port);
+	/* Both families have it at the same place. */
+	*ret_port = ntohs(address.v4.sin_port);
 	return fd;
 }
 
@@ -333,7 +349,7 @@ struct https_server *https_server_new(
 	s->tls = options->ca != NULL ? tls_new(options) : NULL;
 	list_init(&s->connections);
 	pthread_mutex_init(&s->lock, NULL);
-	s->fd = listen_somewhere(1024, &s->port);
+	s->fd = listen_on(options->address, options->port, 1024, &s->port);
 	must(pthread_create(&s->thread, NULL, server_thread, s) == 0, "pthread_create");
 	return s;
 }
@@ -382,17 +398,18 @@ unsigned https_server_requests(const struct https_server *s)
 }
 
 /* A listening socket whose queue is full: the kernel drops what asks to connect. */
-unsigned black_hole_open(struct black_hole *h)
+unsigned black_hole_open(struct black_hole *h, const char *text)
 {
-	struct sockaddr_in address = {
-		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	union address address;
 	unsigned port;
 
-	h->fds[0] = listen_somewhere(0, &port);
-	address.sin_port = htons((uint16_t)port);
+	h->fds[0] = listen_on(text, 0, 0, &port);
 	for (int i = 1; i < 3; i++) {
-		h->fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-		(void)connect(h->fds[i], (struct sockaddr *)&address, sizeof(address));
+		socklen_t len = address_of(text, port, &address);
+
+		h->fds[i] = socket(
+			address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		(void)connect(h->fds[i], &address.any, len);
 	}
 	return port;
 }

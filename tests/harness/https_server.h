@@ -26,6 +26,8 @@ typedef bool (*https_serve_fn)(
 
 struct https_server_options {
 	const struct test_ca *ca; /* NULL: plain HTTP */
+	const char *address;      /* where it listens; NULL: 127.0.0.1 */
+	unsigned port;            /* 0: any free one */
 	const char *names;        /* of the certificate; NULL: localhost and 127.0.0.1 */
 	int days_ago;             /* that it expired */
 	int newest_tls;           /* TLS1_1_VERSION, …; 0: no limit */
@@ -58,8 +60,8 @@ void https_reset(struct https_connection *c);
 struct black_hole {
 	int fds[3];
 };
-/* The port. */
-unsigned black_hole_open(struct black_hole *h);
+/* On that address, NULL for 127.0.0.1. The port. */
+unsigned black_hole_open(struct black_hole *h, const char *address);
 void black_hole_close(struct black_hole *h);
 
 #endif
