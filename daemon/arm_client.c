@@ -15,17 +15,14 @@ struct identity *arm_client_identity(struct arm_client *c, const char *name)
 	return map_get(&c->identities, name);
 }
 
-/* docs.azure.cn still shows counts per hour. */
 static enum quota_model model_of(const struct cloud_config *cloud)
 {
-	struct http_url url;
-	bool china;
-
-	if (http_url_parse(cloud->resource_manager, &url) != 0)
-		return QUOTA_BUCKETS;
-	china = str_ends_nocase(url.host, ".chinacloudapi.cn");
-	http_url_fini(&url);
-	return china ? QUOTA_HOURLY : QUOTA_BUCKETS;
+	switch (cloud->quota) {
+	case CLOUD_QUOTA_BUCKETS: return QUOTA_BUCKETS;
+	case CLOUD_QUOTA_BUCKETS_AND_TENANT: return QUOTA_BUCKETS_AND_TENANT;
+	case CLOUD_QUOTA_HOURLY: return QUOTA_HOURLY;
+	}
+	return QUOTA_BUCKETS;
 }
 
 static void governor_drop(void *governor)

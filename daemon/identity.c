@@ -88,7 +88,8 @@ bool identity_same(const struct identity *id, const struct identity_config *conf
 {
 	const struct identity_config *a = &id->config;
 
-	return a->method == config->method && a->certificate_chain == config->certificate_chain &&
+	return a->method == config->method && id->cloud.quota == config->cloud->quota &&
+		a->certificate_chain == config->certificate_chain &&
 		a->secret_expires.ms == config->secret_expires.ms &&
 		same_texts(a, config, identity_texts, ARRAY_LEN(identity_texts)) &&
 		same_texts(&id->cloud, config->cloud, cloud_texts, ARRAY_LEN(cloud_texts));

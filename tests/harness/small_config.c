@@ -11,7 +11,8 @@ void small_config_init(struct small_config *c)
 				(char *)(i == 0 ? SMALL_ARM "/"
 						: "https://management.chinacloudapi.cn"),
 			.audience = (char *)SMALL_ARM,
-			.ca_file = (char *)"/ca.pem"};
+			.ca_file = (char *)"/ca.pem",
+			.quota = i == 0 ? CLOUD_QUOTA_BUCKETS : CLOUD_QUOTA_HOURLY};
 		c->identities[i] =
 			(struct identity_config){.name = (char *)(i == 0 ? "main" : "east"),
 				.cloud = &c->clouds[i],
