@@ -7,117 +7,13 @@
 #include <jansson.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 #include <string.h>
 
 /* RFC 7518, 3.5: as long as the hash. */
 #define SALT_LEN 32
-#define HASH_LEN 32
 #define JWT_MAX (64 * 1024)
-#define BITS_LEAST 2048
-
-struct jwt_key {
-	EVP_PKEY *key;
-	unsigned char thumbprint[HASH_LEN]; /* SHA-256 of the certificate's DER form */
-};
-
-/* Without this OpenSSL would ask on the terminal. */
-static int give_password(char *to, int size, int writing, void *password)
-{
-	size_t len;
-
-	(void)writing;
-	if (password == NULL)
-		return -1;
-	len = strlen(password);
-	if (len > (size_t)size)
-		return -1;
-	memcpy(to, password, len);
-	return (int)len;
-}
-
-static EVP_PKEY *read_key(const char *text, size_t len, const char *password)
-{
-	BIO *bio = BIO_new_mem_buf(text, (int)len);
-	EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, give_password, (void *)password);
-
-	BIO_free(bio);
-	return key;
-}
-
-/* The certificate of that key; others are its issuers. */
-static X509 *read_certificate(const char *text, size_t len, EVP_PKEY *key)
-{
-	BIO *bio = BIO_new_mem_buf(text, (int)len);
-	X509 *certificate;
-
-	while ((certificate = PEM_read_bio_X509(bio, NULL, give_password, NULL)) != NULL) {
-		if (X509_check_private_key(certificate, key) == 1)
-			break;
-		X509_free(certificate);
-	}
-	BIO_free(bio);
-	return certificate;
-}
-
-static const char *fault_of_key(EVP_PKEY *key, const char *text, const char *password)
-{
-	if (key == NULL && strstr(text, "-----BEGIN") == NULL)
-		return "not a PEM file (openssl pkcs12 makes one of a PKCS#12 file)";
-	if (key == NULL && password != NULL)
-		return "no private key that the password opens";
-	if (key == NULL && strstr(text, "ENCRYPTED") != NULL)
-		return "the private key is encrypted: name its certificate-password-file";
-	if (key == NULL)
-		return "no private key";
-	if (!EVP_PKEY_is_a(key, "RSA"))
-		return "the private key is not an RSA key";
-	if (EVP_PKEY_get_bits(key) < BITS_LEAST)
-		return "the private key is shorter than 2048 bits";
-	return NULL;
-}
-
-int jwt_key_read(const char *text, size_t len, const char *password, struct jwt_key **ret,
-	const char **ret_why)
-{
-	EVP_PKEY *key;
-	X509 *certificate = NULL;
-	unsigned char thumbprint[EVP_MAX_MD_SIZE];
-	unsigned int thumbprint_len;
-	const char *why;
-
-	assert(len < INT32_MAX && text[len] == '\0');
-	key = read_key(text, len, password);
-	why = fault_of_key(key, text, password);
-	if (why == NULL) {
-		certificate = read_certificate(text, len, key);
-		if (certificate == NULL ||
-			X509_digest(certificate, EVP_sha256(), thumbprint, &thumbprint_len) != 1)
-			why = "no certificate that belongs to the private key";
-	}
-	X509_free(certificate);
-	ERR_clear_error();
-	if (why != NULL) {
-		EVP_PKEY_free(key);
-		*ret_why = why;
-		return -EINVAL;
-	}
-	*ret = xcalloc(1, sizeof(**ret));
-	(*ret)->key = key;
-	memcpy((*ret)->thumbprint, thumbprint, HASH_LEN);
-	return 0;
-}
-
-struct jwt_key *jwt_key_free(struct jwt_key *key)
-{
-	if (key == NULL)
-		return NULL;
-	EVP_PKEY_free(key->key);
-	free(key);
-	return NULL;
-}
 
 static void add_base64url(struct buf *b, const void *data, size_t len)
 {
@@ -147,7 +43,7 @@ static int add_signature(struct buf *b, const struct jwt_key *key)
 	unsigned char signature[2048];
 	size_t len = sizeof(signature);
 	bool ok = ctx != NULL &&
-		EVP_DigestSignInit(ctx, &padding, EVP_sha256(), NULL, key->key) == 1 &&
+		EVP_DigestSignInit(ctx, &padding, EVP_sha256(), NULL, jwt_key_private(key)) == 1 &&
 		EVP_PKEY_CTX_set_rsa_padding(padding, RSA_PKCS1_PSS_PADDING) == 1 &&
 		EVP_PKEY_CTX_set_rsa_pss_saltlen(padding, SALT_LEN) == 1 &&
 		EVP_PKEY_CTX_set_rsa_mgf1_md(padding, EVP_sha256()) == 1 &&
@@ -162,15 +58,50 @@ static int add_signature(struct buf *b, const struct jwt_key *key)
 	return 0;
 }
 
-static json_t *header_of(const struct jwt_key *key)
+static json_t *thumbprint_of(const X509 *certificate)
 {
-	struct buf thumbprint = BUF_INIT(HASH_LEN * 2);
-	json_t *header;
+	mdc_cleanup(buf_fini) struct buf text = BUF_INIT(EVP_MAX_MD_SIZE * 2);
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	unsigned int len = 0;
 
-	add_base64url(&thumbprint, key->thumbprint, HASH_LEN);
-	header = json_pack(
-		"{s:s, s:s, s:s}", "alg", "PS256", "typ", "JWT", "x5t#S256", buf_str(&thumbprint));
-	buf_fini(&thumbprint);
+	if (X509_digest(certificate, EVP_sha256(), digest, &len) != 1)
+		return NULL;
+	add_base64url(&text, digest, len);
+	return json_string(buf_str(&text));
+}
+
+/* Base64 of the DER form: this one not for URLs (RFC 7515, 4.1.6). */
+static json_t *der_of(const X509 *certificate)
+{
+	unsigned char *der = NULL;
+	int len = i2d_X509(certificate, &der);
+	mdc_autofree char *encoded = NULL;
+
+	if (len < 0)
+		return NULL;
+	encoded = xmalloc((size_t)len / 3 * 4 + 5);
+	EVP_EncodeBlock((unsigned char *)encoded, der, len);
+	OPENSSL_free(der);
+	return json_string(encoded);
+}
+
+static json_t *chain_of(const struct jwt_key *key)
+{
+	json_t *chain = json_array();
+	const X509 *certificate;
+
+	for (size_t i = 0; (certificate = jwt_key_certificate(key, i)) != NULL; i++)
+		json_array_append_new(chain, der_of(certificate));
+	return chain;
+}
+
+static json_t *header_of(const struct jwt_key *key, bool chain)
+{
+	json_t *header = json_pack("{s:s, s:s, s:o}", "alg", "PS256", "typ", "JWT", "x5t#S256",
+		thumbprint_of(jwt_key_certificate(key, 0)));
+
+	if (chain)
+		json_object_set_new(header, "x5c", chain_of(key));
 	return header;
 }
 
@@ -185,7 +116,7 @@ static json_t *body_of(const struct jwt_claims *claims)
 int jwt_sign(const struct jwt_key *key, const struct jwt_claims *claims, char **ret)
 {
 	mdc_cleanup(buf_fini) struct buf b = BUF_INIT(JWT_MAX);
-	int error = add_json(&b, header_of(key));
+	int error = add_json(&b, header_of(key, claims->chain));
 
 	buf_addc(&b, '.');
 	if (error == 0)

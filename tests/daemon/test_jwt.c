@@ -12,6 +12,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -175,6 +176,132 @@ static void takes_the_certificate_of_the_key_out_of_a_chain(void **state)
 	signing_keys_free(ours);
 }
 
+static struct jwt_key *pkcs12_key_of(const struct signing_keys *keys,
+	const struct signing_keys *issuer, const char *made_with, const char *opened_with)
+{
+	size_t len;
+	mdc_autofree char *file = signing_keys_pkcs12(keys, issuer, made_with, &len);
+	struct jwt_key *key = NULL;
+	const char *why = NULL;
+
+	if (jwt_key_read(file, len, opened_with, &key, &why) != 0)
+		fail_msg("%s", why);
+	return key;
+}
+
+static void reads_pkcs12_with_and_without_a_password(void **state)
+{
+	static const char *const passwords[][2] = {
+		{"open sesame", "open sesame"}, {"", NULL}, {NULL, NULL}, {"", ""}};
+	struct signing_keys *keys = signing_keys_new(2048);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(passwords); i++) {
+		struct jwt_key *key = pkcs12_key_of(keys, NULL, passwords[i][0], passwords[i][1]);
+		struct jwt_claims c = claims();
+		char *jwt = NULL;
+
+		assert_int_equal(jwt_sign(key, &c, &jwt), 0);
+		assert_true(signing_keys_verify(keys, jwt));
+		free(jwt);
+		jwt_key_free(key);
+	}
+	signing_keys_free(keys);
+}
+
+static void says_what_is_wrong_with_a_pkcs12_file(void **state)
+{
+	struct signing_keys *keys = signing_keys_new(2048);
+	size_t len;
+	mdc_autofree char *file = signing_keys_pkcs12(keys, NULL, "open sesame", &len);
+
+	(void)state;
+	assert_non_null(strstr(fault_of(file, len, NULL), "certificate-password-file"));
+	assert_non_null(strstr(fault_of(file, len, "wrong"), "does not open"));
+	file[len / 2] = '\0';
+	assert_non_null(strstr(fault_of(file, len / 2, "open sesame"), "neither PEM nor PKCS#12"));
+	signing_keys_free(keys);
+}
+
+/* The certificates that an assertion carries, leaf first. */
+static void assert_chain(const struct jwt_key *key, const struct signing_keys *const *expected)
+{
+	struct jwt_claims c = claims();
+	char *jwt = NULL;
+	json_t *header, *chain;
+
+	c.chain = true;
+	assert_int_equal(jwt_sign(key, &c, &jwt), 0);
+	assert_true(signing_keys_verify(expected[0], jwt));
+	header = part(jwt, 0);
+	assert_string_equal(text_of(header, "x5t#S256"), signing_keys_thumbprint(expected[0]));
+	chain = json_object_get(header, "x5c");
+	for (size_t i = 0; expected[i] != NULL; i++) {
+		mdc_autofree char *der = signing_keys_der_base64(expected[i]);
+
+		assert_string_equal(json_string_value(json_array_get(chain, i)), der);
+		assert_null(expected[i + 1] == NULL ? json_array_get(chain, i + 1) : NULL);
+	}
+	json_decref(header);
+	free(jwt);
+}
+
+static void sends_its_issuers_along_in_order_where_wanted(void **state)
+{
+	struct signing_keys *root = signing_keys_issue("root", NULL, 900);
+	struct signing_keys *issuer = signing_keys_issue("issuer", root, 500);
+	struct signing_keys *ours = signing_keys_issue("ours", issuer, 90);
+	struct signing_keys *stranger = signing_keys_issue("stranger", NULL, 90);
+	mdc_autofree char *pem = xasprintf("%s%s%s%s", signing_keys_certificate(root),
+		signing_keys_certificate(stranger), signing_keys_certificate(issuer),
+		signing_keys_pem(ours));
+	struct jwt_key *key = key_of(pem, NULL);
+
+	(void)state;
+	assert_chain(key, (const struct signing_keys *const[]){ours, issuer, root, NULL});
+	jwt_key_free(key);
+	key = key_of(signing_keys_pem(ours), NULL);
+	assert_chain(key, (const struct signing_keys *const[]){ours, NULL});
+	jwt_key_free(key);
+	key = pkcs12_key_of(ours, issuer, "x", "x");
+	assert_chain(key, (const struct signing_keys *const[]){ours, issuer, NULL});
+	jwt_key_free(key);
+	signing_keys_free(stranger);
+	signing_keys_free(ours);
+	signing_keys_free(issuer);
+	signing_keys_free(root);
+}
+
+static void knows_when_its_certificate_ends(void **state)
+{
+	static const int days[] = {-3, 0, 20, 40000};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(days); i++) {
+		struct signing_keys *keys = signing_keys_issue("ours", NULL, days[i]);
+		struct jwt_key *key = key_of(signing_keys_pem(keys), NULL);
+		int64_t wanted = (int64_t)time(NULL) + 86400 * (int64_t)days[i];
+
+		assert_in_range(jwt_key_expires(key).ms / 1000 - wanted + 100, 0, 200);
+		jwt_key_free(key);
+		signing_keys_free(keys);
+	}
+}
+
+static void of_several_certificates_the_one_that_ends_last_counts(void **state)
+{
+	struct signing_keys *keys = signing_keys_issue("ours", NULL, 20);
+	mdc_autofree char *older = signing_keys_renewed(keys, 10);
+	mdc_autofree char *newer = signing_keys_renewed(keys, 30);
+	mdc_autofree char *pem = xasprintf("%s%s%s", older, newer, signing_keys_pem(keys));
+	struct jwt_key *key = key_of(pem, NULL);
+
+	(void)state;
+	assert_true(jwt_key_expires(key).ms / 1000 > (int64_t)time(NULL) + 29 * 86400);
+	jwt_key_free(key);
+	signing_keys_free(keys);
+}
+
 static void says_what_is_wrong_with_a_file(void **state)
 {
 	static const char der[] = "\x30\x82\x01\x02\x00\x00";
@@ -189,9 +316,9 @@ static void says_what_is_wrong_with_a_file(void **state)
 		size_t len;
 		const char *why;
 	} rows[] = {
-		{"", 0, "not a PEM file"},
-		{"hello", 5, "not a PEM file"},
-		{der, sizeof(der) - 1, "not a PEM file"},
+		{"", 0, "neither PEM nor PKCS#12"},
+		{"hello", 5, "neither PEM nor PKCS#12"},
+		{der, sizeof(der) - 1, "neither PEM nor PKCS#12"},
 		{signing_keys_certificate(ours), strlen(signing_keys_certificate(ours)),
 			"no private key"},
 		{signing_keys_private(ours), strlen(signing_keys_private(ours)), "no certificate"},
@@ -240,6 +367,11 @@ int main(void)
 		cmocka_unit_test(claims_who_asks_whom_and_until_when),
 		cmocka_unit_test(opens_an_encrypted_key_with_its_password),
 		cmocka_unit_test(takes_the_certificate_of_the_key_out_of_a_chain),
+		cmocka_unit_test(reads_pkcs12_with_and_without_a_password),
+		cmocka_unit_test(says_what_is_wrong_with_a_pkcs12_file),
+		cmocka_unit_test(sends_its_issuers_along_in_order_where_wanted),
+		cmocka_unit_test(knows_when_its_certificate_ends),
+		cmocka_unit_test(of_several_certificates_the_one_that_ends_last_counts),
 		cmocka_unit_test(says_what_is_wrong_with_a_file),
 		cmocka_unit_test(refuses_to_sign_what_is_not_text),
 	};

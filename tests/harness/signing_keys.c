@@ -6,6 +6,7 @@
 #include <openssl/ec.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <openssl/pkcs12.h>
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 #include <string.h>
@@ -27,20 +28,23 @@ static char *text_of(BIO *bio)
 	return text;
 }
 
-static X509 *self_signed(EVP_PKEY *key)
+static X509 *certificate_of(
+	EVP_PKEY *key, const char *name, const struct signing_keys *issuer, int days)
 {
+	static long serial = 1;
 	X509 *x = X509_new();
-	X509_NAME *name = X509_get_subject_name(x);
+	X509_NAME *subject = X509_get_subject_name(x);
 
 	X509_set_version(x, 2);
-	ASN1_INTEGER_set(X509_get_serialNumber(x), 1);
-	X509_time_adj_ex(X509_getm_notBefore(x), 0, 0, NULL);
-	X509_time_adj_ex(X509_getm_notAfter(x), 365, 0, NULL);
+	ASN1_INTEGER_set(X509_get_serialNumber(x), serial++);
+	X509_time_adj_ex(X509_getm_notBefore(x), days < 0 ? days - 1 : 0, 0, NULL);
+	X509_time_adj_ex(X509_getm_notAfter(x), days, 0, NULL);
 	X509_NAME_add_entry_by_txt(
-		name, "CN", MBSTRING_ASC, (const unsigned char *)"mdcd test", -1, -1, 0);
-	X509_set_issuer_name(x, name);
+		subject, "CN", MBSTRING_ASC, (const unsigned char *)name, -1, -1, 0);
+	X509_set_issuer_name(
+		x, issuer != NULL ? X509_get_subject_name(issuer->certificate) : subject);
 	X509_set_pubkey(x, key);
-	if (X509_sign(x, key, EVP_sha256()) == 0)
+	if (X509_sign(x, issuer != NULL ? issuer->key : key, EVP_sha256()) == 0)
 		abort();
 	return x;
 }
@@ -58,7 +62,8 @@ static void set_thumbprint(struct signing_keys *k)
 	*c = '\0';
 }
 
-static struct signing_keys *keys_of(EVP_PKEY *take_key)
+static struct signing_keys *keys_of(
+	EVP_PKEY *take_key, const char *name, const struct signing_keys *issuer, int days)
 {
 	struct signing_keys *k = xcalloc(1, sizeof(*k));
 	BIO *bio = BIO_new(BIO_s_mem());
@@ -66,7 +71,7 @@ static struct signing_keys *keys_of(EVP_PKEY *take_key)
 	if (take_key == NULL)
 		abort();
 	k->key = take_key;
-	k->certificate = self_signed(k->key);
+	k->certificate = certificate_of(k->key, name, issuer, days);
 	PEM_write_bio_PrivateKey(bio, k->key, NULL, NULL, 0, NULL, NULL);
 	k->private_pem = text_of(bio);
 	bio = BIO_new(BIO_s_mem());
@@ -79,12 +84,18 @@ static struct signing_keys *keys_of(EVP_PKEY *take_key)
 
 struct signing_keys *signing_keys_new(unsigned rsa_bits)
 {
-	return keys_of(EVP_RSA_gen(rsa_bits));
+	return keys_of(EVP_RSA_gen(rsa_bits), "mdcd test", NULL, 365);
 }
 
 struct signing_keys *signing_keys_new_ec(void)
 {
-	return keys_of(EVP_EC_gen("P-256"));
+	return keys_of(EVP_EC_gen("P-256"), "mdcd test", NULL, 365);
+}
+
+struct signing_keys *signing_keys_issue(
+	const char *name, const struct signing_keys *issuer, int days)
+{
+	return keys_of(EVP_RSA_gen(2048), name, issuer, days);
 }
 
 struct signing_keys *signing_keys_free(struct signing_keys *k)
@@ -124,6 +135,50 @@ char *signing_keys_encrypted_pem(const struct signing_keys *k, const char *passw
 		bio, k->key, EVP_aes_256_cbc(), password, (int)strlen(password), NULL, NULL);
 	key = text_of(bio);
 	return xasprintf("%s%s", key, k->certificate_pem);
+}
+
+char *signing_keys_pkcs12(const struct signing_keys *k, const struct signing_keys *issuer,
+	const char *password, size_t *ret_len)
+{
+	STACK_OF(X509) *others = sk_X509_new_null();
+	BIO *bio = BIO_new(BIO_s_mem());
+	PKCS12 *file;
+	char *data, *copy;
+
+	if (issuer != NULL)
+		sk_X509_push(others, issuer->certificate);
+	file = PKCS12_create(password, "mdcd", k->key, k->certificate, others, 0, 0, 0, 0, 0);
+	if (file == NULL || i2d_PKCS12_bio(bio, file) != 1)
+		abort();
+	PKCS12_free(file);
+	sk_X509_free(others);
+	*ret_len = (size_t)BIO_get_mem_data(bio, &data);
+	copy = xmalloc(*ret_len + 1);
+	memcpy(copy, data, *ret_len);
+	copy[*ret_len] = '\0';
+	BIO_free(bio);
+	return copy;
+}
+
+char *signing_keys_der_base64(const struct signing_keys *k)
+{
+	unsigned char *der = NULL;
+	int len = i2d_X509(k->certificate, &der);
+	char *text = xmalloc((size_t)len / 3 * 4 + 5);
+
+	EVP_EncodeBlock((unsigned char *)text, der, len);
+	OPENSSL_free(der);
+	return text;
+}
+
+char *signing_keys_renewed(const struct signing_keys *k, int days)
+{
+	X509 *renewed = certificate_of(k->key, "mdcd test", NULL, days);
+	BIO *bio = BIO_new(BIO_s_mem());
+
+	PEM_write_bio_X509(bio, renewed);
+	X509_free(renewed);
+	return text_of(bio);
 }
 
 const char *signing_keys_thumbprint(const struct signing_keys *k)
