@@ -19,7 +19,7 @@
 
 /* One end of a pipe, and what came out of it. */
 struct stream {
-	struct child *child;
+	struct child_process *child;
 	int fd;
 	struct loop_io *io;
 	char *data;
@@ -28,7 +28,7 @@ struct stream {
 	bool overflowed;
 };
 
-struct child {
+struct child_process {
 	struct list node;
 	struct child_processes_system *owner;
 	pid_t pid;
@@ -38,7 +38,7 @@ struct child {
 	struct stream out;
 	struct stream err;
 	int verdict; /* -ETIMEDOUT, -EFBIG: why we killed it */
-	void (*done)(void *ctx, int exit_status, const char *output);
+	void (*done)(void *ctx, int exit_status, const char *output); /* NULL: cancelled */
 	void *ctx;
 };
 
@@ -95,7 +95,7 @@ static void stream_read(struct stream *s)
 	}
 }
 
-static void child_kill(struct child *c, int verdict)
+static void child_kill(struct child_process *c, int verdict)
 {
 	if (c->verdict == 0)
 		c->verdict = verdict;
@@ -114,7 +114,7 @@ static void stream_event(void *ctx, int fd, bool readable, bool writable)
 		child_kill(s->child, -EFBIG);
 }
 
-static void stream_watch(struct stream *s, struct child *c, int take_fd, size_t cap)
+static void stream_watch(struct stream *s, struct child_process *c, int take_fd, size_t cap)
 {
 	struct loop *l = c->owner->loop;
 
@@ -125,7 +125,7 @@ static void stream_watch(struct stream *s, struct child *c, int take_fd, size_t 
 
 /* --- its end --- */
 
-static struct child *child_free(struct child *c)
+static struct child_process *child_free(struct child_process *c)
 {
 	struct loop *l = c->owner->loop;
 
@@ -146,7 +146,7 @@ static int exit_status_of(const siginfo_t *info)
 
 static void child_exited(void *ctx, int fd, bool readable, bool writable)
 {
-	struct child *c = ctx;
+	struct child_process *c = ctx;
 	siginfo_t info = {0};
 	struct stream *output;
 	int status = c->verdict;
@@ -164,7 +164,8 @@ static void child_exited(void *ctx, int fd, bool readable, bool writable)
 		status = c->out.overflowed ? -EFBIG : exit_status_of(&info);
 	output = status == 0 ? &c->out : &c->err;
 	output->data[output->len] = '\0';
-	c->done(c->ctx, status, output->data);
+	if (c->done != NULL)
+		c->done(c->ctx, status, output->data);
 	child_free(c);
 }
 
@@ -217,9 +218,9 @@ static int open_pipe(int ends[2])
 	return 0;
 }
 
-static struct child *child_watch(struct child_processes_system *p, pid_t pid, int pidfd)
+static struct child_process *child_watch(struct child_processes_system *p, pid_t pid, int pidfd)
 {
-	struct child *c = xcalloc(1, sizeof(*c));
+	struct child_process *c = xcalloc(1, sizeof(*c));
 
 	c->owner = p;
 	c->pid = pid;
@@ -232,7 +233,7 @@ static struct child *child_watch(struct child_processes_system *p, pid_t pid, in
 }
 
 static int start(struct child_processes_system *p, const char *const *argv, int out, int err,
-	struct child **ret)
+	struct child_process **ret)
 {
 	pid_t pid;
 	int pidfd;
@@ -251,20 +252,20 @@ static int start(struct child_processes_system *p, const char *const *argv, int 
 	return 0;
 }
 
-static int run(struct child_processes *base, const char *const *argv, struct dur limit, size_t cap,
-	void (*done)(void *ctx, int exit_status, const char *output), void *ctx)
+static int run(
+	struct child_processes *base, const struct child_order *order, struct child_process **ret)
 {
 	struct child_processes_system *p = container_of(base, struct child_processes_system, base);
 	int out[2] = {-1, -1}, err[2] = {-1, -1};
-	struct child *c = NULL;
+	struct child_process *c = NULL;
 	int error;
 
-	assert(cap <= STDOUT_CAP_MAX);
+	assert(order->cap <= STDOUT_CAP_MAX);
 	error = open_pipe(out);
 	if (error == 0)
 		error = open_pipe(err);
 	if (error == 0)
-		error = start(p, argv, out[1], err[1], &c);
+		error = start(p, order->argv, out[1], err[1], &c);
 	if (error != 0) {
 		close_pipe(out);
 		close_pipe(err);
@@ -273,12 +274,21 @@ static int run(struct child_processes *base, const char *const *argv, struct dur
 	assert(c != NULL);
 	close(out[1]);
 	close(err[1]);
-	c->done = done;
-	c->ctx = ctx;
-	stream_watch(&c->out, c, out[0], cap);
+	c->done = order->done;
+	c->ctx = order->ctx;
+	stream_watch(&c->out, c, out[0], order->cap);
 	stream_watch(&c->err, c, err[0], STDERR_KEPT);
-	p->loop->ops->timer_arm(c->limit, mono_add(loop_mono(p->loop), limit));
+	p->loop->ops->timer_arm(c->limit, mono_add(loop_mono(p->loop), order->limit));
+	*ret = c;
 	return 0;
+}
+
+/* It is waited for all the same, or its number would never be free again. */
+static void cancel(struct child_processes *base, struct child_process *child)
+{
+	(void)base;
+	child->done = NULL;
+	child_kill(child, -ECANCELED);
 }
 
 struct child_processes *child_processes_system(struct loop *l)
@@ -286,6 +296,7 @@ struct child_processes *child_processes_system(struct loop *l)
 	struct child_processes_system *p = xcalloc(1, sizeof(*p));
 
 	p->base.run = run;
+	p->base.cancel = cancel;
 	p->loop = l;
 	list_init(&p->running);
 	/* Inherited as ignored, it would take the exit status away. */
@@ -301,7 +312,7 @@ struct child_processes *child_processes_system_free(struct child_processes *base
 		return NULL;
 	p = container_of(base, struct child_processes_system, base);
 	list_for_each (&p->running, node) {
-		struct child *c = list_entry(node, struct child, node);
+		struct child_process *c = list_entry(node, struct child_process, node);
 		struct pollfd ended = {.fd = c->pidfd, .events = POLLIN};
 
 		kill(-c->pid, SIGKILL);

@@ -21,6 +21,9 @@ struct sqlite3_vfs;
 struct secret_files {
 	int (*read)(
 		struct secret_files *f, const char *path, size_t cap, char **ret, size_t *ret_len);
+	/* The same for a path that somebody else named: -ELOOP where it is a link. */
+	int (*read_unlinked)(
+		struct secret_files *f, const char *path, size_t cap, char **ret, size_t *ret_len);
 	/* Something that changes when the file does; -errno. */
 	int (*version)(struct secret_files *f, const char *path, uint64_t *ret);
 };
@@ -35,6 +38,7 @@ void random_guid(struct random_source *r, char ret[static 37]);
 /*
  * Child processes (the Azure CLI): run without a shell, found in PATH, with nothing to read, in a
  * process group of their own, which dies with them. `run` gives -errno when it cannot start one.
+ * `cancel` kills one of which `done` was not called yet, and it never will be.
  * `done` is called exactly once, later, with one of
  *   0            and what it wrote to stdout
  *   1 to 255     its exit status (128 + signal), and the beginning of what it wrote to stderr
@@ -42,9 +46,18 @@ void random_guid(struct random_source *r, char ret[static 37]);
  *   -EFBIG       more than `cap` bytes on stdout, killed; output as above
  * The output is wiped after the call.
  */
+struct child_process;
+struct child_order {
+	const char *const *argv; /* borrowed for the call */
+	struct dur limit;
+	size_t cap;
+	void (*done)(void *ctx, int exit_status, const char *output);
+	void *ctx;
+};
 struct child_processes {
-	int (*run)(struct child_processes *c, const char *const *argv, struct dur limit, size_t cap,
-		void (*done)(void *ctx, int exit_status, const char *output), void *ctx);
+	int (*run)(struct child_processes *c, const struct child_order *order,
+		struct child_process **ret);
+	void (*cancel)(struct child_processes *c, struct child_process *child);
 };
 
 struct world {

@@ -84,15 +84,13 @@ static int read_open_file(int fd, size_t cap, char **ret, size_t *ret_len)
 	return 0;
 }
 
-static int system_read(
-	struct secret_files *f, const char *path, size_t cap, char **ret, size_t *ret_len)
+static int read_path(const char *path, int flags, size_t cap, char **ret, size_t *ret_len)
 {
 	int error = -EAGAIN;
 
-	(void)f;
 	for (unsigned i = 0; i < READ_TRIES && error == -EAGAIN; i++) {
 		/* Not blocking: a FIFO in its place must not hold the loop. */
-		int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+		int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | flags);
 
 		if (fd < 0)
 			return -errno;
@@ -100,6 +98,20 @@ static int system_read(
 		close(fd);
 	}
 	return error;
+}
+
+static int system_read(
+	struct secret_files *f, const char *path, size_t cap, char **ret, size_t *ret_len)
+{
+	(void)f;
+	return read_path(path, 0, cap, ret, ret_len);
+}
+
+static int system_read_unlinked(
+	struct secret_files *f, const char *path, size_t cap, char **ret, size_t *ret_len)
+{
+	(void)f;
+	return read_path(path, O_NOFOLLOW, cap, ret, ret_len);
 }
 
 static int system_version(struct secret_files *f, const char *path, uint64_t *ret)
@@ -117,7 +129,9 @@ static int system_version(struct secret_files *f, const char *path, uint64_t *re
 
 struct secret_files *secret_files_system(void)
 {
-	static struct secret_files files = {.read = system_read, .version = system_version};
+	static struct secret_files files = {.read = system_read,
+		.read_unlinked = system_read_unlinked,
+		.version = system_version};
 
 	return &files;
 }

@@ -91,6 +91,24 @@ static void a_link_to_a_secret_is_followed(void **state)
 	assert_string_equal(text, "there");
 }
 
+static void a_link_is_refused_where_somebody_else_named_it(void **state)
+{
+	struct folder *f = *state;
+	struct secret_files *files = secret_files_system();
+	mdc_autofree char *text = NULL;
+	char *refused = NULL;
+	size_t len;
+
+	write_file(f->other, "there", 5);
+	assert_int_equal(symlink(f->other, f->file), 0);
+	assert_int_equal(files->read_unlinked(files, f->file, 100, &refused, &len), -ELOOP);
+	assert_null(refused);
+	assert_int_equal(files->read_unlinked(files, f->other, 4, &refused, &len), -EFBIG);
+	assert_int_equal(files->read_unlinked(files, f->path, 4, &refused, &len), -EISDIR);
+	assert_int_equal(files->read_unlinked(files, f->other, 5, &text, &len), 0);
+	assert_string_equal(text, "there");
+}
+
 static void a_file_above_the_cap_is_refused(void **state)
 {
 	struct folder *f = *state;
@@ -194,6 +212,7 @@ static void a_guid_is_of_version_4(void **state)
 struct nursery {
 	struct loop *loop;
 	struct child_processes *children;
+	struct child_process *child; /* the last one */
 	int calls;
 	int status;
 	char *output;
@@ -232,7 +251,10 @@ static void child_done(void *ctx, int exit_status, const char *output)
 
 static int start(struct nursery *n, const char *const *argv, struct dur limit, size_t cap)
 {
-	return n->children->run(n->children, argv, limit, cap, child_done, n);
+	const struct child_order order = {
+		.argv = argv, .limit = limit, .cap = cap, .done = child_done, .ctx = n};
+
+	return n->children->run(n->children, &order, &n->child);
 }
 
 static void run_to_end(struct nursery *n, const char *const *argv, struct dur limit, size_t cap)
@@ -362,6 +384,22 @@ static void a_program_that_is_not_there_is_an_error_at_once(void **state)
 	assert_int_equal(n->calls, 0);
 }
 
+static void a_cancelled_child_dies_without_a_call(void **state)
+{
+	struct nursery *n = *state;
+	const char *const argv[] = {"sleep", "1000", NULL};
+
+	n->calls = 0;
+	assert_int_equal(start(n, argv, DUR_S(60), 100), 0);
+	n->children->cancel(n->children, n->child);
+	run_script(n, "exit 7");
+	assert_int_equal(n->status, 7);
+	/* Nobody is left to be waited for once the loop has seen it. */
+	while (waitpid(-1, NULL, WNOHANG) == 0)
+		run_script(n, "true");
+	assert_int_equal(errno, ECHILD);
+}
+
 static void freeing_kills_those_that_run_without_a_call(void **state)
 {
 	struct nursery *n = *state;
@@ -384,6 +422,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		FILE_TEST(a_secret_is_read_whole_with_its_bytes),
 		FILE_TEST(a_link_to_a_secret_is_followed),
+		FILE_TEST(a_link_is_refused_where_somebody_else_named_it),
 		FILE_TEST(a_file_above_the_cap_is_refused),
 		FILE_TEST(what_is_no_regular_file_is_refused_at_once),
 		FILE_TEST(a_version_changes_with_content_time_and_file),
@@ -398,6 +437,7 @@ int main(void)
 		CHILD_TEST(a_child_has_nothing_to_read_and_no_descriptor_of_ours),
 		CHILD_TEST(a_child_gets_default_signals),
 		CHILD_TEST(a_program_that_is_not_there_is_an_error_at_once),
+		CHILD_TEST(a_cancelled_child_dies_without_a_call),
 		CHILD_TEST(freeing_kills_those_that_run_without_a_call),
 	};
 

@@ -10,6 +10,7 @@ struct memory_file {
 	char *data;
 	size_t len;
 	uint64_t version;
+	bool link; /* reached by one */
 };
 
 struct memory_files {
@@ -49,6 +50,16 @@ static int memory_read(
 	return 0;
 }
 
+static int memory_read_unlinked(
+	struct secret_files *f, const char *path, size_t cap, char **ret, size_t *ret_len)
+{
+	const struct memory_file *m = map_get(&files_of(f)->files, path);
+
+	if (m != NULL && m->link)
+		return -ELOOP;
+	return memory_read(f, path, cap, ret, ret_len);
+}
+
 static int memory_version(struct secret_files *f, const char *path, uint64_t *ret)
 {
 	const struct memory_file *m = map_get(&files_of(f)->files, path);
@@ -63,7 +74,9 @@ struct secret_files *memory_files_new(void)
 {
 	struct memory_files *f = xcalloc(1, sizeof(*f));
 
-	f->base = (struct secret_files){.read = memory_read, .version = memory_version};
+	f->base = (struct secret_files){.read = memory_read,
+		.read_unlinked = memory_read_unlinked,
+		.version = memory_version};
 	map_init(&f->files, file_free);
 	return &f->base;
 }
@@ -94,6 +107,15 @@ void memory_files_put(struct secret_files *f, const char *path, const char *text
 		map_remove(&files_of(f)->files, path);
 	else
 		memory_files_put_bytes(f, path, text, strlen(text));
+}
+
+void memory_files_put_link(struct secret_files *f, const char *path, const char *text)
+{
+	struct memory_file *m;
+
+	memory_files_put(f, path, text);
+	m = map_get(&files_of(f)->files, path);
+	m->link = true;
 }
 
 unsigned memory_files_reads(const struct secret_files *f)
