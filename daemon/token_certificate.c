@@ -7,31 +7,38 @@
 
 #include <string.h>
 
-#define ASSERTION_TYPE "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 /* Entra takes up to ten minutes; our clock may be ahead of its. */
 #define ASSERTION_LIFE DUR_MIN(9)
 #define CLOCK_SKEW DUR_MIN(1)
+
+static struct jwt_key *open_key(
+	struct token_job *job, const char *text, size_t len, const char *password)
+{
+	struct jwt_key *key = NULL;
+	const char *why;
+
+	if (jwt_key_read(text, len, password, &key, &why) != 0)
+		token_job_fail(job, ARM_ERROR_IDENTITY, "certificate %s: %s",
+			token_job_identity(job)->config.certificate, why);
+	return key;
+}
 
 static struct jwt_key *read_key(struct token_job *job)
 {
 	const struct identity_config *c = &token_job_identity(job)->config;
 	struct jwt_key *key = NULL;
 	char *text, *password = NULL;
-	size_t len, password_len;
-	const char *why;
+	bool secured = c->certificate_password_file != NULL;
+	size_t len;
 
-	text = token_job_read(job, "certificate", c->certificate, &len);
+	text = token_job_read_bytes(job, "certificate", c->certificate, &len);
 	if (text == NULL)
 		return NULL;
-	if (c->certificate_password_file != NULL) {
-		password = token_job_read(job, "certificate-password-file",
-			c->certificate_password_file, &password_len);
-		if (password == NULL)
-			goto out;
-	}
-	if (jwt_key_read(text, len, password, &key, &why) != 0)
-		token_job_fail(job, ARM_ERROR_IDENTITY, "certificate %s: %s", c->certificate, why);
-out:
+	if (secured)
+		password = token_job_read_line(
+			job, "certificate-password-file", c->certificate_password_file);
+	if (!secured || password != NULL)
+		key = open_key(job, text, len, password);
 	explicit_bzero(text, len);
 	free(text);
 	secret_free(password);
@@ -52,25 +59,11 @@ static char *make_assertion(struct token_job *job, const struct jwt_key *key)
 		.id = id,
 		.not_before = wall_add(now, DUR_MS(-CLOCK_SKEW.ms)),
 		.expires = wall_add(now, ASSERTION_LIFE),
+		.chain = token_job_identity(job)->config.certificate_chain,
 	};
 
 	random_guid(w->random, id);
 	return jwt_sign(key, &claims, &assertion) == 0 ? assertion : NULL;
-}
-
-static void ask(struct token_job *job, const char *assertion)
-{
-	char *type = token_form_field("client_assertion_type", ASSERTION_TYPE);
-	char *field = token_form_field("client_assertion", assertion);
-	size_t size = strlen(type) + strlen(field) + 1;
-	char *proof = xmalloc(size);
-
-	memcpy(proof, type, strlen(type));
-	memcpy(proof + strlen(type), field, strlen(field) + 1);
-	token_job_ask(job, proof);
-	secret_free(proof);
-	secret_free(field);
-	secret_free(type);
 }
 
 static void start(struct token_job *job)
@@ -80,6 +73,7 @@ static void start(struct token_job *job)
 
 	if (key == NULL)
 		return;
+	token_job_outcome(job)->credential_expires = jwt_key_expires(key);
 	assertion = make_assertion(job, key);
 	jwt_key_free(key);
 	if (assertion == NULL) {
@@ -87,7 +81,7 @@ static void start(struct token_job *job)
 			token_job_identity(job)->config.certificate);
 		return;
 	}
-	ask(job, assertion);
+	token_job_assert(job, assertion);
 	secret_free(assertion);
 }
 

@@ -2,24 +2,15 @@
 /* token_secret: signs in with a client secret out of a file. */
 #include "daemon/token_job.h"
 
-#include <string.h>
-
 static void start(struct token_job *job)
 {
 	const struct identity_config *c = &token_job_identity(job)->config;
-	size_t len;
-	char *secret = token_job_read(job, "secret-file", c->secret_file, &len);
+	char *secret = token_job_read_line(job, "secret-file", c->secret_file);
 	char *proof;
 
 	if (secret == NULL)
 		return;
-	if (strlen(secret) != len) {
-		explicit_bzero(secret, len);
-		free(secret);
-		token_job_fail(job, ARM_ERROR_IDENTITY, "secret-file %s holds a zero byte",
-			c->secret_file);
-		return;
-	}
+	token_job_outcome(job)->credential_expires = c->secret_expires;
 	proof = token_form_field("client_secret", secret);
 	token_job_ask(job, proof);
 	secret_free(proof);

@@ -34,8 +34,8 @@ struct transport;
 struct transfer;
 
 /*
- * How a request leaves this machine. Members are NULL where they are not given. Requests to this
- * machine itself and to 169.254.169.254 never go through a proxy, whatever stands here.
+ * How a request leaves this machine. Members are NULL where they are not given. Requests to
+ * local hosts (see transport_host_is_local) never go through a proxy, whatever stands here.
  */
 struct transport_route {
 	const char *ca_file; /* trusted besides the system's authorities */
@@ -65,6 +65,12 @@ struct transport_options {
 typedef void (*transport_done_fn)(
 	void *ctx, enum transport_result result, const char *detail, struct http_reply *reply);
 
+/*
+ * True for 127.0.0.0/8, ::1, "localhost" and the metadata address 169.254.169.254, without
+ * brackets: what may be asked without TLS, and is never asked through a proxy.
+ */
+bool transport_host_is_local(const char *host);
+
 struct transport_ops {
 	/* Takes the request; borrows the route, NULL for one without anything, for the call. Never
 	 * calls `done` before it returns. */
@@ -80,10 +86,7 @@ struct transport {
 	const struct transport_ops *ops;
 };
 
-/*
- * https alone, TLS 1.2 or newer, and http only to 127.0.0.0/8, ::1, "localhost" and 169.254.169.254
- * (tokens of managed identities, tests).
- */
+/* https alone, TLS 1.2 or newer, and http only to local hosts (tokens of managed identities). */
 struct transport *transport_curl_new(struct loop *l, const struct transport_options *options);
 
 #endif

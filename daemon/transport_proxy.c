@@ -32,7 +32,7 @@ static bool read_address(const char *text, struct in6_addr *ret, unsigned *ret_b
 }
 
 /* Numbers, but for "localhost", which libcurl resolves by itself and never asks anybody for. */
-bool proxy_host_is_local(const char *host)
+bool transport_host_is_local(const char *host)
 {
 	struct in6_addr address;
 	unsigned bits;
@@ -243,7 +243,7 @@ char *proxy_choose(const struct proxy_environment *e, const struct transport_rou
 	const char *no_proxy = route->no_proxy != NULL ? route->no_proxy : e->no_proxy;
 
 	*ret = (struct proxy_choice){0};
-	if (url == NULL || str_equal(url, NONE) || proxy_host_is_local(host) ||
+	if (url == NULL || str_equal(url, NONE) || transport_host_is_local(host) ||
 		(no_proxy != NULL && proxy_list_has(no_proxy, host)))
 		return NULL;
 	ret->shown = without_secrets(url);

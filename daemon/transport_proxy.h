@@ -36,8 +36,6 @@ char *proxy_choose(const struct proxy_environment *e, const struct transport_rou
 /* Wipes. */
 void proxy_choice_fini(struct proxy_choice *c);
 
-/* True for "127.0.0.0/8", "::1", "localhost" and the metadata address: never through a proxy. */
-bool proxy_host_is_local(const char *host);
 /*
  * Whether a NO_PROXY list holds that host (without brackets). Its items are divided by commas or
  * blanks: "*", names, which stand for all below them as well and may begin with "." or "*.",

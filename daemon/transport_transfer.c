@@ -86,7 +86,7 @@ static char *url_refusal(struct transfer *x, const struct proxy_environment *env
 
 	if (http_url_parse(x->request.url, &u) != 0)
 		return xstrdup("not an http or https URL");
-	if (str_equal(u.scheme, "http") && !proxy_host_is_local(u.host))
+	if (str_equal(u.scheme, "http") && !transport_host_is_local(u.host))
 		why = xstrdup("http without TLS is only for this machine and the metadata address");
 	else
 		why = proxy_choose(environment, route, u.host, &x->proxy);

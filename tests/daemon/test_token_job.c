@@ -1,88 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "daemon/token_job.h"
-
-#include "lib/base/str.h"
-#include "lib/base/xalloc.h"
-#include "tests/harness/fake_world.h"
+/* Signing in at Entra: by a secret, a certificate, the token of another issuer. */
 #include "tests/harness/signing_keys.h"
-#include "tests/harness/small_config.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "tests/harness/token_fixture.h"
 
 #define PEM_FILE "/main.pem"
-#define SECRET "s3cr~t+/=&%"
-
-struct fixture {
-	struct fake_world fake;
-	struct small_config small;
-	const char *audience;
-	uint64_t requests;
-};
-
-static void setup(struct fixture *f)
-{
-	*f = (struct fixture){.audience = SMALL_ARM};
-	fake_world_init(&f->fake, 7);
-	small_config_init(&f->small);
-	memory_files_put(f->fake.world.secrets, SMALL_SECRET_FILE, SECRET "\n");
-}
-
-static void teardown(struct fixture *f)
-{
-	fake_world_fini(&f->fake);
-}
-
-static struct transport *net(struct fixture *f)
-{
-	return f->fake.world.transport;
-}
-
-static void answers(struct fixture *f, int status, const char *body, const char *header)
-{
-	fake_transport_answer(net(f),
-		&(struct fake_answer){
-			.status = status, .body = body, .headers = {header}, .delay = DUR_MS(100)});
-}
-
-#define GOOD "{\"token_type\":\"Bearer\",\"expires_in\":3599,\"access_token\":\"tok.en-1\"}"
-
-/* How a job ended. */
-struct told {
-	unsigned times;
-	struct token_outcome outcome; /* without the token */
-	char token[64];
-};
-
-static void note(void *ctx, struct token_outcome *o)
-{
-	struct told *t = ctx;
-
-	t->times++;
-	t->outcome = *o;
-	assert_true((o->token != NULL) == (o->failure.class == ARM_ERROR_NONE));
-	str_copy(t->token, sizeof(t->token), o->token != NULL ? o->token : "");
-	t->outcome.token = NULL;
-}
-
-static struct told sign_in(struct fixture *f)
-{
-	struct told t = {0};
-	struct identity *id = identity_new(&f->small.identities[0]);
-	struct token_job *job =
-		token_job_new(&f->fake.world, id, f->audience, &f->requests, note, &t);
-
-	assert_int_equal(t.times, 0);
-	loop_virtual_run_for(f->fake.world.loop, DUR_S(1));
-	assert_int_equal(t.times, 1);
-	token_job_free(job);
-	identity_drop(id);
-	return t;
-}
 
 static void a_secret_is_traded_for_a_token(void **state)
 {
@@ -169,6 +90,116 @@ static void a_certificate_proves_who_asks(void **state)
 	assert_int_equal(memory_files_reads(f.fake.world.secrets), 4);
 	teardown(&f);
 	signing_keys_free(keys);
+}
+
+static void a_pkcs12_file_proves_who_asks_and_is_sent_along_where_wanted(void **state)
+{
+	struct signing_keys *keys = signing_keys_issue("ours", NULL, 20);
+	mdc_autofree char *der = signing_keys_der_base64(keys);
+	mdc_autofree char *file = NULL, *jwt = NULL, *header = NULL;
+	struct fixture f;
+	struct told t;
+	size_t len;
+
+	(void)state;
+	setup(&f);
+	file = signing_keys_pkcs12(keys, NULL, "open sesame", &len);
+	memory_files_put_bytes(files(&f), "/main.pfx", file, len);
+	memory_files_put(files(&f), "/password", "open sesame\n");
+	identity_of(&f)->method = IDENTITY_CLIENT_CERTIFICATE;
+	identity_of(&f)->certificate = (char *)"/main.pfx";
+	identity_of(&f)->certificate_password_file = (char *)"/password";
+	identity_of(&f)->certificate_chain = true;
+	answers(&f, 200, GOOD, NULL);
+	t = sign_in(&f);
+	assert_string_equal(t.token, "tok.en-1");
+	jwt = xstrdup(
+		form_value(fake_transport_request(net(&f), 0)->request.body, "client_assertion="));
+	assert_true(signing_keys_verify(keys, jwt));
+	header = base64url_decode(jwt, strcspn(jwt, "."), &len);
+	assert_non_null(strstr(header, der));
+	assert_true(t.outcome.credential_expires.ms > 0);
+	teardown(&f);
+	signing_keys_free(keys);
+}
+
+static void the_token_of_another_issuer_is_read_for_each_request(void **state)
+{
+	struct fixture f;
+	struct told t;
+	const char *body;
+
+	(void)state;
+	setup(&f);
+	identity_of(&f)->method = IDENTITY_WORKLOAD;
+	identity_of(&f)->federated_token_file = (char *)"/token";
+	memory_files_put(files(&f), "/token", "eyJ.first.sig\n");
+	answers(&f, 200, GOOD, NULL);
+	t = sign_in(&f);
+	assert_string_equal(t.token, "tok.en-1");
+	assert_false(wall_is_set(t.outcome.credential_expires));
+	body = fake_transport_request(net(&f), 0)->request.body;
+	assert_string_equal(form_value(body, "client_id="), SMALL_CLIENT);
+	assert_string_equal(form_value(body, "client_assertion="), "eyJ.first.sig");
+	assert_string_equal(form_value(body, "client_assertion_type="),
+		"urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer");
+	assert_null(strstr(body, "client_secret"));
+	memory_files_put(files(&f), "/token", "eyJ.second.sig");
+	answers(&f, 200, GOOD, NULL);
+	sign_in(&f);
+	assert_string_equal(
+		form_value(fake_transport_request(net(&f), 1)->request.body, "client_assertion="),
+		"eyJ.second.sig");
+	teardown(&f);
+}
+
+static void a_secret_is_one_line_of_text(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t len;
+		const char *says;
+	} rows[] = {
+		{"", 0, "is empty"},
+		{"\n", 1, "is empty"},
+		{"a\nb", 3, "is not one line of text"},
+		{"a\0b", 3, "is not one line of text"},
+		{"a\n\n", 3, "is not one line of text"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct fixture f;
+		struct told t;
+
+		setup(&f);
+		memory_files_put_bytes(files(&f), SMALL_SECRET_FILE, rows[i].text, rows[i].len);
+		t = sign_in(&f);
+		assert_fails(&t, ARM_ERROR_IDENTITY, rows[i].says);
+		assert_int_equal(fake_transport_count(net(&f)), 0);
+		identity_of(&f)->method = IDENTITY_WORKLOAD;
+		identity_of(&f)->federated_token_file = (char *)SMALL_SECRET_FILE;
+		t = sign_in(&f);
+		assert_fails(&t, ARM_ERROR_IDENTITY, "federated-token-file " SMALL_SECRET_FILE);
+		teardown(&f);
+	}
+}
+
+static void what_was_signed_in_with_is_known_to_end(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	setup(&f);
+	assert_true(wall_parse_date_end("2027-01-31", &identity_of(&f)->secret_expires) == 0);
+	answers(&f, 200, GOOD, NULL);
+	assert_int_equal(
+		sign_in(&f).outcome.credential_expires.ms, identity_of(&f)->secret_expires.ms);
+	/* Also when it is too late. */
+	answers(&f, 401, "{\"error\":\"invalid_client\"}", NULL);
+	assert_int_equal(
+		sign_in(&f).outcome.credential_expires.ms, identity_of(&f)->secret_expires.ms);
+	teardown(&f);
 }
 
 static void what_is_no_token_is_refused(void **state)
@@ -272,9 +303,11 @@ static void what_is_not_configured_right_is_said(void **state)
 			"certificate"},
 		{IDENTITY_CLIENT_CERTIFICATE, "https://login.test", SMALL_CLIENT, SMALL_SECRET_FILE,
 			"PEM"},
+		{IDENTITY_WORKLOAD, "https://login.test", SMALL_CLIENT, NULL,
+			"federated-token-file"},
+		{IDENTITY_WORKLOAD, "https://login.test", NULL, NULL, "client"},
 		{IDENTITY_CLIENT_CERTIFICATE, "https://login.test", NULL, SMALL_SECRET_FILE,
 			"client"},
-		{IDENTITY_AZURE_CLI, "https://login.test", NULL, NULL, "azure-cli"},
 	};
 
 	(void)state;
@@ -292,6 +325,112 @@ static void what_is_not_configured_right_is_said(void **state)
 		if (strstr(t.outcome.failure.message, rows[i].says) == NULL)
 			fail_msg("%s", t.outcome.failure.message);
 		assert_int_equal(fake_transport_count(net(&f)), 0);
+		teardown(&f);
+	}
+}
+
+static void refusals_of_entra_say_what_to_do(void **state)
+{
+	static const struct {
+		const char *code;
+		const char *says;
+	} rows[] = {
+		{"AADSTS7000215", "; write the value of the secret into secret-file, not its id"},
+		{"AADSTS7000222", "; make a new secret in Entra and write it into secret-file"},
+		{"AADSTS700016", "; check client and tenant of the identity"},
+		{"AADSTS700027", "; add this certificate to the application in Entra"},
+		{"AADSTS70021", "; compare the federated credentials of the application"},
+		{"AADSTS700211", "; compare the federated credentials of the application"},
+		{"AADSTS700212", "; compare the federated credentials of the application"},
+		{"AADSTS700213", "; compare the federated credentials of the application"},
+		{"AADSTS90002", "; check tenant and cloud of the identity"},
+		{"AADSTS500011", "; check audience of the cloud"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		mdc_autofree char *body = xasprintf("{\"error\":\"invalid_client\","
+						    "\"error_description\":\"%s: No. Trace ID: "
+						    "11 Correlation ID: 22\"}",
+			rows[i].code);
+		struct fixture f;
+		struct told t;
+
+		setup(&f);
+		answers(&f, 401, body, NULL);
+		t = sign_in(&f);
+		assert_string_equal(t.outcome.failure.code, rows[i].code);
+		assert_fails(&t, ARM_ERROR_IDENTITY, rows[i].says);
+		/* What support wants is still there. */
+		assert_fails(&t, ARM_ERROR_IDENTITY, ". Trace ID: 11 Correlation ID: 22");
+		teardown(&f);
+	}
+}
+
+static void a_wrong_clock_is_told_where_it_may_be_the_reason(void **state)
+{
+	/* It is 14:00. */
+	static const struct {
+		const char *date;
+		const char *says; /* NULL: nothing of a clock */
+	} rows[] = {
+		{"Date: Tue, 24 Nov 2026 13:00:00 GMT", "the clock of this machine is 1 h ahead"},
+		{"Date: Tue, 24 Nov 2026 14:20:30 GMT",
+			"the clock of this machine is 20 min behind"},
+		{"Date: Tue, 24 Nov 2026 14:01:00 GMT", NULL},
+		{"Date: yesterday", NULL},
+		{NULL, NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct fixture f;
+		struct told t;
+
+		setup(&f);
+		answers(&f, 401,
+			"{\"error\":\"invalid_client\",\"error_description\":\"AADSTS700024: "
+			"Client assertion is not within its valid time range.\"}",
+			rows[i].date);
+		t = sign_in(&f);
+		if (rows[i].says != NULL)
+			assert_fails(&t, ARM_ERROR_IDENTITY, rows[i].says);
+		else
+			assert_null(strstr(t.outcome.failure.message, "clock"));
+		teardown(&f);
+	}
+}
+
+static void the_end_of_a_token_is_the_earlier_of_two(void **state)
+{
+	/* It is 1795528800. */
+	static const struct {
+		const char *ends;
+		int64_t lifetime; /* 0: refused */
+	} rows[] = {
+		{"\"expires_in\":\"86400\",\"expires_on\":\"1795529800\"", 1000},
+		{"\"expires_in\":\"600\",\"expires_on\":\"1795615200\"", 600},
+		{"\"expires_on\":1795529800", 1000},
+		{"\"expires_in\":600,\"expires_on\":\"soon\"", 600},
+		{"\"expires_in\":600,\"expires_on\":\"1795528000\"", 0},
+		{"\"expires_on\":\"99999999999999999999999\"", 0},
+		{"\"expires_on\":\"999999999999999\"", 172800},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		mdc_autofree char *body =
+			xasprintf("{\"access_token\":\"tok.en-1\",%s}", rows[i].ends);
+		struct fixture f;
+		struct told t;
+
+		setup(&f);
+		fake_transport_answer(net(&f), &(struct fake_answer){.status = 200, .body = body});
+		t = sign_in(&f);
+		if (rows[i].lifetime > 0)
+			assert_int_equal(t.outcome.lifetime.ms, rows[i].lifetime * 1000);
+		else
+			assert_int_equal(t.outcome.failure.class, ARM_ERROR_TRANSIENT);
 		teardown(&f);
 	}
 }
@@ -341,10 +480,17 @@ int main(void)
 		cmocka_unit_test(a_secret_is_traded_for_a_token),
 		cmocka_unit_test(a_legacy_audience_keeps_its_slash),
 		cmocka_unit_test(a_certificate_proves_who_asks),
+		cmocka_unit_test(a_pkcs12_file_proves_who_asks_and_is_sent_along_where_wanted),
+		cmocka_unit_test(the_token_of_another_issuer_is_read_for_each_request),
+		cmocka_unit_test(a_secret_is_one_line_of_text),
+		cmocka_unit_test(what_was_signed_in_with_is_known_to_end),
 		cmocka_unit_test(what_is_no_token_is_refused),
 		cmocka_unit_test(sizes_are_capped),
 		cmocka_unit_test(statuses_of_the_endpoint_say_whose_fault_it_is),
 		cmocka_unit_test(what_is_not_configured_right_is_said),
+		cmocka_unit_test(refusals_of_entra_say_what_to_do),
+		cmocka_unit_test(a_wrong_clock_is_told_where_it_may_be_the_reason),
+		cmocka_unit_test(the_end_of_a_token_is_the_earlier_of_two),
 		cmocka_unit_test(a_retry_after_is_passed_on),
 		cmocka_unit_test(a_freed_job_ends_nothing),
 	};
