@@ -21,6 +21,10 @@
 #define REPLACEMENT_PACE DUR_S(30)
 #define MARGIN_MOST DUR_MIN(5)
 #define LONG_LIFE DUR_H(2)
+#define SYSTEMD_CREDENTIALS "/run/credentials/"
+
+/* How near the end of a certificate or secret is; each step is told once. */
+enum ending { ENDING_FAR, ENDING_30_DAYS, ENDING_7_DAYS, ENDING_1_DAY, ENDING_PAST };
 
 /* The token of one (identity, audience). */
 struct cached_token {
@@ -41,6 +45,8 @@ struct cached_token {
 	struct mono failed_until;
 	uint64_t failed_files; /* version of the identity's files when it failed */
 	enum arm_error_class told;
+	struct wall credential_expires; /* of what was signed in with last; WALL_UNSET: not known */
+	enum ending told_ending;
 };
 
 struct credential_waiter {
@@ -227,6 +233,79 @@ static void tell_recovered(struct cached_token *t)
 	log_commit(entry, 0, "identity \"%s\" gets tokens again", t->name);
 }
 
+/* --- certificates and secrets that end --- */
+
+static enum ending ending_of(struct wall end, struct wall now)
+{
+	struct dur left = wall_since(end, now);
+
+	if (!wall_is_set(end) || left.ms > DUR_DAYS(30).ms)
+		return ENDING_FAR;
+	if (left.ms > DUR_DAYS(7).ms)
+		return ENDING_30_DAYS;
+	if (left.ms > DUR_DAYS(1).ms)
+		return ENDING_7_DAYS;
+	return left.ms > 0 ? ENDING_1_DAY : ENDING_PAST;
+}
+
+/* "the certificate /etc/mdcd/credentials/mdcd.pem ends in 12 d 4 h"; nothing while that is far. */
+static void add_ending(const struct cached_token *t, struct wall now, struct buf *ret)
+{
+	const struct identity_config *c = &t->identity->config;
+	bool secret = c->method == IDENTITY_CLIENT_SECRET;
+	const char *file = secret ? c->secret_file : c->certificate;
+	enum ending ending = ending_of(t->credential_expires, now);
+	char left[DUR_TEXT_SIZE];
+
+	if (ending == ENDING_FAR)
+		return;
+	dur_format(wall_since(t->credential_expires, now), left);
+	buf_addf(ret, "the %s %s ", secret ? "client secret" : "certificate", file);
+	if (ending == ENDING_PAST)
+		buf_adds(ret, "has ended");
+	else
+		buf_addf(ret, "ends in %s", left);
+	/* What systemd hands over is a copy that it makes once. */
+	if (str_starts_nocase(file, SYSTEMD_CREDENTIALS))
+		buf_adds(ret,
+			"; systemd copies it at the start of mdcd, so restart that once it is "
+			"replaced");
+}
+
+static bool somebody_told_ending(const struct cached_token *t, enum ending ending)
+{
+	struct map_entry *entry;
+
+	map_for_each (&t->owner->tokens, entry) {
+		const struct cached_token *other = entry->value;
+
+		if (other->told_ending >= ending && str_equal_nocase(other->name, t->name))
+			return true;
+	}
+	return false;
+}
+
+static void note_ending(struct cached_token *t, struct wall end)
+{
+	struct wall now = loop_wall(t->owner->world->loop);
+	enum ending ending = ending_of(end, now);
+	mdc_cleanup(buf_fini) struct buf text = BUF_INIT(4096);
+	struct log_entry *entry;
+
+	t->credential_expires = end;
+	if (ending == ENDING_FAR || somebody_told_ending(t, ending)) {
+		t->told_ending = ending;
+		return;
+	}
+	t->told_ending = ending;
+	add_ending(t, now, &text);
+	entry = log_begin(t->owner->world->log, LOG_CREDENTIAL_MESSAGE);
+	log_add(entry, "MDCD_IDENTITY", t->name);
+	log_commit(entry, 0, "identity \"%s\": %s", t->name, buf_str(&text));
+}
+
+/* --- what came of a job --- */
+
 static void keep_failure(
 	struct cached_token *t, const struct arm_error *failure, struct dur retry_after)
 {
@@ -270,6 +349,7 @@ static void job_done(void *ctx, struct token_outcome *outcome)
 	struct cached_token *t = ctx;
 
 	MDC_MAGIC_CHECK(t, CACHED_TOKEN_MAGIC);
+	note_ending(t, outcome->credential_expires);
 	if (outcome->failure.class != ARM_ERROR_NONE)
 		keep_failure(t, &outcome->failure, outcome->retry_after);
 	else if (mono_since(now_of(t->owner), t->began).ms >= outcome->lifetime.ms * 9 / 10)
@@ -355,6 +435,8 @@ static void start_over(struct cached_token *t, struct identity *id)
 	t->failure = (struct arm_error){.class = ARM_ERROR_NONE};
 	t->refused = t->replacement = false;
 	t->told = ARM_ERROR_NONE;
+	t->credential_expires = WALL_UNSET;
+	t->told_ending = ENDING_FAR;
 	identity_drop(t->identity);
 	t->identity = id != NULL ? identity_hold(id) : NULL;
 	make_all_due(t);
@@ -433,6 +515,21 @@ static json_t *safe_text(const char *text)
 	return json_string(buf_str(&b));
 }
 
+static void report_ending(const struct cached_token *t, json_t *row)
+{
+	struct wall now = loop_wall(t->owner->world->loop);
+	mdc_cleanup(buf_fini) struct buf warning = BUF_INIT(4096);
+	char end[WALL_TEXT_SIZE];
+
+	if (t->identity == NULL || !wall_is_set(t->credential_expires))
+		return;
+	wall_format((struct wall){t->credential_expires.ms / 1000 * 1000}, end);
+	json_object_set_new(row, "credential_expires", json_string(end));
+	add_ending(t, now, &warning);
+	if (warning.len > 0)
+		json_object_set_new(row, "warning", json_string(buf_str(&warning)));
+}
+
 static json_t *cached_token_report(const struct cached_token *t)
 {
 	struct credentials *c = t->owner;
@@ -447,6 +544,7 @@ static json_t *cached_token_report(const struct cached_token *t)
 			wall_add(loop_wall(c->world->loop), mono_since(t->expires, now)), expires);
 		json_object_set_new(row, "expires", json_string(expires));
 	}
+	report_ending(t, row);
 	if (t->failure.class != ARM_ERROR_NONE) {
 		json_object_set_new(row, "code", safe_text(t->failure.code));
 		json_object_set_new(row, "error", safe_text(t->failure.message));

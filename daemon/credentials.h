@@ -44,8 +44,10 @@ void credentials_refuse(
 
 uint64_t credentials_requests(const struct credentials *c);
 /*
- * [{"identity","method","audience","state","expires","code","error"}], the last three as they
- * apply, never a token. Caller owns.
+ * [{"identity","method","audience","state","expires","credential_expires","warning","code",
+ * "error"}], never a token; members from "expires" on as they apply. A warning says that the
+ * certificate or the secret ends within 30 days, or has ended; the journal tells it 30, 7 and 1
+ * days ahead. Caller owns.
  */
 json_t *credentials_report(struct credentials *c);
 

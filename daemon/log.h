@@ -59,6 +59,8 @@
 		"checkpoint of the history's chain") \
 	MESSAGE(IDENTITY, "0d9c1a5be2f34c0a8b6f5d1e7a40c321", LOG_ERR, \
 		"no token can be had for an identity") \
+	MESSAGE(CREDENTIAL, "0d9c1a5be2f34c0a8b6f5d1e7a40c340", LOG_WARNING, \
+		"a certificate or a secret will end") \
 	MESSAGE(RULE, "0d9c1a5be2f34c0a8b6f5d1e7a40c322", LOG_ERR, \
 		"a rule of writing refused a request") \
 	MESSAGE(COMMAND, "0d9c1a5be2f34c0a8b6f5d1e7a40c323", LOG_NOTICE, "an operator's command") \

@@ -542,6 +542,110 @@ static void the_report_never_holds_a_token(void **state)
 	teardown(&f);
 }
 
+static const char *report_text(json_t *report, const char *name)
+{
+	return json_string_value(json_object_get(json_array_get(report, 0), name));
+}
+
+static void a_secret_that_ends_is_warned_of_in_steps(void **state)
+{
+	/* It is 2026-11-24; the secret ends with 2027-01-31. */
+	static const struct {
+		struct dur later;
+		unsigned entries;
+		const char *warning; /* NULL: none yet */
+	} rows[] = {
+		{DUR_DAYS(0), 0, NULL},
+		{DUR_DAYS(38), 0, NULL},
+		{DUR_DAYS(1), 1, "the client secret /secret ends in 29 d"},
+		{DUR_DAYS(1), 1, "the client secret /secret ends in 28 d"},
+		{DUR_DAYS(22), 2, "the client secret /secret ends in 6 d"},
+		{DUR_DAYS(6), 3, "the client secret /secret ends in "},
+		{DUR_DAYS(1), 4, "the client secret /secret has ended"},
+		{DUR_DAYS(1), 4, "the client secret /secret has ended"},
+	};
+	struct fixture f;
+
+	(void)state;
+	setup(&f);
+	assert_int_equal(
+		wall_parse_date_end("2027-01-31", &f.small.identities[0].secret_expires), 0);
+	configure(&f);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		json_t *report;
+		const char *warning;
+
+		pass(&f, rows[i].later);
+		answers_token(&f, "t", 3600);
+		asked(&f);
+		report = credentials_report(f.credentials);
+		assert_string_equal(
+			report_text(report, "credential_expires"), "2027-01-31T23:59:59Z");
+		warning = report_text(report, "warning");
+		if (rows[i].warning == NULL)
+			assert_null(warning);
+		else if (warning == NULL || !str_starts_nocase(warning, rows[i].warning))
+			fail_msg("row %zu: %s", i, warning);
+		assert_int_equal(
+			log_capture_count(f.fake.capture, LOG_CREDENTIAL_MESSAGE), rows[i].entries);
+		json_decref(report);
+	}
+	assert_int_equal(
+		captured_priority(log_capture_entry(f.fake.capture, LOG_CREDENTIAL_MESSAGE, 0)),
+		LOG_WARNING);
+	teardown(&f);
+}
+
+static void a_new_end_is_known_with_the_next_sign_in(void **state)
+{
+	struct fixture f;
+	struct told other;
+	json_t *report;
+
+	(void)state;
+	setup(&f);
+	assert_int_equal(
+		wall_parse_date_end("2026-12-01", &f.small.identities[0].secret_expires), 0);
+	configure(&f);
+	answers_token(&f, "t", 3600);
+	answers_token(&f, "u", 3600);
+	asked(&f);
+	/* Once for an identity, whatever it signs in for. */
+	credentials_get(f.credentials, "main", DEFENDER, note, &other);
+	pass(&f, DUR_S(1));
+	assert_int_equal(log_capture_count(f.fake.capture, LOG_CREDENTIAL_MESSAGE), 1);
+	assert_int_equal(
+		wall_parse_date_end("2028-12-01", &f.small.identities[0].secret_expires), 0);
+	configure(&f);
+	answers_token(&f, "t", 3600);
+	asked(&f);
+	report = credentials_report(f.credentials);
+	assert_null(report_text(report, "warning"));
+	json_decref(report);
+	teardown(&f);
+}
+
+static void a_credential_that_systemd_copied_needs_a_restart(void **state)
+{
+	static const char file[] = "/run/credentials/mdcd.service/secret";
+	struct fixture f;
+	json_t *report;
+
+	(void)state;
+	setup(&f);
+	memory_files_put(f.fake.world.secrets, file, SECRET);
+	f.small.identities[0].secret_file = (char *)file;
+	assert_int_equal(
+		wall_parse_date_end("2026-12-01", &f.small.identities[0].secret_expires), 0);
+	configure(&f);
+	answers_token(&f, "t", 3600);
+	asked(&f);
+	report = credentials_report(f.credentials);
+	assert_non_null(strstr(report_text(report, "warning"), "restart that once"));
+	json_decref(report);
+	teardown(&f);
+}
+
 static void it_can_be_freed_at_any_moment(void **state)
 {
 	(void)state;
@@ -585,6 +689,9 @@ int main(void)
 		cmocka_unit_test(a_reload_keeps_tokens_of_what_did_not_change),
 		cmocka_unit_test(a_reload_serves_waiters_under_the_new_configuration),
 		cmocka_unit_test(the_report_never_holds_a_token),
+		cmocka_unit_test(a_secret_that_ends_is_warned_of_in_steps),
+		cmocka_unit_test(a_new_end_is_known_with_the_next_sign_in),
+		cmocka_unit_test(a_credential_that_systemd_copied_needs_a_restart),
 		cmocka_unit_test(it_can_be_freed_at_any_moment),
 	};
 
