@@ -165,10 +165,14 @@ static void show_quota(const json_t *client)
 			printf("%-14s %s %s %s for %lld s\n", "THROTTLED", text(row, "scope"),
 				text(row, "subscription"), text(row, "operation"),
 				(long long)number(row, "frozen_for_s"));
-	json_array_foreach (json_object_get(client, "tokens"), i, row)
+	json_array_foreach (json_object_get(client, "tokens"), i, row) {
 		if (*text(row, "error") != '\0')
 			printf("%-14s %s: %s\n", "NO TOKEN", text(row, "identity"),
 				text(row, "error"));
+		if (*text(row, "warning") != '\0')
+			printf("%-14s %s: %s\n", "CREDENTIAL", text(row, "identity"),
+				text(row, "warning"));
+	}
 }
 
 static int show_status(const json_t *s)
