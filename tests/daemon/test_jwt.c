@@ -57,7 +57,7 @@ static json_t *part(const char *jwt, unsigned n)
 
 	for (; n > 0; n--)
 		jwt = strchr(jwt, '.') + 1;
-	text = base64url_decode(jwt, strcspn(jwt, "."), &len);
+	text = signing_keys_decode(jwt, strcspn(jwt, "."), &len);
 	document = json_loadb(text, len, 0, NULL);
 	assert_non_null(document);
 	return document;

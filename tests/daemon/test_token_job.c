@@ -116,7 +116,7 @@ static void a_pkcs12_file_proves_who_asks_and_is_sent_along_where_wanted(void **
 	jwt = xstrdup(
 		form_value(fake_transport_request(net(&f), 0)->request.body, "client_assertion="));
 	assert_true(signing_keys_verify(keys, jwt));
-	header = base64url_decode(jwt, strcspn(jwt, "."), &len);
+	header = signing_keys_decode(jwt, strcspn(jwt, "."), &len);
 	assert_non_null(strstr(header, der));
 	assert_true(t.outcome.credential_expires.ms > 0);
 	teardown(&f);

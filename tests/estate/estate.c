@@ -82,6 +82,13 @@ static void free_federation(struct federation *f)
 	free(f);
 }
 
+static void free_subject(struct trusted_subject *t)
+{
+	free(t->name);
+	free(t->issuer);
+	free(t);
+}
+
 static void free_principal(void *value)
 {
 	struct principal *p = value;
@@ -99,6 +106,9 @@ static void free_principal(void *value)
 	for (size_t i = 0; i < p->federations.n; i++)
 		free_federation(p->federations.v[i]);
 	vec_fini(&p->federations);
+	for (size_t i = 0; i < p->subjects.n; i++)
+		free_subject(p->subjects.v[i]);
+	vec_fini(&p->subjects);
 	free(p->client);
 	free(p->object);
 	free(p->name);
@@ -126,6 +136,9 @@ static struct estate *make(const struct estate_options *options)
 	map_init(&e->ghosts, NULL);
 	map_init(&e->operations, operation_free);
 	map_init(&e->assertions, free);
+	map_init(&e->agent_keys, free);
+	e->put_key = options->put_key;
+	e->put_key_ctx = options->put_key_ctx;
 	e->throttle = throttle_new();
 	e->ledger = ledger_new();
 	return e;
@@ -180,6 +193,7 @@ struct estate *estate_free(struct estate *e)
 	map_fini(&e->management_groups);
 	map_fini(&e->tenants);
 	map_fini(&e->assertions);
+	map_fini(&e->agent_keys);
 	e->faults = fault_book_free(e->faults);
 	e->throttle = throttle_free(e->throttle);
 	e->ledger = ledger_free(e->ledger);

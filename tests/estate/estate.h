@@ -25,7 +25,19 @@ struct estate_options {
 	struct wall start;      /* the estate's time at creation */
 	const char *arm_host;   /* "management.test:8443"; URLs in answers are built from it */
 	const char *login_host; /* "login.test:8443" */
+	/*
+	 * Where the Arc agent puts a key into its folder of tokens for whoever may read there;
+	 * NULL: it never does, and gives no token.
+	 */
+	void (*put_key)(void *ctx, const char *name, const char *content);
+	void *put_key_ctx;
 };
+
+/* Hosts of the metadata services: of an Azure VM, and of the Arc agent of a machine. */
+#define ESTATE_VM_METADATA "169.254.169.254"
+#define ESTATE_ARC_METADATA "127.0.0.1:40342"
+/* The folder that the agent names for its keys. */
+#define ESTATE_ARC_KEYS "/var/opt/azcmagent/tokens"
 
 /*
  * Builds an estate from an estate document (see estate_generate() for one made from a short
@@ -68,7 +80,8 @@ struct estate_answer {
 
 /*
  * Handles one request at time `now` (never earlier than before). Also moves the estate to `now`.
- * The URL's host selects the service: arm_host or login_host; any other is a 421.
+ * The URL's host selects the service: arm_host, login_host, or one of the metadata services; any
+ * other is a 421.
  */
 void estate_handle(struct estate *e, const struct http_request *request, struct wall now,
 	struct estate_answer *ret);

@@ -60,7 +60,8 @@ struct call {
 	struct wall now;
 	struct estate_answer *answer;
 
-	bool login;      /* the login host, not ARM */
+	bool login; /* the login host or a metadata service, not ARM */
+	enum managed_kind metadata;
 	bool path_known; /* with another method */
 	char *path;      /* decoded, without a trailing slash */
 	char *query;     /* as sent, or NULL */
@@ -166,6 +167,12 @@ struct token_facts {
 };
 enum token_state token_read(
 	struct estate *e, const char *token, struct wall now, struct token_facts *ret);
+/* A new one; caller frees. */
+char *token_make(struct call *c, const struct principal *who, const char *audience);
+bool token_is_for_known_resource(const struct estate *e, const char *resource);
+
+/* estate_managed.c: the metadata services of a VM and of the Arc agent */
+void managed_handle(struct call *c);
 
 /* estate_assertion.c: the AADSTS number of what is wrong with it, or 0 */
 struct assertion_failure {

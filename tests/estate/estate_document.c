@@ -7,9 +7,10 @@
  *   principals        [{ tenant*, client*, object, name, secret, secretExpires,
  *                        certificates: [PEM],
  *                        federations: [{ issuer*, subject*, audience, key* (PEM) }],
- *                        roles: [{ scope*, role (a built-in role's name),
- *                                  or actions: [...], notActions: [...] }] }]
- *   managementGroups  [{ name*, displayName, tenant*, parent }]       parents first
+ *                        subjects: [{ name*, issuer* (PEM) }]   certificates trusted by their
+ * names, managed ("vm"|"arc": the identity of the machine that asks its metadata service),
+ * systemAssigned, roles: [{ scope*, role (a built-in role's name), or actions: [...], notActions:
+ * [...] }] }] managementGroups  [{ name*, displayName, tenant*, parent }]       parents first
  *   subscriptions     [{ id*, name, tenant*, managementGroup, state, tags,
  *                        providers: [registered namespaces; all when left out],
  *                        modern (WDATP brings its opt-ins along),

@@ -178,11 +178,49 @@ static void read_federations(
 	}
 }
 
+struct subject_spec {
+	const char *name, *issuer;
+};
+
+static const struct field subject_fields[] = {
+	{"name", FIELD_TEXT, offsetof(struct subject_spec, name), true},
+	{"issuer", FIELD_TEXT, offsetof(struct subject_spec, issuer), true},
+};
+
+static void read_subjects(
+	struct document *d, const char *path, const json_t *list, struct principal *p)
+{
+	size_t i;
+	json_t *object;
+
+	json_array_foreach (list, i, object) {
+		struct subject_spec spec = {0};
+		struct trusted_subject *t;
+		char element[300];
+
+		snprintf(element, sizeof(element), "%.200s.subjects[%zu]", path, i);
+		if (!reader_struct(&d->reader, element, object, subject_fields, &spec))
+			continue;
+		if (!certificate_is_readable(spec.issuer)) {
+			reader_error(&d->reader, element, "issuer is not a certificate in PEM");
+			continue;
+		}
+		t = xcalloc(1, sizeof(*t));
+		t->name = xstrdup(spec.name);
+		t->issuer = xstrdup(spec.issuer);
+		vec_add(&p->subjects, t);
+	}
+}
+
 struct principal_spec {
 	const char *tenant, *client, *object, *name, *secret;
 	struct wall secret_expires;
-	const json_t *certificates, *federations, *roles;
+	const json_t *certificates, *federations, *subjects, *roles;
+	int managed;
+	bool system_assigned;
 };
+
+static const char *const managed_words[] = {"not", "vm", "arc", NULL};
 
 static const struct field principal_fields[] = {
 	{"tenant", FIELD_GUID, offsetof(struct principal_spec, tenant), true},
@@ -193,6 +231,9 @@ static const struct field principal_fields[] = {
 	{"secretExpires", FIELD_TIME, offsetof(struct principal_spec, secret_expires)},
 	{"certificates", FIELD_TEXTS, offsetof(struct principal_spec, certificates)},
 	{"federations", FIELD_ARRAY, offsetof(struct principal_spec, federations)},
+	{"subjects", FIELD_ARRAY, offsetof(struct principal_spec, subjects)},
+	{"managed", FIELD_WORD, offsetof(struct principal_spec, managed), .words = managed_words},
+	{"systemAssigned", FIELD_BOOL, offsetof(struct principal_spec, system_assigned)},
 	{"roles", FIELD_ARRAY, offsetof(struct principal_spec, roles)},
 };
 
@@ -233,6 +274,9 @@ void document_read_principal(struct document *d, const char *path, const json_t 
 	p->secret_expires = spec.secret_expires;
 	read_certificates(d, path, spec.certificates, p);
 	read_federations(d, path, spec.federations, p);
+	read_subjects(d, path, spec.subjects, p);
+	p->managed = (enum managed_kind)spec.managed;
+	p->system_assigned = spec.system_assigned;
 	read_roles(d, path, spec.roles, p);
 	map_set(&d->e->principals, p->client, p);
 }

@@ -237,9 +237,21 @@ static bool same_host(const struct http_url *url, const char *host)
 	return url->port == 443 && str_equal_nocase(url->host, host);
 }
 
+static enum managed_kind metadata_of(const struct http_url *url)
+{
+	if (str_equal(url->scheme, "http") && same_host(url, ESTATE_VM_METADATA ":80"))
+		return MANAGED_VM;
+	if (str_equal(url->scheme, "http") &&
+		(same_host(url, ESTATE_ARC_METADATA) || same_host(url, "localhost:40342")))
+		return MANAGED_ARC;
+	return MANAGED_NOT;
+}
+
 static void dispatch(struct call *c)
 {
-	if (c->login)
+	if (c->metadata != MANAGED_NOT)
+		managed_handle(c);
+	else if (c->login)
 		token_handle(c);
 	else
 		arm_handle(c);
@@ -258,7 +270,8 @@ static bool open_call(struct call *c, struct http_url *url)
 	for (size_t len = strlen(c->path); len > 1 && c->path[len - 1] == '/'; len--)
 		c->path[len - 1] = '\0';
 	read_parameters(c);
-	c->login = same_host(url, c->e->login_host);
+	c->metadata = metadata_of(url);
+	c->login = c->metadata != MANAGED_NOT || same_host(url, c->e->login_host);
 	if (c->login || same_host(url, c->e->arm_host))
 		return true;
 	answer_error(c, 421, "MisdirectedRequest", "The host '%s' is not served here.", url->host);

@@ -164,6 +164,14 @@ struct role {
 	json_t *not_actions;
 };
 
+/* An application that trusts certificates of a subject from an issuer. */
+struct trusted_subject {
+	char *name;   /* common name */
+	char *issuer; /* PEM */
+};
+
+enum managed_kind { MANAGED_NOT, MANAGED_VM, MANAGED_ARC };
+
 struct federation {
 	char *issuer;
 	char *subject;
@@ -179,6 +187,9 @@ struct principal {
 	struct wall secret_expires;
 	struct vec certificates; /* PEM texts */
 	struct vec federations;
+	struct vec subjects;
+	enum managed_kind managed; /* of what the estate's one machine is that asks for tokens */
+	bool system_assigned;
 	struct role *roles;
 	size_t role_count;
 };
@@ -237,6 +248,9 @@ struct estate {
 	struct map operations;   /* by guid */
 	size_t operations_limit; /* when old ones are looked for */
 	struct map assertions;   /* jti -> expiry, of client assertions seen */
+	struct map agent_keys;   /* content -> expiry, of keys that the Arc agent asks for */
+	void (*put_key)(void *ctx, const char *name, const char *content);
+	void *put_key_ctx;
 
 	struct vec hands;       /* other writers that the document describes */
 	json_t *allowed_writes; /* kinds of writes that the document permits beyond the rules */

@@ -65,6 +65,7 @@ void knobs_default(struct knobs *k)
 	k->providers.registration = SPAN(DUR_S(30), DUR_MIN(4));
 	k->tokens.life = DUR_S(3600);
 	k->tokens.refuse_replay = true;
+	k->tokens.arc_selects = true;
 	k->ledger.read_within = DUR_MIN(10);
 }
 
@@ -152,6 +153,7 @@ static const struct field provider_fields[] = {
 static const struct field token_fields[] = {
 	{"life", FIELD_DURATION, AT(tokens.life)},
 	{"refuseReplay", FIELD_BOOL, AT(tokens.refuse_replay)},
+	{"arcSelects", FIELD_BOOL, AT(tokens.arc_selects)},
 };
 static const struct field ledger_fields[] = {
 	{"readWithin", FIELD_DURATION, AT(ledger.read_within)}};

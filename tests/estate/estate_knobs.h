@@ -111,6 +111,7 @@ struct knobs {
 	struct {
 		struct dur life;
 		bool refuse_replay;
+		bool arc_selects; /* the Arc agent knows of user-assigned identities */
 	} tokens;
 
 	struct {

@@ -435,7 +435,8 @@ static bool is_one_of(const char *code, const char *const *codes)
 static bool is_denied(const struct call *c, int status)
 {
 	static const char *const login[] = {"AADSTS7000215", "AADSTS7000222", "AADSTS700016",
-		"AADSTS90002", "AADSTS700027", "AADSTS70021", NULL};
+		"AADSTS90002", "AADSTS700027", "AADSTS70021", "AADSTS700212", "IdentityNotFound",
+		"SeveralIdentities", "Challenge", NULL};
 	static const char *const arm[] = {"InvalidAuthenticationTokenTenant", "ScopeLocked",
 		"ReadOnlyDisabledSubscription", "MissingSubscriptionRegistration", NULL};
 

@@ -40,7 +40,7 @@ static char *encode_json(json_t *take_doc)
 	return base64url_encode(text, len);
 }
 
-static char *make_token(struct call *c, const struct principal *who, const char *audience)
+char *token_make(struct call *c, const struct principal *who, const char *audience)
 {
 	json_int_t issued = c->now.ms / 1000;
 	json_int_t expires = issued + c->e->knobs.tokens.life.ms / 1000;
@@ -193,7 +193,7 @@ static char *resource_of(const char *scope)
 	return str_ends_nocase(scope, end) ? xstrndup(scope, strlen(scope) - strlen(end)) : NULL;
 }
 
-static bool is_known_resource(const struct estate *e, const char *resource)
+bool token_is_for_known_resource(const struct estate *e, const char *resource)
 {
 	size_t len = strlen(resource);
 
@@ -275,7 +275,7 @@ static bool check_scope(struct call *c, const struct map *form, char **ret_resou
 		refuse(c, "invalid_scope", 1002012, text);
 		return false;
 	}
-	if (is_known_resource(c->e, *ret_resource))
+	if (token_is_for_known_resource(c->e, *ret_resource))
 		return true;
 	text = xasprintf(
 		"The resource principal named %.200s was not found in the tenant.", *ret_resource);
@@ -328,7 +328,7 @@ static void grant(struct call *c, const struct tenant *tenant, const struct map 
 	who = find_client(c, tenant, form);
 	if (who == NULL || !check_scope(c, form, &resource) || !check_credential(c, who, form))
 		return;
-	token = make_token(c, who, resource);
+	token = token_make(c, who, resource);
 	answer_json(c, 200,
 		json_pack("{s:s, s:I, s:I, s:s}", "token_type", "Bearer", "expires_in", life,
 			"ext_expires_in", life, "access_token", token));

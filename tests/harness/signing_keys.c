@@ -186,7 +186,7 @@ const char *signing_keys_thumbprint(const struct signing_keys *k)
 	return k->thumbprint;
 }
 
-char *base64url_decode(const char *text, size_t len, size_t *ret_len)
+char *signing_keys_decode(const char *text, size_t len, size_t *ret_len)
 {
 	char *padded = xmalloc(len + 4);
 	char *data = xcalloc(1, len + 4);
@@ -208,7 +208,7 @@ bool signing_keys_verify(const struct signing_keys *k, const char *jwt)
 {
 	const char *dot = strrchr(jwt, '.');
 	size_t len;
-	mdc_autofree char *signature = base64url_decode(dot + 1, strlen(dot + 1), &len);
+	mdc_autofree char *signature = signing_keys_decode(dot + 1, strlen(dot + 1), &len);
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	EVP_PKEY_CTX *padding;
 	bool good = EVP_DigestVerifyInit(ctx, &padding, EVP_sha256(), NULL, k->key) == 1 &&

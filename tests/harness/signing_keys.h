@@ -36,6 +36,6 @@ const char *signing_keys_thumbprint(const struct signing_keys *k);
 bool signing_keys_verify(const struct signing_keys *k, const char *jwt);
 
 /* NUL-terminated; caller frees. */
-char *base64url_decode(const char *text, size_t len, size_t *ret_len);
+char *signing_keys_decode(const char *text, size_t len, size_t *ret_len);
 
 #endif
