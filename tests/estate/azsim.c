@@ -29,7 +29,7 @@ struct azsim {
 	struct azsim_options options;
 	struct azsim_clock clock;
 	struct azsim_tls tls;
-	struct azsim_sockets arm_sockets, login_sockets;
+	struct azsim_sockets arm_sockets, login_sockets, imds_sockets, himds_sockets;
 	char *arm_host, *login_host;
 	struct estate *estate;
 	struct azsim_log *log;
@@ -81,6 +81,18 @@ static int apply_faults(struct azsim *a)
 	return error;
 }
 
+/* For the group of the daemon that reads it, as the agent's are for the group himds. */
+static void put_key(void *ctx, const char *name, const char *content)
+{
+	const struct azsim *a = ctx;
+	const char *folder =
+		a->options.himds_keys != NULL ? a->options.himds_keys : ESTATE_ARC_KEYS;
+	mdc_autofree char *path = xasprintf("%s/%s", folder, name);
+
+	if (azsim_file_write(path, content, strlen(content), 0640) != 0)
+		fprintf(stderr, "azsim: %s cannot be written\n", path);
+}
+
 static int build_estate(struct azsim *a)
 {
 	const struct estate_options options = {
@@ -88,6 +100,8 @@ static int build_estate(struct azsim *a)
 		.start = a->clock.start,
 		.arm_host = a->arm_host,
 		.login_host = a->login_host,
+		.put_key = put_key,
+		.put_key_ctx = a,
 	};
 	mdc_cleanup(diags_fini) struct diags diags = DIAGS_INIT;
 	json_t *document = NULL;
@@ -186,6 +200,10 @@ static int open_sockets(struct azsim *a)
 
 	if (error == 0 && a->options.login_listen.host != NULL)
 		error = azsim_sockets_open(&a->options.login_listen, &a->login_sockets);
+	if (error == 0 && a->options.imds_listen.host != NULL)
+		error = azsim_sockets_open(&a->options.imds_listen, &a->imds_sockets);
+	if (error == 0 && a->options.himds_listen.host != NULL)
+		error = azsim_sockets_open(&a->options.himds_listen, &a->himds_sockets);
 	if (error == 0)
 		choose_hosts(a);
 	return error;
@@ -193,12 +211,12 @@ static int open_sockets(struct azsim *a)
 
 /* --- serving --- */
 
-static int listen_on(struct azsim *a, struct azsim_sockets *sockets)
+static int listen_on(struct azsim *a, struct azsim_sockets *sockets, const char *base)
 {
 	int error = 0;
 
 	while (error == 0 && sockets->n > 0)
-		error = azsim_face_listen(a->face, sockets->v[--sockets->n]);
+		error = azsim_face_listen(a->face, sockets->v[--sockets->n], base);
 	return error;
 }
 
@@ -216,22 +234,40 @@ static int serve(struct azsim *a)
 		.login_host = a->login_host,
 		.one_port = a->options.login_listen.host == NULL,
 	});
-	error = listen_on(a, &a->arm_sockets);
-	return error != 0 ? error : listen_on(a, &a->login_sockets);
+	error = listen_on(a, &a->arm_sockets, NULL);
+	if (error == 0)
+		error = listen_on(a, &a->login_sockets, NULL);
+	if (error == 0)
+		error = listen_on(a, &a->imds_sockets, "http://" ESTATE_VM_METADATA);
+	return error != 0 ? error : listen_on(a, &a->himds_sockets, "http://" ESTATE_ARC_METADATA);
+}
+
+/* "NAME='http://HOST:PORT'" of a service that is there. */
+static char *plain_url(
+	const char *variable, const struct azsim_address *address, const struct azsim_sockets *s)
+{
+	mdc_autofree char *host = NULL;
+
+	if (address->host == NULL)
+		return xstrdup("");
+	host = with_port(name_of(address), s->port);
+	return xasprintf("%s='http://%s'\n", variable, host);
 }
 
 static int tell_ready(const struct azsim *a)
 {
-	mdc_autofree char *text = NULL;
+	mdc_autofree char *text = NULL, *imds = NULL, *himds = NULL;
 
 	printf("azsim: ready https://%s (login https://%s, trust %s)\n", a->arm_host, a->login_host,
 		a->tls.ca_file);
 	fflush(stdout);
 	if (a->options.ready_file == NULL)
 		return 0;
+	imds = plain_url("AZSIM_IMDS", &a->options.imds_listen, &a->imds_sockets);
+	himds = plain_url("AZSIM_HIMDS", &a->options.himds_listen, &a->himds_sockets);
 	text = xasprintf("AZSIM_ARM='https://%s'\nAZSIM_LOGIN='https://%s'\nAZSIM_CA='%s'\n"
-			 "AZSIM_PID='%d'\n",
-		a->arm_host, a->login_host, a->tls.ca_file, (int)getpid());
+			 "AZSIM_PID='%d'\n%s%s",
+		a->arm_host, a->login_host, a->tls.ca_file, (int)getpid(), imds, himds);
 	return azsim_file_write(a->options.ready_file, text, strlen(text), 0644);
 }
 
@@ -341,6 +377,8 @@ static void finish(struct azsim *a)
 	a->estate = estate_free(a->estate);
 	azsim_sockets_close(&a->arm_sockets);
 	azsim_sockets_close(&a->login_sockets);
+	azsim_sockets_close(&a->imds_sockets);
+	azsim_sockets_close(&a->himds_sockets);
 	azsim_tls_fini(&a->tls);
 	azsim_options_fini(&a->options);
 	free(a->arm_host);

@@ -16,6 +16,7 @@
 struct exchange {
 	unsigned magic;
 	struct azsim_desk *desk;
+	const char *base; /* of its door */
 	struct MHD_Connection *connection;
 	struct list node; /* in desk->held while asleep */
 	ev_timer timer;
@@ -39,10 +40,12 @@ void azsim_desk_init(struct azsim_desk *desk, const struct azsim_face_setup *set
 
 void *azsim_exchange_begin(void *cls, const char *raw_url, struct MHD_Connection *connection)
 {
+	const struct azsim_door *door = cls;
 	struct exchange *x = xcalloc(1, sizeof(*x));
 
 	x->magic = EXCHANGE_MAGIC;
-	x->desk = cls;
+	x->desk = door->desk;
+	x->base = door->base;
 	x->connection = connection;
 	x->raw_url = xstrdup(raw_url);
 	x->body = BUF_INIT(AZSIM_BODY_MAX);
@@ -95,6 +98,10 @@ static void take_head(struct exchange *x, const char *method)
 	x->begun = true;
 	x->request.method = xstrdup(method);
 	MHD_get_connection_values(x->connection, MHD_HEADER_KIND, take_header, x);
+	if (x->base != NULL) {
+		x->request.url = xasprintf("%s%s", x->base, x->raw_url);
+		return;
+	}
 	/* A proxy's form of request line names the host itself. */
 	x->request.url = x->raw_url[0] == '/' ? xasprintf("https://%s%s", host_for(x), x->raw_url)
 					      : xstrdup(x->raw_url);

@@ -24,11 +24,17 @@ struct azsim_desk {
 	bool closing;
 };
 
+/* One listening socket's view of it: the `cls` of its connections. */
+struct azsim_door {
+	struct azsim_desk *desk;
+	const char *base; /* "http://169.254.169.254" for a plain one; NULL: https, as Host says */
+};
+
 void azsim_desk_init(struct azsim_desk *desk, const struct azsim_face_setup *setup);
 /* Wakes those whose client has gone away, or (when closing) all; they break their connections. */
 void azsim_desk_sweep(struct azsim_desk *desk);
 
-/* The three callbacks of libmicrohttpd; `cls` is the desk. */
+/* The three callbacks of libmicrohttpd; `cls` is the door. */
 void *azsim_exchange_begin(void *cls, const char *raw_url, struct MHD_Connection *connection);
 enum MHD_Result azsim_exchange_step(void *cls, struct MHD_Connection *connection, const char *url,
 	const char *method, const char *version, const char *upload, size_t *upload_len,

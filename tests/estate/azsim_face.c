@@ -18,6 +18,7 @@
 
 struct listener {
 	struct MHD_Daemon *daemon;
+	struct azsim_door door;
 	ev_io io;
 };
 
@@ -140,22 +141,27 @@ struct azsim_face *azsim_face_new(const struct azsim_face_setup *setup)
 	return face;
 }
 
-static struct MHD_Daemon *start_daemon(struct azsim_face *face, int fd)
+static struct MHD_Daemon *start_daemon(struct azsim_face *face, struct azsim_door *door, int fd)
 {
 	const struct azsim_tls *tls = face->desk.setup.tls;
-	struct azsim_desk *desk = &face->desk;
+	const unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME;
+	const struct MHD_OptionItem secure[] = {{MHD_OPTION_HTTPS_MEM_CERT, 0, tls->certificate},
+		{MHD_OPTION_HTTPS_MEM_KEY, 0, tls->key},
+		{MHD_OPTION_HTTPS_PRIORITIES, 0,
+			(void *)(uintptr_t) "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"},
+		{MHD_OPTION_END, 0, NULL}};
+	const struct MHD_OptionItem plain[] = {{MHD_OPTION_END, 0, NULL}};
 
-	return MHD_start_daemon(MHD_USE_TLS | MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL,
-		NULL, azsim_exchange_step, desk, MHD_OPTION_LISTEN_SOCKET, fd,
-		MHD_OPTION_HTTPS_MEM_CERT, tls->certificate, MHD_OPTION_HTTPS_MEM_KEY, tls->key,
-		MHD_OPTION_HTTPS_PRIORITIES, "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2",
+	return MHD_start_daemon(door->base == NULL ? flags | MHD_USE_TLS : flags, 0, NULL, NULL,
+		azsim_exchange_step, door, MHD_OPTION_LISTEN_SOCKET, fd,
 		MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
 		IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_MEMORY,
 		MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_URI_LOG_CALLBACK, azsim_exchange_begin,
-		desk, MHD_OPTION_NOTIFY_COMPLETED, azsim_exchange_end, desk, MHD_OPTION_END);
+		door, MHD_OPTION_NOTIFY_COMPLETED, azsim_exchange_end, door, MHD_OPTION_ARRAY,
+		door->base == NULL ? secure : plain, MHD_OPTION_END);
 }
 
-int azsim_face_listen(struct azsim_face *face, int take_socket)
+int azsim_face_listen(struct azsim_face *face, int take_socket, const char *base)
 {
 	struct listener *listener = &face->listeners[face->count];
 	const union MHD_DaemonInfo *info;
@@ -164,10 +170,11 @@ int azsim_face_listen(struct azsim_face *face, int take_socket)
 		close(take_socket);
 		return -ENFILE;
 	}
-	*listener = (struct listener){.daemon = start_daemon(face, take_socket)};
+	*listener = (struct listener){.door = {.desk = &face->desk, .base = base}};
+	listener->daemon = start_daemon(face, &listener->door, take_socket);
 	if (listener->daemon == NULL) {
 		close(take_socket);
-		fprintf(stderr, "azsim: the HTTPS server cannot start\n");
+		fprintf(stderr, "azsim: the HTTP%s server cannot start\n", base == NULL ? "S" : "");
 		return -EIO;
 	}
 	info = MHD_get_daemon_info(listener->daemon, MHD_DAEMON_INFO_EPOLL_FD);

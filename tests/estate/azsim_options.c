@@ -38,6 +38,11 @@ static const char help[] =
 	"                        takes a free one; [::1]:8443 for an IPv6 address\n"
 	"  --login-listen HOST:PORT\n"
 	"                        a second port for the token endpoint alone\n"
+	"  --imds-listen HOST:PORT, --himds-listen HOST:PORT\n"
+	"                        plain HTTP ports for the metadata services of an Azure VM and of\n"
+	"                        the Arc agent, for principals that are \"managed\"\n"
+	"  --himds-keys DIR      where the Arc agent puts its keys (default\n"
+	"                        /var/opt/azcmagent/tokens, which it names in any case)\n"
 	"  --arm-host NAME[:PORT], --login-host NAME[:PORT]\n"
 	"                        what clients call the two services, where it is not the address\n"
 	"                        listened on. Links in answers and the audience of assertions\n"
@@ -56,7 +61,8 @@ static const char help[] =
 	"\n"
 	"What it tells:\n"
 	"  --ready-file FILE     written once requests are served: AZSIM_ARM, AZSIM_LOGIN,\n"
-	"                        AZSIM_CA and AZSIM_PID, to be read by a shell\n"
+	"                        AZSIM_CA and AZSIM_PID, to be read by a shell; AZSIM_IMDS and\n"
+	"                        AZSIM_HIMDS where they are served\n"
 	"  --request-log FILE    one JSON object for each request: when, what, the answer and its\n"
 	"                        delay. No bodies, tokens or signed parts of URLs\n"
 	"  --verdict FILE        the ledger as JSON, written at the end\n"
@@ -88,6 +94,9 @@ enum option_key {
 	KEY_FAULTS,
 	KEY_LISTEN,
 	KEY_LOGIN_LISTEN,
+	KEY_IMDS_LISTEN,
+	KEY_HIMDS_LISTEN,
+	KEY_HIMDS_KEYS,
 	KEY_ARM_HOST,
 	KEY_LOGIN_HOST,
 	KEY_TLS_DIR,
@@ -107,6 +116,9 @@ static const struct option long_options[] = {
 	{"faults", required_argument, NULL, KEY_FAULTS},
 	{"listen", required_argument, NULL, KEY_LISTEN},
 	{"login-listen", required_argument, NULL, KEY_LOGIN_LISTEN},
+	{"imds-listen", required_argument, NULL, KEY_IMDS_LISTEN},
+	{"himds-listen", required_argument, NULL, KEY_HIMDS_LISTEN},
+	{"himds-keys", required_argument, NULL, KEY_HIMDS_KEYS},
 	{"arm-host", required_argument, NULL, KEY_ARM_HOST},
 	{"login-host", required_argument, NULL, KEY_LOGIN_HOST},
 	{"tls-dir", required_argument, NULL, KEY_TLS_DIR},
@@ -189,6 +201,9 @@ static bool take_option(struct azsim_options *o, enum option_key key, const char
 	case KEY_FAULTS: return take_text(&o->faults_file, value);
 	case KEY_LISTEN: return take_address(&o->listen, "listen", value);
 	case KEY_LOGIN_LISTEN: return take_address(&o->login_listen, "login-listen", value);
+	case KEY_IMDS_LISTEN: return take_address(&o->imds_listen, "imds-listen", value);
+	case KEY_HIMDS_LISTEN: return take_address(&o->himds_listen, "himds-listen", value);
+	case KEY_HIMDS_KEYS: return take_text(&o->himds_keys, value);
 	case KEY_ARM_HOST: return take_text(&o->arm_host, value);
 	case KEY_LOGIN_HOST: return take_text(&o->login_host, value);
 	case KEY_TLS_DIR: return take_text(&o->tls_dir, value);
@@ -247,6 +262,9 @@ void azsim_options_fini(struct azsim_options *o)
 {
 	free(o->listen.host);
 	free(o->login_listen.host);
+	free(o->imds_listen.host);
+	free(o->himds_listen.host);
+	free(o->himds_keys);
 	free(o->arm_host);
 	free(o->login_host);
 	free(o->tls_dir);

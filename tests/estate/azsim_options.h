@@ -17,7 +17,10 @@ struct azsim_address {
 struct azsim_options {
 	struct azsim_address listen;
 	struct azsim_address login_listen; /* host NULL: one port for both services */
-	char *arm_host;                    /* as clients name it, or NULL */
+	struct azsim_address imds_listen;  /* host NULL: no such service */
+	struct azsim_address himds_listen;
+	char *himds_keys; /* folder; NULL: the agent's own */
+	char *arm_host;   /* as clients name it, or NULL */
 	char *login_host;
 	char *tls_dir;
 	char **tls_names; /* further names for the certificate */
