@@ -181,6 +181,48 @@ char *signing_keys_renewed(const struct signing_keys *k, int days)
 	return text_of(bio);
 }
 
+char *signing_keys_public(const struct signing_keys *k)
+{
+	BIO *bio = BIO_new(BIO_s_mem());
+
+	PEM_write_bio_PUBKEY(bio, k->key);
+	return text_of(bio);
+}
+
+static char *encode(const void *data, size_t len)
+{
+	char *text = xmalloc(len / 3 * 4 + 5);
+	char *c = text;
+
+	EVP_EncodeBlock((unsigned char *)text, data, (int)len);
+	for (; *c != '\0' && *c != '='; c++)
+		*c = *c == '+' ? '-' : *c == '/' ? '_' : *c;
+	*c = '\0';
+	return text;
+}
+
+char *signing_keys_jwt(const struct signing_keys *k, json_t *take_claims)
+{
+	static const char header[] = "{\"alg\":\"RS256\",\"typ\":\"JWT\",\"kid\":\"1\"}";
+	mdc_autofree char *claims = json_dumps(take_claims, JSON_COMPACT);
+	mdc_autofree char *head = encode(header, strlen(header));
+	mdc_autofree char *body = encode(claims, strlen(claims));
+	mdc_autofree char *signed_part = xasprintf("%s.%s", head, body);
+	mdc_autofree char *tail = NULL;
+	unsigned char signature[1024];
+	size_t len = sizeof(signature);
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+
+	if (EVP_DigestSignInit(ctx, NULL, EVP_sha256(), NULL, k->key) != 1 ||
+		EVP_DigestSign(ctx, signature, &len, (const unsigned char *)signed_part,
+			strlen(signed_part)) != 1)
+		abort();
+	EVP_MD_CTX_free(ctx);
+	json_decref(take_claims);
+	tail = encode(signature, len);
+	return xasprintf("%s.%s", signed_part, tail);
+}
+
 const char *signing_keys_thumbprint(const struct signing_keys *k)
 {
 	return k->thumbprint;

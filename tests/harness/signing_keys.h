@@ -5,6 +5,8 @@
 
 #include "lib/base/base.h"
 
+#include <jansson.h>
+
 struct signing_keys;
 
 struct signing_keys *signing_keys_new(unsigned rsa_bits);
@@ -30,6 +32,10 @@ char *signing_keys_pkcs12(const struct signing_keys *k, const struct signing_key
 char *signing_keys_der_base64(const struct signing_keys *k);
 /* Another certificate of the same key in PEM, good for so many days; caller frees. */
 char *signing_keys_renewed(const struct signing_keys *k, int days);
+/* The public key in PEM; caller frees. */
+char *signing_keys_public(const struct signing_keys *k);
+/* A JWT with those claims, signed as others do it (RS256); caller frees. */
+char *signing_keys_jwt(const struct signing_keys *k, json_t *take_claims);
 /* x5t#S256 of the certificate. */
 const char *signing_keys_thumbprint(const struct signing_keys *k);
 /* Whether the signature of a compact JWT is PS256 with a salt of 32 bytes by this key. */
