@@ -22,12 +22,8 @@ static const char *environment(const char *name)
 		return "P2";
 	if (strcmp(name, "ODD_1") == 0)
 		return "a\"b\\c${PLAN} = { # }";
-	if (strcmp(name, "EMPTY") == 0 || strcmp(name, "AZURE_TENANT_ID") == 0)
+	if (strcmp(name, "EMPTY") == 0)
 		return "";
-	if (strcmp(name, "AZURE_CLIENT_ID") == 0)
-		return "22222222-2222-2222-2222-22222222222A";
-	if (strcmp(name, "AZURE_FEDERATED_TOKEN_FILE") == 0)
-		return "/var/run/token";
 	return NULL;
 }
 
@@ -824,59 +820,6 @@ static void a_configuration_in_several_files_is_loaded(void **state)
 	config_free(config);
 }
 
-static void a_workload_identity_is_what_the_environment_says(void **state)
-{
-	mdc_cleanup(directory_fini) struct directory d;
-	mdc_cleanup(diags_fini) struct diags diags = DIAGS_INIT;
-	struct config *config = NULL;
-
-	(void)state;
-	directory_init(&d);
-	write_text(&d, "mdcd.conf",
-		"policy p { }\nscope s { identity = cluster policy = p }\n"
-		"identity cluster {\n"
-		"  tenant = 11111111-1111-1111-1111-111111111111\n"
-		"  method = workload-identity\n}\n"
-		"identity written {\n  method = workload-identity federated-token-file = /mine\n"
-		"  tenant = 11111111-1111-1111-1111-111111111111\n}\n"
-		"identity vm {\n  method = managed-identity\n"
-		"  tenant = 11111111-1111-1111-1111-111111111111\n}\n");
-	assert_int_equal(config_files_load(d.file, environment, &diags, &config), 0);
-	assert_int_equal(diags.n, 0);
-	assert_string_equal(config->identities[0].client, "22222222-2222-2222-2222-22222222222a");
-	assert_string_equal(config->identities[0].federated_token_file, "/var/run/token");
-	assert_string_equal(config->identities[1].federated_token_file, "/mine");
-	assert_null(config->identities[2].client);
-	assert_non_null(strstr(config->canonical,
-		"identity \"cluster\"/federated-token-file = \"/var/run/token\"\n"));
-	config_free(config);
-}
-
-static const char *odd_environment(const char *name)
-{
-	return strcmp(name, "AZURE_CLIENT_ID") == 0 ? "me" : environment(name);
-}
-
-static void nonsense_in_the_environment_is_told_with_its_variable(void **state)
-{
-	mdc_cleanup(directory_fini) struct directory d;
-	mdc_cleanup(diags_fini) struct diags diags = DIAGS_INIT;
-	mdc_cleanup(buf_fini) struct buf said = BUF_INIT(TEXT_MAX);
-	struct config *config = NULL;
-
-	(void)state;
-	directory_init(&d);
-	write_text(&d, "mdcd.conf",
-		"policy p { }\nscope s { identity = cluster policy = p }\n"
-		"identity cluster { method = workload-identity }\n");
-	assert_int_equal(config_files_load(d.file, odd_environment, &diags, &config), -EINVAL);
-	diags_render(&diags, &said);
-	assert_non_null(strstr(buf_str(&said),
-		"environment, AZURE_CLIENT_ID: error: client: \"me\" is not a GUID; write one such "
-		"as \"01234567-89ab-cdef-0123-456789abcdef\"\n"));
-	assert_non_null(strstr(buf_str(&said), "identity \"cluster\" has no tenant"));
-}
-
 /* --- what is shipped; the tests run at the top of the tree --- */
 
 static void read_shipped(const char *path, struct buf *ret)
@@ -1000,8 +943,6 @@ int main(void)
 		cmocka_unit_test(errors_of_syntax_and_of_values_are_told_together_in_order),
 		cmocka_unit_test(nothing_seems_to_be_missing_when_a_file_was_refused),
 		cmocka_unit_test(a_configuration_in_several_files_is_loaded),
-		cmocka_unit_test(a_workload_identity_is_what_the_environment_says),
-		cmocka_unit_test(nonsense_in_the_environment_is_told_with_its_variable),
 		cmocka_unit_test(the_example_file_sets_nothing),
 		cmocka_unit_test(the_example_file_without_its_marks_is_valid_and_has_the_defaults),
 		cmocka_unit_test(the_example_of_the_manual_is_valid),
