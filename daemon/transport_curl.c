@@ -304,6 +304,8 @@ static bool may_leave(
 		transfer_fail(x, TRANSPORT_CONNECT, refusal);
 		return false;
 	}
+	if (str_starts_nocase(x->request.url, "http:"))
+		return true;
 	if (x->proxy.url != NULL && str_starts_nocase(x->proxy.url, "https:") &&
 		!get_trust(t, x, x->proxy_ca_file, &x->proxy_trust))
 		return false;
