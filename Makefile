@@ -2,21 +2,38 @@
 # One non-recursive makefile. `make help` lists the targets.
 
 BUILD ?= build
-CC ?= gcc
+ifeq ($(origin CC),default)
+CC := gcc
+endif
 PREFIX ?= /usr/local
 DESTDIR ?=
 VERSION := 0.1.0
 
-WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wswitch-enum \
+ifeq ($(filter-out $(CURDIR) /,$(abspath $(BUILD))),)
+$(error BUILD wants a folder of its own, not "$(BUILD)")
+endif
+
+# `make WERROR=` for a compiler that knows more warnings than gcc 12 and clang 14.
+WERROR ?= -Werror
+WARNINGS := -Wall -Wextra $(WERROR) -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wswitch-enum \
 	-Wformat=2 -Wvla -Wpointer-arith -Wwrite-strings -Wundef -Wno-missing-field-initializers
 LIB_WARNINGS := -Wconversion -Wno-sign-conversion
 OPTIMIZE ?= -O2 -g -fstack-protector-strong -D_FORTIFY_SOURCE=2
 SANITIZE ?=
 CPPFLAGS_ALL := -I. -D_GNU_SOURCE -DMDC_VERSION='"$(VERSION)"' $(CPPFLAGS)
-CFLAGS_ALL := -std=gnu11 $(WARNINGS) $(OPTIMIZE) $(SANITIZE) $(CFLAGS)
-LDFLAGS_ALL := $(SANITIZE) $(LDFLAGS)
-SANITIZED := BUILD=$(BUILD)/sanitized OPTIMIZE='-O1 -g -fno-omit-frame-pointer' \
+# The same source gives the same programs, wherever it lies.
+CFLAGS_ALL := -std=gnu11 $(WARNINGS) $(OPTIMIZE) $(SANITIZE) -ffile-prefix-map=$(CURDIR)=. $(CFLAGS)
+LDFLAGS_ALL := $(SANITIZE) -Wl,-z,relro,-z,now $(LDFLAGS)
+
+# Other builds of the same source, each in a folder of its own.
+SANITIZED := BUILD=$(BUILD)/sanitized OPTIMIZE='-O1 -g1 -fno-omit-frame-pointer' \
 	SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all'
+THREADS := BUILD=$(BUILD)/threads OPTIMIZE='-O1 -g1 -fno-omit-frame-pointer' \
+	SANITIZE=-fsanitize=thread
+COVERED := BUILD=$(BUILD)/covered OPTIMIZE='-O0 -g1' SANITIZE=--coverage
+CLANG := BUILD=$(BUILD)/clang CC=clang
+FUZZED := BUILD=$(BUILD)/fuzzed CC=clang OPTIMIZE='-O1 -g1' \
+	SANITIZE='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all'
 
 LIB_SRC := $(wildcard lib/*/*.c)
 DAEMON_SRC := $(filter-out daemon/main.c daemon/mdcctl%.c,$(wildcard daemon/*.c))
@@ -30,6 +47,7 @@ ESTATE_TEST_SRC := $(wildcard tests/estate/test/test_*.c)
 DAEMON_TEST_SRC := $(wildcard tests/daemon/test_*.c)
 SCENARIO_SRC := $(wildcard tests/scenario/test_*.c)
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
+BENCH_SRC := $(wildcard tests/bench/bench_*.c)
 
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 bin = $(patsubst tests/%.c,$(BUILD)/tests/%,$(1))
@@ -40,31 +58,50 @@ LIBS_ESTATE := -ljansson -lssl -lcrypto
 LIBS_AZSIM := -lmicrohttpd -lgnutls -lev -lm
 
 PROGRAMS := $(BUILD)/mdcd $(BUILD)/mdcctl $(BUILD)/azsim
-TESTS := $(call bin,$(UNIT_SRC) $(ESTATE_TEST_SRC) $(DAEMON_TEST_SRC) $(SCENARIO_SRC) $(FUZZ_SRC))
-SHELL_TESTS := $(wildcard tests/lint/*.t tests/system/*.t)
+# What takes long comes first, so that it does not end last.
+TESTS := $(call bin,$(SCENARIO_SRC) $(DAEMON_TEST_SRC) $(ESTATE_TEST_SRC) $(UNIT_SRC) $(FUZZ_SRC))
+SYSTEM_TESTS := $(wildcard tests/system/*.t)
+LINTS := $(wildcard tests/lint/*.t)
+BENCHES := $(call bin,$(BENCH_SRC))
+FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzzers/%,$(FUZZ_SRC))
 
 # One list for building, demo and checks; `make packages` installs what is missing.
 PACKAGES := gcc make libc6-dev libcurl4-openssl-dev libjansson-dev libev-dev libssl-dev \
 	libsystemd-dev libsqlite3-dev libconfuse-dev libmicrohttpd-dev libgnutls28-dev
 CHECK_PACKAGES := libcmocka-dev perl git sqlite3 systemd iproute2 curl openssl clang-format \
 	cppcheck universal-ctags binutils mandoc
-FULL_PACKAGES := clang libclang-rt-14-dev clang-tidy valgrind
+FULL_PACKAGES := clang libclang-rt-14-dev clang-tidy valgrind shellcheck
 
 # `make V=1` shows the commands.
 say = $(if $(V),,@printf '  %-6s %s\n' $(1) $(subst $(BUILD)/,,$@);)
 
-# All processors, unless make was told a number.
-PARALLEL := $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
+# All processors, unless make was told a number. Not :=, since only recipes see -j.
+PARALLEL = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 SUBMAKE = $(MAKE) --no-print-directory $(PARALLEL)
 
 .DEFAULT_GOAL := all
-.PHONY: all programs tests demo check check-full bench lint fuzz install install-files uninstall \
-	clean help packages
+.DELETE_ON_ERROR:
+.SECONDARY:
+.PHONY: all programs tests benches fuzzers conf demo check check-full bench lint fuzz install \
+	install-files uninstall clean help packages sanitized threads covered clang fuzzed FORCE
 
 all: packages
-	@$(SUBMAKE) programs
+	@+$(SUBMAKE) programs
 programs: $(BUILD)/libmdc.a $(PROGRAMS)
 tests: $(TESTS)
+benches: $(BENCHES)
+fuzzers: $(FUZZERS)
+
+sanitized:
+	@+$(SUBMAKE) $(SANITIZED) tests
+threads:
+	@+$(SUBMAKE) $(THREADS) tests
+covered:
+	@+$(SUBMAKE) $(COVERED) programs tests
+clang:
+	@+$(SUBMAKE) $(CLANG) programs tests benches
+fuzzed:
+	@+$(SUBMAKE) $(FUZZED) fuzzers
 
 help:
 	@echo "make            build $(BUILD)/mdcd, mdcctl and azsim (installs missing packages)"
@@ -74,6 +111,8 @@ help:
 	@echo "make bench      measure: calls, time and memory by the size of the estate"
 	@echo "make lint       only the rules on how the source is written"
 	@echo "make fuzz       fuzz each parser of outside text for FUZZ_SECONDS (60) seconds"
+	@echo "make sanitized  the tests with ASan and UBSan (as in make check) under $(BUILD)/sanitized/;"
+	@echo "                also threads (TSan), covered (gcov), clang"
 	@echo "make install    DESTDIR and PREFIX ($(PREFIX)) are honoured; uninstall removes it"
 	@echo "make clean      remove $(BUILD)/"
 
@@ -83,21 +122,34 @@ packages:
 
 # --- building ---
 
+# Everything is made anew when what it is made with changes; an archive, when a source comes or goes.
+quoted = '$(subst ','\'',$(1))'
+COMMANDS = $(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LIB_WARNINGS) $(LDFLAGS_ALL) $(LIBS_DAEMON) \
+	$(LIBS_ESTATE) $(LIBS_AZSIM)
+SOURCES = $(LIB_SRC) $(DAEMON_SRC) $(MDCCTL_SRC) $(ESTATE_SRC) $(AZSIM_SRC) $(HARNESS_SRC) \
+	$(UNIT_HELPER_SRC)
+keep_if_same = @mkdir -p $(@D) && printf '%s\n' $(call quoted,$(1)) >$@.new && \
+	if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+$(BUILD)/commands: FORCE
+	$(call keep_if_same,$(COMMANDS))
+$(BUILD)/sources: FORCE
+	$(call keep_if_same,$(SOURCES))
+
 $(BUILD)/libmdc.a: $(call obj,$(LIB_SRC))
 $(BUILD)/libmdcd.a: $(call obj,$(DAEMON_SRC))
 $(BUILD)/libestate.a: $(call obj,$(ESTATE_SRC))
 $(BUILD)/libharness.a: $(call obj,$(HARNESS_SRC))
 $(BUILD)/libunit.a: $(call obj,$(UNIT_HELPER_SRC))
-$(BUILD)/%.a:
+$(BUILD)/%.a: $(BUILD)/sources
 	@mkdir -p $(@D) && rm -f $@
-	$(call say,AR)$(AR) crs $@ $^
+	$(call say,AR)$(AR) crs $@ $(filter %.o,$^)
 
 $(BUILD)/mdcd: $(call obj,daemon/main.c) $(BUILD)/libmdcd.a $(BUILD)/libmdc.a
 	$(call say,LD)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_DAEMON)
-$(BUILD)/mdcctl: $(call obj,$(MDCCTL_SRC)) $(BUILD)/libmdc.a
-	$(call say,LD)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_CORE)
-$(BUILD)/azsim: $(call obj,$(AZSIM_SRC)) $(BUILD)/libestate.a $(BUILD)/libmdc.a
-	$(call say,LD)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_ESTATE) $(LIBS_AZSIM)
+$(BUILD)/mdcctl: $(call obj,$(MDCCTL_SRC)) $(BUILD)/libmdc.a $(BUILD)/sources
+	$(call say,LD)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o %.a,$^) $(LIBS_CORE)
+$(BUILD)/azsim: $(call obj,$(AZSIM_SRC)) $(BUILD)/libestate.a $(BUILD)/libmdc.a $(BUILD)/sources
+	$(call say,LD)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o %.a,$^) $(LIBS_ESTATE) $(LIBS_AZSIM)
 
 LINK_TEST = @mkdir -p $(@D)$(if $(V),, && printf '  %-6s %s\n' LD $(subst $(BUILD)/,,$@)); \
 	$(CC) $(LDFLAGS_ALL) -o $@ $^
@@ -112,18 +164,20 @@ $(BUILD)/tests/daemon/%: $(BUILD)/obj/tests/daemon/%.o $(BUILD)/libharness.a $(B
 $(BUILD)/tests/scenario/%: $(BUILD)/obj/tests/scenario/%.o $(BUILD)/libharness.a \
 		$(BUILD)/libmdcd.a $(BUILD)/libestate.a $(BUILD)/libmdc.a
 	$(LINK_TEST) $(LIBS_DAEMON) $(LIBS_ESTATE) -lcmocka
+$(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/libharness.a $(BUILD)/libmdcd.a \
+		$(BUILD)/libestate.a $(BUILD)/libmdc.a
+	$(LINK_TEST) $(LIBS_DAEMON) $(LIBS_ESTATE)
 $(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay.o \
 		$(BUILD)/libmdcd.a $(BUILD)/libestate.a $(BUILD)/libmdc.a
 	$(LINK_TEST) $(LIBS_DAEMON) $(LIBS_ESTATE)
 
-$(BUILD)/obj/lib/%.o: lib/%.c
+$(BUILD)/obj/lib/%.o: lib/%.c $(BUILD)/commands
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LIB_WARNINGS) -MMD -MP -c -o $@ $<
-$(BUILD)/obj/%.o: %.c
+$(BUILD)/obj/%.o: %.c $(BUILD)/commands
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
-.SECONDARY:
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
 # The example and the manual of the configuration come from its table; `make conf` writes them anew.
@@ -132,7 +186,6 @@ $(BUILD)/config_doc: $(BUILD)/obj/conf/config_doc.o $(BUILD)/libmdc.a
 conf: $(BUILD)/config_doc
 	$< --example >conf/mdcd.conf
 	$< --manual conf/mdcd.conf.5.in >conf/mdcd.conf.5
-.PHONY: conf
 
 # Each fuzz target is built twice: to replay its corpus (a test), and for libFuzzer.
 $(BUILD)/fuzzers/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/libmdcd.a $(BUILD)/libestate.a \
@@ -146,35 +199,31 @@ demo: all
 
 # --- checking ---
 
+# The search of memory is left unwatched: its check reads the whole text again for each find.
+check: export ASAN_OPTIONS = intercept_memmem=0
 check:
-	@$(SUBMAKE) packages WITH_CHECKS=1
-	@$(SUBMAKE) programs
-	@$(SUBMAKE) $(SANITIZED) tests
-	@BUILD=$(BUILD) tests/run $(patsubst $(BUILD)/%,$(BUILD)/sanitized/%,$(TESTS)) $(SHELL_TESTS)
+	@+$(SUBMAKE) packages WITH_CHECKS=1
+	@+$(SUBMAKE) programs
+	@+$(SUBMAKE) sanitized
+	@BUILD=$(BUILD) tests/run $(SYSTEM_TESTS) $(TESTS:$(BUILD)/%=$(BUILD)/sanitized/%) $(LINTS)
 
 check-full:
-	@$(SUBMAKE) packages WITH_CHECKS=1 WITH_FULL=1
-	@$(SUBMAKE) check
-	@BUILD=$(BUILD) tests/full/run
+	@+$(SUBMAKE) packages WITH_CHECKS=1 WITH_FULL=1
+	@+$(SUBMAKE) check
+	@BUILD=$(BUILD) tests/run -j 1 -t 7200 $(sort $(wildcard tests/full/*.t))
 
 lint:
-	@$(SUBMAKE) packages WITH_CHECKS=1
-	@$(SUBMAKE) programs
-	@BUILD=$(BUILD) tests/run $(wildcard tests/lint/*.t)
+	@+$(SUBMAKE) packages WITH_CHECKS=1
+	@+$(SUBMAKE) programs
+	@BUILD=$(BUILD) tests/run $(LINTS)
 
-FUZZ_SECONDS ?= 60
-FUZZED := BUILD=$(BUILD)/fuzzed CC=clang OPTIMIZE='-O1 -g' \
-	SANITIZE='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all'
-FUZZERS := $(patsubst tests/fuzz/%.c,%,$(FUZZ_SRC))
+# What was found stays under $(BUILD)/fuzzed/ and is where the next run begins.
 fuzz:
-	@$(SUBMAKE) packages WITH_CHECKS=1 WITH_FULL=1
-	@$(SUBMAKE) $(FUZZED) $(FUZZERS:%=$(BUILD)/fuzzed/fuzzers/%)
-	@for f in $(FUZZERS); do mkdir -p $(BUILD)/fuzzed/found/$$f && \
-		$(BUILD)/fuzzed/fuzzers/$$f -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=2048 \
-		-artifact_prefix=$(BUILD)/fuzzed/found/$$f/ $(BUILD)/fuzzed/found/$$f \
-		tests/fuzz/corpus/$${f#fuzz_} || exit 1; done
+	@+$(SUBMAKE) packages WITH_CHECKS=1 WITH_FULL=1
+	@BUILD=$(BUILD) tests/run -t 86400 tests/full/fuzz.t
 
 bench: all
+	@+$(SUBMAKE) benches
 	@BUILD=$(BUILD) tests/bench/run
 
 # --- installing ---
@@ -211,5 +260,7 @@ uninstall:
 		$(SYSTEMD)/tmpfiles.d/mdcd.conf
 	rm -rf $(DOCDIR)
 
+# Only a folder that a build has made.
+VARIANTS := sanitized threads covered clang fuzzed
 clean:
-	rm -rf $(BUILD)
+	$(if $(wildcard $(BUILD)/commands $(VARIANTS:%=$(BUILD)/%/commands)),rm -rf $(BUILD),@true)
