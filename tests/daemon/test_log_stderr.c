@@ -2,6 +2,7 @@
 #include "daemon/log.h"
 #include "lib/base/xalloc.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -57,7 +58,10 @@ static char *terminal_line(int priority, const char *message)
 	int slave;
 	char *text;
 
-	assert_true(master >= 0);
+	if (master < 0) {
+		print_message("# no terminals here: %s\n", strerror(errno));
+		skip();
+	}
 	assert_int_equal(grantpt(master), 0);
 	assert_int_equal(unlockpt(master), 0);
 	slave = open(ptsname(master), O_RDWR | O_NOCTTY | O_CLOEXEC);
