@@ -4,6 +4,7 @@
 #include "lib/azure/arm_document.h"
 #include "lib/base/str.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* Larger bodies are not error documents; nothing is lost by not parsing them. */
@@ -185,6 +186,15 @@ static void take_document(const json_t *document, struct arm_error *ret)
 	take_error(error, ret);
 }
 
+/* Web pages come from proxies, gateways and portals on the way. */
+static void take_nothing(const json_t *document, size_t len, struct arm_error *ret)
+{
+	bool silent = len == 0 || document != NULL;
+
+	snprintf(ret->message, sizeof(ret->message), "HTTP %d %s", ret->status,
+		silent ? "without an error text" : "and an answer that is none of Azure's");
+}
+
 void arm_error_read(int status, const char *body, size_t len, struct arm_error *ret)
 {
 	json_t *document = NULL;
@@ -196,13 +206,13 @@ void arm_error_read(int status, const char *body, size_t len, struct arm_error *
 		document = json_body(body, len);
 	if (json_is_object(document))
 		take_document(document, ret);
+	if (*ret->message == '\0' && *ret->code == '\0')
+		take_nothing(document, len, ret);
 	json_decref(document);
 	ret->class = classify(status, ret->code);
 	/* Throttling inside another status (Compute answers 409 so) is throttling all the same. */
 	if (status < 500 && class_of_code(ret->code) == ARM_ERROR_THROTTLED)
 		ret->class = ARM_ERROR_THROTTLED;
-	if (*ret->message == '\0' && *ret->code == '\0')
-		str_copy(ret->message, sizeof(ret->message), "no error text");
 }
 
 void arm_error_from_operation(const json_t *status_document, struct arm_error *ret)

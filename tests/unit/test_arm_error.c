@@ -261,6 +261,19 @@ static void without_a_document_the_status_decides(void **state)
 		}
 }
 
+static void an_answer_without_words_is_told_by_its_status(void **state)
+{
+	struct arm_error e;
+
+	(void)state;
+	read_text(502, "<html>Bad gateway</html>", &e);
+	assert_string_equal(e.message, "HTTP 502 and an answer that is none of Azure's");
+	read_text(503, "", &e);
+	assert_string_equal(e.message, "HTTP 503 without an error text");
+	read_text(404, "{}", &e);
+	assert_string_equal(e.message, "HTTP 404 without an error text");
+}
+
 static void success_is_no_error_whatever_the_body_says(void **state)
 {
 	struct arm_error e;
@@ -384,6 +397,7 @@ int main(void)
 		cmocka_unit_test(the_target_may_stand_in_a_detail),
 		cmocka_unit_test(token_endpoints_have_a_form_of_their_own),
 		cmocka_unit_test(without_a_document_the_status_decides),
+		cmocka_unit_test(an_answer_without_words_is_told_by_its_status),
 		cmocka_unit_test(success_is_no_error_whatever_the_body_says),
 		cmocka_unit_test(long_texts_are_cut),
 		cmocka_unit_test(a_huge_body_is_not_parsed),
