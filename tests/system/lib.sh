@@ -212,20 +212,32 @@ start_mdcd() { # start_mdcd [OPTION...]: sets $mdcd; its log is mdcd.err
 mdcd_is_ready() { quietly ctl status || not is_alive "$mdcd"; }
 stop_mdcd() { end TERM "$mdcd"; }
 
-status_has() { ctl status >"$dir/status" 2>&1 && grep -q -e "$1" "$dir/status"; }
+# status_is EXPRESSION: in Perl, on what `mdcctl --json status` answers: all of it in $s, passes by
+# name in %pass, the states of all items in %states, why there is no token in $token_error. The
+# answer stays in $dir/status.
+status_is() {
+	ctl --json status >"$dir/status" 2>/dev/null && perl -MJSON::PP -0777 -e '
+		our $s = decode_json(<STDIN>);
+		our %pass = map { $_->{pass} => $_ } @{$s->{passes}};
+		our %states = map { %{$_->{states}} } @{$s->{scopes}};
+		our $token_error = join(" ", map { $_->{error} // "" } @{$s->{client}{tokens}});
+		my $holds = eval $ARGV[0];
+		die $@ if $@;
+		exit !$holds;' "$1" <"$dir/status"
+}
 count() { # count [--state STATE] [--control CONTROL]: how many items
-	ctl --json list --limit 1 "$@" | sed -n 's/^ *"total": \([0-9]*\).*/\1/p'
+	ctl --json list --limit 1 "$@" | json total
 }
 operations() { # how many it has sent that have not ended
 	ctl --json status | json operations.running
 }
-observed() { status_has '^machines  *20'; }
+observed() { status_is '$pass{machines}{ended}'; }
 # Everything was looked at, and nothing moves or waits for its time.
 settled() {
-	observed && sed -n '/^SCOPE/,/^$/s/^all *//p' "$dir/status" >"$dir/states" &&
-		not grep -Eq 'unknown|drifted|waiting|queued|applying|settling' "$dir/states"
+	status_is '$pass{machines}{ended} && $states{compliant} &&
+		!grep { $states{$_} } qw(unknown drifted waiting queued applying settling)'
 }
 confirm() {
-	wait_for status_has ^UNCONFIRMED || die "nothing waits for confirmation"
-	ctl confirm >/dev/null || die "mdcctl confirm failed"
+	wait_for status_is '$s->{writes}{unconfirmed}' || die "nothing waits for confirmation"
+	quietly ctl confirm --yes || die "mdcctl confirm failed"
 }
