@@ -135,7 +135,7 @@ static bool grace_is_over(const struct control_view *v)
 {
 	const struct item *item = v->item;
 
-	return view_insists(v) || item->attempts > 0 ||
+	return view_insists(v) || item->attempts > 0 || item->misses > 0 ||
 		(item->state == ITEM_DRIFTED && item->reason == REASON_EXTENSION_ABSENT);
 }
 
@@ -190,8 +190,7 @@ static struct verdict check_writable(
 	if (verdict.kind != VERDICT_DRIFTED && verdict.kind != VERDICT_FAILED)
 		return verdict;
 	if (e->present && !str_equal_nocase(e->name, extension_kind_type(wanted_kind(v))))
-		return verdict_of(VERDICT_BLOCKED, REASON_RULE,
-			"the extension is installed under another name than its type; delete it");
+		return verdict_of(VERDICT_BLOCKED, REASON_EXTENSION_MISNAMED, e->name);
 	if (*v->machine->location == '\0')
 		return verdict_unreadable("location");
 	return verdict;

@@ -6,7 +6,6 @@
 
 /* A step that the executor has not sent by then is planned anew. */
 #define QUEUED_LIMIT DUR_H(1)
-#define RULE_PAUSE DUR_MIN(1)
 /* How often to ask for an outcome that is late. */
 #define INQUIRE_EVERY DUR_MIN(10)
 /* For waiting states that were stored without a deadline. */
@@ -38,6 +37,7 @@ static struct item_step keep(const struct item *item)
 		.reason = item->reason,
 		.due = item->due,
 		.attempts = item->attempts,
+		.misses = item->misses,
 		.corrections = item->corrections,
 	};
 }
@@ -70,13 +70,22 @@ static struct item_step give_up(
 		wall_add(now, backoff_delay(REASON_GIVEN_UP, 1, e->random)));
 }
 
-/* The item's attempts include the failure that is backed off from. */
+/* A failure that says nothing about the correction: it was not carried out. */
+static bool is_miss(enum reason reason)
+{
+	return reason == REASON_THROTTLED || reason == REASON_TRANSIENT || reason == REASON_BUSY ||
+		reason == REASON_IDENTITY || reason == REASON_VANISHED ||
+		reason == REASON_FACT_UNKNOWN || reason == REASON_NO_PACKAGE;
+}
+
+/* The item's counters include the failure that is backed off from. */
 static struct item_step back_off(
 	const struct item *item, const struct item_event *e, enum reason reason, struct wall now)
 {
-	struct wall due = wall_add(now, backoff_delay(reason, item->attempts, e->random));
+	uint8_t failures = is_miss(reason) ? item->misses : item->attempts;
+	struct wall due = wall_add(now, backoff_delay(reason, failures, e->random));
 
-	if (backoff_gives_up(reason, item->attempts))
+	if (backoff_gives_up(reason, failures))
 		return give_up(item, e, now);
 	due = later(due, e->until);
 	return to(item,
@@ -128,7 +137,8 @@ static enum item_state seen_state(enum item_event_kind k)
 static bool is_same(const struct item *item, const struct item_event *e, const struct item_step *s)
 {
 	return s->state == item->state && s->reason == item->reason && s->due.ms == item->due.ms &&
-		s->attempts == item->attempts && str_equal(item->detail, e->detail);
+		s->attempts == item->attempts && s->misses == item->misses &&
+		str_equal(item->detail, e->detail);
 }
 
 /* The state is what is seen; seeing the same again is nothing new. */
@@ -140,7 +150,7 @@ static struct item_step enter(const struct item *item, const struct item_event *
 	if (state == ITEM_WAITING)
 		step.due = wall_before(now, e->until) ? e->until : wall_add(now, LOOK_AGAIN);
 	if (state == ITEM_COMPLIANT)
-		step.attempts = 0;
+		step.attempts = step.misses = 0;
 	step.ignored = is_same(item, e, &step);
 	return step;
 }
@@ -148,9 +158,12 @@ static struct item_step enter(const struct item *item, const struct item_event *
 /* Rule 9: what someone undoes again and again is not done a third time. */
 static struct item_step drift(const struct item *item, const struct item_event *e, struct wall now)
 {
-	if (item->corrections >= CONFLICT_CORRECTIONS)
-		return to(item, ITEM_BLOCKED, REASON_CONFLICT, WALL_NEVER);
-	return enter(item, e, now);
+	struct item_step step = to(item, ITEM_BLOCKED, REASON_CONFLICT, WALL_NEVER);
+
+	if (item->corrections < CONFLICT_CORRECTIONS)
+		return enter(item, e, now);
+	step.effects = EFFECT_INQUIRE;
+	return step;
 }
 
 /* A failure that was not ours counts as the first one. */
@@ -241,7 +254,7 @@ static struct item_step refine(const struct item *item, const struct item_event 
 {
 	struct item_step step = to(item, ITEM_BACKOFF, e->reason, later(item->due, e->until));
 
-	if (item->reason == REASON_THROTTLED || item->reason == REASON_BUSY)
+	if (is_miss((enum reason)item->reason))
 		return ignore(item, e, now);
 	if (item->reason != e->reason)
 		step.due = later(step.due,
@@ -277,12 +290,12 @@ static struct item_step queue(const struct item *item, const struct item_event *
 	return to(item, ITEM_QUEUED, e->reason, wall_add(now, QUEUED_LIMIT));
 }
 
-/* What a passing rule held back is not read, and held back again, at once. */
+/* What was held back is not read, and held back again, at once. */
 static struct item_step unqueue(
 	const struct item *item, const struct item_event *e, struct wall now)
 {
-	if (e->reason == REASON_RULE)
-		return to(item, ITEM_WAITING, e->reason, wall_add(now, RULE_PAUSE));
+	if (wall_before(now, e->until))
+		return to(item, ITEM_WAITING, e->reason, e->until);
 	return to(item, ITEM_DRIFTED, e->reason, WALL_NEVER);
 }
 
@@ -295,6 +308,7 @@ static struct item_step settle(const struct item *item, const struct item_event 
 {
 	struct item_step step = to(item, ITEM_SETTLING, e->reason, wall_add(now, e->limit));
 
+	step.misses = 0;
 	step.effects = EFFECT_OBSERVE;
 	return step;
 }
@@ -303,17 +317,22 @@ static struct item_step retry(const struct item *item, const struct item_event *
 {
 	struct item counted = *item;
 
-	counted.attempts = one_more(item->attempts);
+	if (is_miss(e->reason)) {
+		counted.misses = one_more(item->misses);
+	} else {
+		counted.attempts = one_more(item->attempts);
+		counted.misses = 0;
+	}
 	return back_off(&counted, e, e->reason, now);
 }
 
 static struct item_step refuse(const struct item *item, const struct item_event *e, struct wall now)
 {
-	uint8_t attempts = one_more(item->attempts);
+	uint8_t misses = one_more(item->misses);
 	struct item_step step = to(item, ITEM_BLOCKED, e->reason,
-		wall_add(now, backoff_delay(e->reason, attempts, e->random)));
+		wall_add(now, backoff_delay(e->reason, misses, e->random)));
 
-	step.attempts = attempts;
+	step.misses = misses;
 	return step;
 }
 
@@ -390,7 +409,7 @@ static struct item_step look(const struct item *item, const struct item_event *e
 
 	(void)e;
 	(void)now;
-	step.attempts = step.corrections = 0;
+	step.attempts = step.misses = step.corrections = 0;
 	step.effects = EFFECT_OBSERVE;
 	return step;
 }
@@ -400,7 +419,7 @@ static struct item_step anew(const struct item *item, const struct item_event *e
 	struct item_step step = to(item, ITEM_UNKNOWN, e->reason, WALL_NEVER);
 
 	(void)now;
-	step.attempts = step.corrections = 0;
+	step.attempts = step.misses = step.corrections = 0;
 	step.effects = EFFECT_OBSERVE;
 	return step;
 }
@@ -424,12 +443,13 @@ static struct item_step restore(
 	if (wall_is_set(item->due) && item->due.ms != WALL_NEVER.ms)
 		return step;
 	step.due = WALL_NEVER;
-	if (item->state == ITEM_WAITING || item->state == ITEM_BACKOFF)
+	if (item->state == ITEM_WAITING || item->state == ITEM_BACKOFF ||
+		item->state == ITEM_SETTLING)
 		step.due = wall_add(now, LOOK_AGAIN);
 	return step;
 }
 
-/* What was under way without a stored intent did not get as far as the wire. */
+/* What was under way without a stored intent did not get as far as the wire, or has ended. */
 static struct item_step restore_anew(
 	const struct item *item, const struct item_event *e, struct wall now)
 {
@@ -477,8 +497,8 @@ static const action_fn others[ITEM_STATE_N_][OTHERS_N_] = {
 	[ITEM_DRIFTED]     = { queue,  ignore,    ignore, ignore, ignore,  ignore,   ignore, ignore, ignore,    ignore,      look,   restore,      restore_sent },
 	[ITEM_WAITING]     = { ignore, ignore,    ignore, ignore, ignore,  ignore,   ignore, ignore, wait_over, ignore,      anew,   restore,      restore_sent },
 	[ITEM_QUEUED]      = { ignore, unqueue,   apply,  ignore, ignore,  retry,    refuse, ignore, replan,    replan,      ignore, restore_anew, restore_sent },
-	[ITEM_APPLYING]    = { ignore, ignore,    ignore, apply,  settle,  retry,    refuse, apply,  inquire,   ignore,      ask,    restore_anew, restore_sent },
-	[ITEM_SETTLING]    = { ignore, ignore,    ignore, ignore, ignore,  ignore,   ignore, ignore, not_seen,  ignore,      ask,    restore_anew, restore_sent },
+	[ITEM_APPLYING]    = { ignore, unqueue,   ignore, apply,  settle,  retry,    refuse, apply,  inquire,   ignore,      ask,    restore_anew, restore_sent },
+	[ITEM_SETTLING]    = { ignore, ignore,    ignore, ignore, ignore,  ignore,   ignore, ignore, not_seen,  ignore,      ask,    restore,      restore_sent },
 	[ITEM_BACKOFF]     = { ignore, ignore,    ignore, ignore, ignore,  ignore,   ignore, ignore, try_again, ignore,      anew,   restore,      restore_sent },
 	[ITEM_BLOCKED]     = { ignore, ignore,    ignore, ignore, ignore,  ignore,   ignore, ignore, try_again, release,     anew,   restore,      restore_sent },
 	[ITEM_MANUAL]      = { ignore, ignore,    ignore, ignore, ignore,  ignore,   ignore, ignore, ignore,    ignore,      anew,   restore,      restore_sent },

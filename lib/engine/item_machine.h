@@ -13,6 +13,10 @@
  * is seen or a person ends them: unknown, compliant, drifted (the plan gives it its turn), blocked
  * by what is seen, blocked for a conflict, manual, excluded, unsupported, unreachable.
  *
+ * Two counters hold failures. Attempts were carried out and did not help: after some the item is
+ * given up. Misses were not carried out (throttled, denied, broken on the way): they only make the
+ * pauses longer, however many there are.
+ *
  * Conflict: two corrections took effect, compliance lasted under seven days each time, and the same
  * is found undone again. It stays blocked until an operator says "now".
  */
@@ -34,11 +38,12 @@
 	EVENT(SEEN_EXCLUDED, "seen-excluded") \
 	EVENT(SEEN_UNSUPPORTED, "seen-unsupported") \
 	EVENT(SEEN_UNREACHABLE, "seen-unreachable") \
-	EVENT(STEP_QUEUED, "step-queued")         /* the plan gave it a turn */ \
-	EVENT(STEP_WITHDRAWN, "step-withdrawn")   /* not allowed any more before it was sent */ \
-	EVENT(CALL_SENT, "call-sent")             /* intent is durable */ \
-	EVENT(CALL_RUNNING, "call-running")       /* 202: the operation runs */ \
-	EVENT(CALL_ACCEPTED, "call-accepted")     /* done, as far as ARM's answer goes */ \
+	EVENT(STEP_QUEUED, "step-queued") /* the plan gave it a turn */ \
+	EVENT(STEP_WITHDRAWN, \
+		"step-withdrawn")             /* not allowed any more; nothing was carried out */ \
+	EVENT(CALL_SENT, "call-sent")         /* intent is durable */ \
+	EVENT(CALL_RUNNING, "call-running")   /* 202: the operation runs */ \
+	EVENT(CALL_ACCEPTED, "call-accepted") /* done, as far as ARM's answer goes */ \
 	EVENT(CALL_RETRYABLE, "call-retryable")   /* failed; time may cure it */ \
 	EVENT(CALL_REFUSED, "call-refused")       /* failed; time will not */ \
 	EVENT(CALL_LOST, "call-lost")             /* sent, and the outcome is not known */ \
@@ -60,7 +65,8 @@ struct item_event {
 	enum item_event_kind kind;
 	enum reason reason;
 	const char *detail; /* interned by the setter */
-	struct wall until;  /* SEEN_WAITING: its end; SEEN_FAILED, CALL_RETRYABLE: not before */
+	/* SEEN_WAITING, STEP_WITHDRAWN: end of the wait; SEEN_FAILED, CALL_RETRYABLE: not before */
+	struct wall until;
 	struct stamp stamp; /* SEEN_*: of the facts; older ones do not end an operation */
 	struct dur limit;   /* CALL_SENT/RUNNING: operation limit; CALL_ACCEPTED: settle time */
 	uint64_t random;    /* for jitter */
@@ -70,7 +76,7 @@ struct item_event {
 enum item_effect {
 	EFFECT_NONE = 0,
 	EFFECT_OBSERVE = 1 << 0,   /* ask for an early observation of this resource */
-	EFFECT_INQUIRE = 1 << 1,   /* ask ARM what became of the operation */
+	EFFECT_INQUIRE = 1 << 1,   /* ask ARM what became of the operation, or who is in conflict */
 	EFFECT_WITHDRAW = 1 << 2,  /* drop its queued step */
 	EFFECT_SUCCEEDED = 1 << 3, /* a correction has taken effect */
 };
@@ -80,6 +86,7 @@ struct item_step {
 	enum reason reason;
 	struct wall due;
 	uint8_t attempts;
+	uint8_t misses;
 	uint8_t corrections;
 	unsigned effects;
 	bool changed; /* the state is another one: a transition, to be stored and logged */

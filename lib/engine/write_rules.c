@@ -22,6 +22,29 @@ const char *write_refusal_text(enum write_refusal r)
 	return r < WRITE_REFUSAL_N_ ? texts[r] : "refused";
 }
 
+enum reason write_refusal_reason(enum write_refusal r)
+{
+	switch (r) {
+	case WRITE_ALLOWED: return REASON_NONE;
+	case WRITE_REFUSED_OBSERVE_MODE: return REASON_OBSERVE_ONLY;
+	case WRITE_REFUSED_SCOPE_CONFLICT: return REASON_SCOPE_CONFLICT;
+	case WRITE_REFUSED_NO_SELECTOR: return REASON_NO_SELECTOR;
+	case WRITE_REFUSED_FOREIGN_TENANT: return REASON_FOREIGN_TENANT;
+	case WRITE_REFUSED_HALTED: return REASON_HALTED;
+	case WRITE_REFUSED_PAUSED: return REASON_PAUSED;
+	case WRITE_REFUSED_UNCONFIRMED: return REASON_UNCONFIRMED;
+	case WRITE_REFUSED_LOWERS: return REASON_LOWERS;
+	case WRITE_REFUSED_NOT_READ: return REASON_READ_TOO_OLD;
+	case WRITE_REFUSED_INCOMPLETE: return REASON_PARTIAL;
+	case WRITE_REFUSED_SUBSCRIPTION_STATE: return REASON_SUBSCRIPTION_DISABLED;
+	case WRITE_REFUSED_TARGET_BUSY: return REASON_TARGET_BUSY;
+	case WRITE_REFUSED_NO_INTENT: return REASON_NOT_STORED;
+	case WRITE_REFUSED_NOT_LISTED:
+	case WRITE_REFUSAL_N_: break;
+	}
+	return REASON_RULE;
+}
+
 /* --- the scope and the subscription --- */
 
 static bool is_listed_by_id(const struct scope_config *scope, const char *subscription)

@@ -34,6 +34,8 @@ enum write_refusal {
 		WRITE_REFUSAL_N_
 };
 const char *write_refusal_text(enum write_refusal r);
+/* What an item says that is held back so; REASON_NONE where it is allowed. */
+enum reason write_refusal_reason(enum write_refusal r);
 
 struct write_context {
 	const struct control_view *view;

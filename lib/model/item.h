@@ -56,19 +56,20 @@ enum control_id {
 #define MACHINE_CONTROLS (CONTROL_N_ - SUBSCRIPTION_CONTROLS)
 
 struct item {
-	uint8_t control;             /* enum control_id */
-	uint8_t state;               /* enum item_state */
-	uint8_t reason;              /* enum reason */
-	uint8_t attempts;            /* corrections that failed since the last success */
-	uint8_t corrections;         /* that took effect; drift after two of them is a conflict */
-	bool applies : 1;            /* the control concerns this resource at all */
-	bool stored : 1;             /* a row exists in the store */
-	bool forced : 1;             /* an operator asked for it now: grace and backoff are over */
-	bool summarised : 1;         /* its first observation has been reported */
-	struct wall since;           /* in this state */
-	struct wall due;             /* the state's deadline; WALL_NEVER where none */
-	struct wall first_drift;     /* start of the present trouble, WALL_UNSET when compliant */
-	const char *detail;          /* interned, from outside and not escaped; "" if none */
+	uint8_t control;         /* enum control_id */
+	uint8_t state;           /* enum item_state */
+	uint8_t reason;          /* enum reason */
+	uint8_t attempts;        /* corrections that were carried out and failed since a success */
+	uint8_t misses;          /* calls in a row that never got that far: throttled, refused */
+	uint8_t corrections;     /* that took effect; drift after two of them is a conflict */
+	bool applies : 1;        /* the control concerns this resource at all */
+	bool stored : 1;         /* a row exists in the store */
+	bool forced : 1;         /* an operator asked for it now: grace and backoff are over */
+	bool summarised : 1;     /* its first observation has been reported */
+	struct wall since;       /* in this state */
+	struct wall due;         /* the state's deadline; WALL_NEVER where none */
+	struct wall first_drift; /* start of the present trouble, WALL_UNSET when compliant */
+	const char *detail;      /* interned, from outside and not escaped; "" if none */
 	struct operation *operation; /* borrowed; the one that runs for this item, or NULL */
 };
 

@@ -8,14 +8,23 @@
 
 #include "lib/base/base.h"
 
-/* REASON(name, "word", "sentence", "what to do, or empty when nothing is needed") */
+/*
+ * REASON(name, "word", "sentence", "what to do, or empty where nothing is needed or can be done").
+ * The sentence goes on with ": " and the item's detail.
+ */
 #define REASONS(REASON) \
 	REASON(NONE, "none", "", "") \
 	REASON(NOT_OBSERVED, "not-observed", "not observed yet", "") \
-	REASON(PARTIAL, "partial-observation", "the last observation was incomplete", "") \
-	REASON(FACT_UNKNOWN, "fact-unknown", "Azure did not report a field that decides", "") \
-	REASON(VANISHED, "vanished", "no longer listed; not yet certain that it is gone", \
+	REASON(PARTIAL, "partial-observation", "the last observation was incomplete", \
+		"nothing, if the next pass is complete; else `mdcctl status` says what cannot be " \
+		"read") \
+	REASON(FACT_UNKNOWN, "fact-unknown", "Azure did not report a field that decides", \
+		"nothing, if Azure reports it later; else look at the resource in Azure") \
+	REASON(VANISHED, "vanished", "not found any more; not yet certain that it is gone", \
 		"check that the identity can still read the subscription") \
+	REASON(GONE, "gone", "no longer there; what was remembered of it is dropped", "") \
+	REASON(NOT_WANTED, "not-wanted", \
+		"neither the configuration nor the resource asks for it any more", "") \
 	REASON(IN_SYNC, "in-sync", "as configured", "") \
 	REASON(NOT_OFFERED, "not-offered", "Azure does not offer this setting here", "") \
 	REASON(PLAN_OFF, "plan-off", "Defender for Servers is not enabled", "") \
@@ -31,11 +40,18 @@
 	REASON(EXTENSION_NOT_UNIFIED, "extension-not-unified", \
 		"the MDE extension was deployed without the unified solution", "") \
 	REASON(EXTENSION_FAILED, "extension-failed", "the MDE extension failed", "") \
+	REASON(EXTENSION_MISNAMED, "extension-misnamed", \
+		"the MDE extension is installed under another name than its type", \
+		"delete it in Azure; it is deployed again under the right name") \
+	REASON(NAME_TAKEN, "name-taken", \
+		"another product's extension has the name of the MDE extension", \
+		"delete or rename that extension in Azure") \
 	REASON(FOREIGN_OWNER, "foreign-owner", \
 		"the MDE extension names another machine as its owner", \
 		"delete the MDE extension; Defender for Cloud deploys it again for this machine") \
 	REASON(LEGACY_AGENT, "legacy-agent", \
-		"the Log Analytics based sensor has not been replaced", "") \
+		"the Log Analytics based sensor has not been replaced", \
+		"see what holds mde-extension on this machine") \
 	REASON(LEGACY_REMAINS, "legacy-remains", \
 		"replaced; the Log Analytics agent is still installed", "") \
 	REASON(GRACE, "grace", "Defender for Cloud is given its time to deploy", "") \
@@ -44,26 +60,50 @@
 	REASON(PREREQUISITE, "prerequisite", "another control has to be in sync first", "") \
 	REASON(OBSERVE_ONLY, "observe-only", "the scope is in observe mode", \
 		"set `mode = enforce` on the scope") \
+	REASON(NO_SELECTOR, "no-selector", \
+		"the scope names no subscriptions, so nothing is written in it", \
+		"name `subscriptions` or `management-groups` in the scope") \
+	REASON(FOREIGN_TENANT, "foreign-tenant", \
+		"the subscription belongs to another tenant than the identity", \
+		"if that is meant, list the subscription by id in the scope") \
+	REASON(LOWERS, "lowers", "it would lower protection", \
+		"if that is meant, add a `grant` section to the scope") \
 	REASON(HALTED, "halted", "all writes are halted", "mdcctl unhalt") \
 	REASON(PAUSED, "paused", "paused by an operator", "mdcctl resume") \
 	REASON(UNCONFIRMED, "unconfirmed", "waits for confirmation of what would be written", \
 		"mdcctl confirm") \
-	REASON(IN_FLIGHT_LIMIT, "in-flight-limit", "enough operations are running", "") \
-	REASON(TARGET_BUSY, "target-busy", "another operation runs on the same target", "") \
+	REASON(IN_FLIGHT_LIMIT, "in-flight-limit", "enough operations are running", \
+		"nothing; or raise `max-in-flight` of the scope") \
+	REASON(TARGET_BUSY, "target-busy", "another operation runs on the same target", \
+		"nothing; it goes on when that has ended") \
+	REASON(READ_TOO_OLD, "read-too-old", "what was read right before the write has grown old", \
+		"nothing; it is read again") \
+	REASON(NOT_STORED, "not-stored", "the daemon cannot store its state", \
+		"`mdcctl status` says why; make room for or mend the state directory") \
 	REASON(QUEUED, "queued", "a correction is queued", "") \
 	REASON(SENT, "sent", "a correction was sent", "") \
 	REASON(RUNNING, "running", "the operation is running in Azure", "") \
 	REASON(OUTCOME_UNKNOWN, "outcome-unknown", \
-		"a correction was sent and its outcome is not known yet", "") \
+		"a correction was sent and its outcome is not known yet", \
+		"nothing; ARM and the activity log are asked") \
 	REASON(ACCEPTED, "accepted", "accepted by Azure, not yet seen in effect", "") \
 	REASON(THROTTLED, "throttled", "Azure asked to wait", "") \
 	REASON(TRANSIENT, "transient", "Azure or the network failed; it will be tried again", "") \
 	REASON(BUSY, "busy", "Azure reports another operation in progress", "") \
+	REASON(OPERATION_FAILED, "operation-failed", "the operation failed in Azure", \
+		"see the message; it is tried again") \
+	REASON(IDENTITY, "identity", "no valid token can be had for the identity", \
+		"check the identity's credential, tenant and client; `mdcctl status` says more") \
+	REASON(NO_PACKAGE, "no-package", "Azure gives no onboarding package for this system", \
+		"check in Defender for Cloud that the integration with Defender for Endpoint is " \
+		"on and licensed") \
 	REASON(DENIED, "denied", "the identity lacks a permission", \
-		"assign the role that holds the action named in the message") \
+		"assign the role that holds the action named in the message; it is tried again " \
+		"by itself, or at once with `mdcctl reconcile`") \
 	REASON(POLICY_DENIES, "policy-denies", "an Azure Policy denies the write", \
-		"exempt the resource or change the policy assignment") \
-	REASON(LOCKED, "locked", "a resource lock forbids the write", "remove the lock") \
+		"exempt the resource or change the policy assignment, then `mdcctl reconcile`") \
+	REASON(LOCKED, "locked", "a resource lock forbids the write", \
+		"remove the lock, then `mdcctl reconcile`") \
 	REASON(SUBSCRIPTION_DISABLED, "subscription-disabled", \
 		"the subscription is disabled or read-only", "re-enable the subscription") \
 	REASON(SUBSCRIPTION_GONE, "subscription-gone", \
@@ -71,8 +111,10 @@
 		"check the role assignments of the identity on the subscription") \
 	REASON(UNREGISTERED, "unregistered", "a resource provider is not registered", \
 		"az provider register --namespace with the provider named in the message") \
-	REASON(REFUSED, "refused", "Azure refused the request", "see the message") \
-	REASON(RULE, "rule", "a rule of writing forbids it", "see the message") \
+	REASON(REFUSED, "refused", "Azure refused the request", \
+		"see the message; then `mdcctl reconcile`") \
+	REASON(RULE, "rule", "a rule of writing forbids it", \
+		"this is a defect of mdcd: report it with the message") \
 	REASON(EXCLUDED, "excluded", "excluded by configuration", "") \
 	REASON(UNSUPPORTED_OS, "unsupported-os", \
 		"the operating system is not supported by Defender for Endpoint", "") \
@@ -85,34 +127,37 @@
 	REASON(EXPIRED, "expired", "the Arc agent's identity has expired", \
 		"run azcmagent disconnect and azcmagent connect on the machine") \
 	REASON(AGENT_ERROR, "agent-error", "the Arc agent reports an error", \
-		"look at the agent on the machine (azcmagent show)") \
+		"run azcmagent show on the machine") \
 	REASON(EXTENSIONS_DISABLED, "extensions-disabled", \
 		"the Arc agent has its extensions switched off", \
-		"azcmagent config set extensions.enabled true") \
+		"run azcmagent config set extensions.enabled true on the machine") \
 	REASON(EXTENSION_NOT_ALLOWED, "extension-not-allowed", \
 		"the Arc agent's allow or block list refuses the MDE extension", \
-		"change extensions.allowlist or extensions.blocklist with azcmagent config") \
+		"change extensions.allowlist or extensions.blocklist with azcmagent config on " \
+		"the " \
+		"machine") \
 	REASON(CONNECTOR_OWNED, "connector-owned", \
 		"made by a multicloud connector, which deploys the extension itself", "") \
 	REASON(DEPLOY_NEVER, "deploy-never", "the policy leaves the extension to others", "") \
 	REASON(REPLACE_OFF, "replace-off", "the policy does not replace the legacy sensor", "") \
 	REASON(REBOOT_PENDING, "reboot-pending", "the machine has to restart first", \
-		"restart the machine, then mdcctl reconcile") \
+		"restart the machine, then `mdcctl reconcile`") \
 	REASON(HANDLER_BLOCKED, "handler-blocked", "the installer needs a person", \
-		"see the message") \
+		"mend on the machine what the message names, then `mdcctl reconcile`") \
 	REASON(HANDLER_UNSUPPORTED, "handler-unsupported", \
 		"the installer does not support this machine", "") \
 	REASON(HANDLER_NETWORK, "handler-network", "the machine does not reach the service", \
-		"open the way to the Defender for Endpoint URLs") \
+		"open the machine's way to the Defender for Endpoint URLs") \
 	REASON(HANDLER_RETRY, "handler-retry", "the installer failed; it will be tried again", "") \
 	REASON(GIVEN_UP, "given-up", "tried often enough without success", \
-		"look at the last message, then mdcctl reconcile") \
+		"look at the last message and `mdcctl history`, then `mdcctl reconcile`") \
 	REASON(NOT_SEEN_IN_EFFECT, "not-seen-in-effect", \
-		"accepted by Azure, but the change never showed", "") \
+		"accepted by Azure, but the change never showed", \
+		"nothing; it is tried again. `mdcctl history` shows how often it was") \
 	REASON(OPERATION_OVERDUE, "operation-overdue", "the operation runs longer than it should", \
 		"update the Arc agent; if it still hangs, delete the extension in Azure") \
 	REASON(CONFLICT, "conflict", "someone has undone it twice; it is not corrected again", \
-		"find out who changes it, then mdcctl reconcile") \
+		"stop whoever changes it, then `mdcctl reconcile`") \
 	REASON(SCOPE_CONFLICT, "scope-conflict", "two scopes claim the subscription equally", \
 		"name the subscription by id in one of the scopes") \
 	REASON(RELOADED, "reloaded", "the configuration changed", "") \

@@ -30,6 +30,7 @@ void estate_init(struct estate *e)
 			.identity = &e->identity,
 			.policy = &e->policy,
 			.mode = MODE_ENFORCE,
+			.max_in_flight = 1000000,
 		};
 	e->scopes[0].everything = true;
 	e->config = (struct config){
@@ -260,6 +261,7 @@ void estate_step(struct estate *e, struct item *item, const struct item_event *e
 	item->reason = (uint8_t)step.reason;
 	item->due = step.due;
 	item->attempts = step.attempts;
+	item->misses = step.misses;
 	item->corrections = step.corrections;
 	intern_set(&e->inv->texts, &item->detail, event->detail);
 	if (step.state == ITEM_COMPLIANT || step.state == ITEM_QUEUED)

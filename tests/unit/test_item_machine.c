@@ -34,6 +34,7 @@ static struct item random_item(struct rng *rng, enum item_state state, struct op
 		.state = (uint8_t)state,
 		.reason = (uint8_t)(1 + rng_below(rng, REASON_N_ - 1)),
 		.attempts = (uint8_t)rng_below(rng, 8),
+		.misses = (uint8_t)rng_below(rng, 8),
 		.corrections = (uint8_t)rng_below(rng, 4),
 		.applies = true,
 		.forced = rng_below(rng, 4) == 0,
@@ -87,7 +88,7 @@ static void check_effects(
 	if (step->effects & EFFECT_WITHDRAW)
 		assert_int_equal(item->state, ITEM_QUEUED);
 	if (step->effects & EFFECT_INQUIRE)
-		assert_int_equal(step->state, ITEM_APPLYING);
+		assert_true(step->state == ITEM_APPLYING || step->reason == REASON_CONFLICT);
 }
 
 static void check_moves(
@@ -120,7 +121,8 @@ static void check_moves(
 	case ITEM_UNREACHABLE:
 	case ITEM_STATE_N_: break;
 	}
-	if (item->state == ITEM_APPLYING || item->state == ITEM_SETTLING)
+	if ((item->state == ITEM_APPLYING || item->state == ITEM_SETTLING) &&
+		e->kind != EVENT_STEP_WITHDRAWN)
 		assert_false(step->state == ITEM_QUEUED || step->state == ITEM_WAITING ||
 			step->state == ITEM_UNREACHABLE || step->state == ITEM_MANUAL);
 }
@@ -151,6 +153,7 @@ static void check_step(
 		assert_int_equal(step->reason, item->reason);
 		assert_int_equal(step->due.ms, item->due.ms);
 		assert_int_equal(step->attempts, item->attempts);
+		assert_int_equal(step->misses, item->misses);
 		assert_int_equal(step->corrections, item->corrections);
 		return;
 	}
@@ -209,8 +212,8 @@ static const enum item_state leads_to[ITEM_STATE_N_][EVENT_N_] = {
 	[DRI] = { UNK, COM, DRI, WAI, BAC, BLO, MAN, EXC, UNS, UNR,     QUE, DRI,          DRI, DRI, DRI, DRI, DRI, DRI,                  DRI, DRI, DRI, DRI, APP },
 	[WAI] = { UNK, COM, DRI, WAI, BAC, BLO, MAN, EXC, UNS, UNR,     WAI, WAI,          WAI, WAI, WAI, WAI, WAI, WAI,                  WAI, WAI, UNK, WAI, APP },
 	[QUE] = { UNK, COM, QUE, WAI, BAC, BLO, MAN, EXC, UNS, UNR,     QUE, DRI,          APP, QUE, QUE, BAC, BLO, QUE,                  DRI, DRI, QUE, UNK, APP },
-	[APP] = { APP, COM, APP, APP, BAC, BLO, APP, APP, UNS, APP,     APP, APP,          APP, APP, SET, BAC, BLO, APP,                  APP, APP, APP, UNK, APP },
-	[SET] = { SET, COM, SET, SET, BAC, BLO, SET, EXC, UNS, SET,     SET, SET,          SET, SET, SET, SET, SET, SET,                  BAC, SET, SET, UNK, APP },
+	[APP] = { APP, COM, APP, APP, BAC, BLO, APP, APP, UNS, APP,     APP, DRI,          APP, APP, SET, BAC, BLO, APP,                  APP, APP, APP, UNK, APP },
+	[SET] = { SET, COM, SET, SET, BAC, BLO, SET, EXC, UNS, SET,     SET, SET,          SET, SET, SET, SET, SET, SET,                  BAC, SET, SET, SET, APP },
 	[BAC] = { BAC, COM, BAC, BAC, BAC, BLO, MAN, EXC, UNS, UNR,     BAC, BAC,          BAC, BAC, BAC, BAC, BAC, BAC,                  DRI, BAC, UNK, BAC, APP },
 	[BLO] = { BLO, COM, BLO, BLO, BLO, BLO, MAN, EXC, UNS, UNR,     BLO, BLO,          BLO, BLO, BLO, BLO, BLO, BLO,                  DRI, DRI, UNK, BLO, APP },
 	[MAN] = { UNK, COM, DRI, WAI, BAC, BLO, MAN, EXC, UNS, UNR,     MAN, MAN,          MAN, MAN, MAN, MAN, MAN, MAN,                  MAN, MAN, UNK, MAN, APP },

@@ -46,6 +46,7 @@ static struct item_step walk_event(struct walk *w, struct item_event e)
 	w->item.reason = (uint8_t)step.reason;
 	w->item.due = step.due;
 	w->item.attempts = step.attempts;
+	w->item.misses = step.misses;
 	w->item.corrections = step.corrections;
 	w->item.detail = e.detail;
 	if (step.changed)
@@ -139,6 +140,7 @@ static void what_someone_undoes_twice_is_a_conflict(void **state)
 	pass(&w, DUR_DAYS(1));
 	walk(&w, EVENT_SEEN_DRIFTED, REASON_SETTING_OFF);
 	expect_at(&w, ITEM_BLOCKED, REASON_CONFLICT);
+	assert_int_equal(w.effects, EFFECT_INQUIRE);
 	assert_int_equal(w.item.due.ms, WALL_NEVER.ms);
 	pass(&w, DUR_DAYS(30));
 	assert_true(walk(&w, EVENT_SEEN_DRIFTED, REASON_SETTING_OFF).ignored);
@@ -395,7 +397,7 @@ static void the_handlers_word_refines_a_backoff(void **state)
 
 	(void)state;
 	apply(&w);
-	walk(&w, EVENT_CALL_RETRYABLE, REASON_TRANSIENT);
+	walk(&w, EVENT_CALL_RETRYABLE, REASON_OPERATION_FAILED);
 	walk_event(&w, e);
 	expect_at(&w, ITEM_BACKOFF, REASON_HANDLER_NETWORK);
 	assert_int_equal(w.item.due.ms, after(DUR_H(2)).ms);
@@ -474,17 +476,84 @@ static void a_step_that_never_gets_its_turn_is_planned_anew(void **state)
 	expect_at(&w, ITEM_DRIFTED, REASON_HALTED);
 }
 
-static void what_a_rule_held_back_rests_a_minute(void **state)
+static void what_a_rule_held_back_rests_as_long_as_it_says(void **state)
 {
 	struct walk w = walk_from(ITEM_QUEUED, REASON_QUEUED);
 
 	(void)state;
-	walk(&w, EVENT_STEP_WITHDRAWN, REASON_RULE);
-	expect_at(&w, ITEM_WAITING, REASON_RULE);
+	walk_event(&w,
+		(struct item_event){.kind = EVENT_STEP_WITHDRAWN,
+			.reason = REASON_TARGET_BUSY,
+			.until = after(DUR_MIN(1))});
+	expect_at(&w, ITEM_WAITING, REASON_TARGET_BUSY);
 	assert_int_equal(w.item.due.ms, after(DUR_MIN(1)).ms);
 	pass_to_deadline(&w);
 	walk(&w, EVENT_SEEN_DRIFTED, REASON_EXTENSION_ABSENT);
 	expect_at(&w, ITEM_DRIFTED, REASON_EXTENSION_ABSENT);
+}
+
+static void what_is_refused_on_its_second_way_to_the_wire_is_planned_anew(void **state)
+{
+	struct walk w = walk_from(ITEM_DRIFTED, REASON_EXTENSION_ABSENT);
+
+	(void)state;
+	apply(&w);
+	walk(&w, EVENT_STEP_WITHDRAWN, REASON_HALTED);
+	expect_at(&w, ITEM_DRIFTED, REASON_HALTED);
+	assert_int_equal(w.item.due.ms, WALL_NEVER.ms);
+}
+
+static void calls_that_never_got_through_do_not_count_against_the_item(void **state)
+{
+	static const enum reason misses[] = {
+		REASON_THROTTLED, REASON_TRANSIENT, REASON_BUSY, REASON_IDENTITY};
+	struct walk w = walk_from(ITEM_DRIFTED, REASON_EXTENSION_ABSENT);
+
+	(void)state;
+	for (unsigned i = 0; i < 12; i++) {
+		walk(&w, EVENT_STEP_QUEUED, REASON_QUEUED);
+		walk(&w, EVENT_CALL_RETRYABLE, misses[i % ARRAY_LEN(misses)]);
+		assert_int_equal(w.item.state, ITEM_BACKOFF);
+		assert_int_equal(w.item.attempts, 0);
+		assert_int_equal(w.item.misses, i + 1);
+		pass_to_deadline(&w);
+	}
+	walk(&w, EVENT_STEP_QUEUED, REASON_QUEUED);
+	walk(&w, EVENT_CALL_REFUSED, REASON_DENIED);
+	assert_int_equal(w.item.attempts, 0);
+	pass_to_deadline(&w);
+	/* Carried out at last, and failed: that is the first failure, not the last. */
+	apply(&w);
+	walk_event(&w, failed(REASON_HANDLER_RETRY, w.now));
+	expect_at(&w, ITEM_BACKOFF, REASON_HANDLER_RETRY);
+	assert_int_equal(w.item.attempts, 1);
+	assert_int_equal(wall_since(w.item.due, w.now).ms, DUR_MIN(10).ms);
+	pass_to_deadline(&w);
+	apply(&w);
+	walk_event(&w,
+		(struct item_event){.kind = EVENT_CALL_ACCEPTED,
+			.reason = REASON_ACCEPTED,
+			.limit = DUR_MIN(10)});
+	assert_int_equal(w.item.misses, 0);
+}
+
+static void what_settles_goes_on_to_settle_after_a_restart(void **state)
+{
+	struct walk w = walk_from(ITEM_SETTLING, REASON_ACCEPTED);
+
+	(void)state;
+	w.item.due = after(DUR_MIN(7));
+	walk(&w, EVENT_RESTORED, REASON_ACCEPTED);
+	expect_at(&w, ITEM_SETTLING, REASON_ACCEPTED);
+	assert_true(walk(&w, EVENT_SEEN_DRIFTED, REASON_SETTING_OFF).ignored);
+	/* What was corrected before the restart counts when it shows after it. */
+	walk(&w, EVENT_SEEN_COMPLIANT, REASON_IN_SYNC);
+	assert_int_equal(w.item.corrections, 1);
+	w = walk_from(ITEM_SETTLING, REASON_ACCEPTED);
+	w.item.due = WALL_UNSET;
+	walk(&w, EVENT_RESTORED, REASON_ACCEPTED);
+	assert_true(wall_before(w.now, w.item.due));
+	assert_int_not_equal(w.item.due.ms, WALL_NEVER.ms);
 }
 
 static void an_offer_that_is_missing_is_no_correction(void **state)
@@ -513,8 +582,8 @@ static void a_restart_keeps_what_holds_and_forgets_what_was_under_way(void **sta
 	walk(&w, EVENT_RESTORED, REASON_TRANSIENT);
 	assert_true(wall_before(w.now, w.item.due));
 	assert_int_not_equal(w.item.due.ms, WALL_NEVER.ms);
-	w = walk_from(ITEM_SETTLING, REASON_ACCEPTED);
-	walk(&w, EVENT_RESTORED, REASON_ACCEPTED);
+	w = walk_from(ITEM_APPLYING, REASON_SENT);
+	walk(&w, EVENT_RESTORED, REASON_SENT);
 	expect_at(&w, ITEM_UNKNOWN, REASON_NOT_OBSERVED);
 	w = walk_from(ITEM_QUEUED, REASON_QUEUED);
 	walk(&w, EVENT_RESTORED_INTENT, REASON_OUTCOME_UNKNOWN);
@@ -586,7 +655,10 @@ int main(void)
 		cmocka_unit_test(a_failure_that_must_rest_goes_back_from_drifted),
 		cmocka_unit_test(a_lost_answer_is_inquired_about),
 		cmocka_unit_test(a_step_that_never_gets_its_turn_is_planned_anew),
-		cmocka_unit_test(what_a_rule_held_back_rests_a_minute),
+		cmocka_unit_test(what_a_rule_held_back_rests_as_long_as_it_says),
+		cmocka_unit_test(what_is_refused_on_its_second_way_to_the_wire_is_planned_anew),
+		cmocka_unit_test(calls_that_never_got_through_do_not_count_against_the_item),
+		cmocka_unit_test(what_settles_goes_on_to_settle_after_a_restart),
 		cmocka_unit_test(an_offer_that_is_missing_is_no_correction),
 		cmocka_unit_test(a_restart_keeps_what_holds_and_forgets_what_was_under_way),
 		cmocka_unit_test(an_operators_word_clears_the_record),

@@ -72,7 +72,7 @@ static const struct {
 	{WINDOWS_2016, NULL, EXTENSION(.state = "Failed", .code = "31"), VERDICT_FAILED,
 		REASON_EXTENSION_FAILED},
 	{UBUNTU, NULL, EXTENSION(.state = "Failed", .name = "sensor"), VERDICT_BLOCKED,
-		REASON_RULE},
+		REASON_EXTENSION_MISNAMED},
 	{UBUNTU, NULL, EXTENSION(.name = "sensor"), VERDICT_COMPLIANT, REASON_IN_SYNC},
 	/* absent, and every grace over */
 	{UBUNTU, NULL, NULL, VERDICT_DRIFTED, REASON_EXTENSION_ABSENT},
