@@ -274,16 +274,13 @@ size_t executor_watched(const struct executor *x, const struct subscription **re
 	return n;
 }
 
-static void count_scope(struct executor *x, const struct scope_config *scope)
+static void count_one(struct map *counts, const char *key)
 {
-	uint64_t *n;
+	uint64_t *n = map_get(counts, key);
 
-	if (scope == NULL)
-		return;
-	n = map_get(&x->running_by_scope, scope->name);
 	if (n == NULL) {
 		n = xcalloc(1, sizeof(*n));
-		map_set(&x->running_by_scope, scope->name, n);
+		map_set(counts, key, n);
 	}
 	(*n)++;
 }
@@ -291,21 +288,26 @@ static void count_scope(struct executor *x, const struct scope_config *scope)
 static void count_list(struct executor *x, struct list *flights)
 {
 	list_for_each (flights, node) {
-		struct flight *f = list_entry(node, struct flight, link);
+		const struct subscription *s =
+			list_entry(node, struct flight, link)->ref.subscription;
 
-		if (f->ref.subscription != NULL)
-			count_scope(x, f->ref.subscription->scope);
+		if (s == NULL)
+			continue;
+		count_one(&x->running_by_subscription, s->id);
+		if (s->scope != NULL)
+			count_one(&x->running_by_scope, s->scope->name);
 	}
 }
 
 void executor_limits(struct executor *x, struct plan_limits *ret)
 {
 	map_clear(&x->running_by_scope);
+	map_clear(&x->running_by_subscription);
 	list_for_each (&x->lanes, node)
 		count_list(x, &list_entry(node, struct lane, link)->queue);
 	count_list(x, &x->flights);
-	ret->running_total = x->queued + x->flying + x->running;
 	ret->running_by_scope = &x->running_by_scope;
+	ret->running_by_subscription = &x->running_by_subscription;
 }
 
 void executor_counts(const struct executor *x, struct executor_counts *ret)
@@ -340,6 +342,7 @@ struct executor *executor_new(const struct world *w, struct store *store, struct
 	map_init(&x->lane_of, free);
 	map_init(&x->recovered, NULL);
 	map_init(&x->running_by_scope, free);
+	map_init(&x->running_by_subscription, free);
 	return x;
 }
 
@@ -368,6 +371,7 @@ struct executor *executor_free(struct executor *x)
 	map_fini(&x->lane_of);
 	map_fini(&x->recovered);
 	map_fini(&x->running_by_scope);
+	map_fini(&x->running_by_subscription);
 	free(x);
 	return NULL;
 }

@@ -59,7 +59,7 @@ struct executor {
 	size_t queued, flying, running;
 	bool pumping, stopped;
 	struct map recovered;        /* "control resource-id" -> struct flight, not yet bound */
-	struct map running_by_scope; /* name -> uint64_t * */
+	struct map running_by_scope, running_by_subscription; /* name or id -> uint64_t * */
 	struct executor_counts counts;
 };
 

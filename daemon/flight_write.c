@@ -71,11 +71,11 @@ static enum write_refusal check_rules(struct flight *f, bool durable)
 		.request = &f->request,
 		.current = f->current,
 		.read_at = f->read_at,
-		.halted = gate_is_halted(x->gate),
+		.halted = gate_is_halted_now(x->gate),
 		.paused = gate_is_paused(x->gate, scope != NULL ? scope->name : NULL,
 				  item_resource_id(&f->ref)) ||
 			gate_is_paused(x->gate, NULL, f->ref.subscription->id),
-		.unconfirmed = gate_is_unconfirmed(x->gate, f->ref.subscription->id),
+		.unconfirmed = gate_is_unconfirmed(x->gate, f->ref.subscription->id, f->op.control),
 		.target_busy = target_is_busy(f),
 		.intent_durable = durable,
 		.identity_tenant = scope != NULL ? scope->identity->tenant : "",

@@ -27,29 +27,6 @@ static struct control_view view_of(const struct builder *b, const struct step *s
 	};
 }
 
-static enum reason reason_of_refusal(enum write_refusal refusal)
-{
-	switch (refusal) {
-	case WRITE_ALLOWED: return REASON_NONE;
-	case WRITE_REFUSED_OBSERVE_MODE: return REASON_OBSERVE_ONLY;
-	case WRITE_REFUSED_SCOPE_CONFLICT: return REASON_SCOPE_CONFLICT;
-	case WRITE_REFUSED_HALTED: return REASON_HALTED;
-	case WRITE_REFUSED_PAUSED: return REASON_PAUSED;
-	case WRITE_REFUSED_UNCONFIRMED: return REASON_UNCONFIRMED;
-	case WRITE_REFUSED_INCOMPLETE: return REASON_PARTIAL;
-	case WRITE_REFUSED_SUBSCRIPTION_STATE: return REASON_SUBSCRIPTION_DISABLED;
-	case WRITE_REFUSED_TARGET_BUSY: return REASON_TARGET_BUSY;
-	case WRITE_REFUSED_NO_SELECTOR:
-	case WRITE_REFUSED_FOREIGN_TENANT:
-	case WRITE_REFUSED_NOT_LISTED:
-	case WRITE_REFUSED_LOWERS:
-	case WRITE_REFUSED_NOT_READ:
-	case WRITE_REFUSED_NO_INTENT:
-	case WRITE_REFUSAL_N_: break;
-	}
-	return REASON_RULE;
-}
-
 static bool is_paused(const struct builder *b, const struct step *step)
 {
 	const struct map *paused = b->limits->paused;
@@ -65,8 +42,9 @@ static bool is_paused(const struct builder *b, const struct step *step)
 static bool is_unconfirmed(const struct builder *b, const struct step *step)
 {
 	return b->limits->unconfirmed_all ||
-		(b->limits->unconfirmed != NULL &&
-			map_has(b->limits->unconfirmed, step->subscription->id));
+		(b->limits->confirmed != NULL &&
+			!reach_covers(
+				b->limits->confirmed, step->subscription->id, step->control->id));
 }
 
 static bool needs_step(const struct item *item)
@@ -109,12 +87,14 @@ static enum reason held_by_itself(const struct builder *b, const struct step *st
 	identity = view.scope->identity;
 	refusal = write_rules_check_target(&view, identity != NULL ? identity->tenant : NULL);
 	if (refusal != WRITE_ALLOWED)
-		return reason_of_refusal(refusal);
+		return write_refusal_reason(refusal);
 	if (is_paused(b, step))
 		return REASON_PAUSED;
 	if (is_unconfirmed(b, step))
 		return REASON_UNCONFIRMED;
-	return is_busy(step) ? REASON_TARGET_BUSY : REASON_NONE;
+	if (is_busy(step))
+		return REASON_TARGET_BUSY;
+	return b->limits->kept != NULL ? b->limits->kept(b->limits->kept_ctx, step) : REASON_NONE;
 }
 
 static void add_step(
@@ -208,32 +188,101 @@ static uint64_t *rooms_new(const struct builder *b)
 			? map_get(b->limits->running_by_scope, c->scopes[i].name)
 			: NULL;
 
-		rooms[i] = c->max_in_flight;
+		rooms[i] = c->scopes[i].max_in_flight;
 		if (running != NULL)
 			rooms[i] -= *running < rooms[i] ? *running : rooms[i];
 	}
 	return rooms;
 }
 
-/* In order, as long as its scope has room. */
+/* The steps of one control in one subscription, which stand together. */
+struct turns {
+	const struct scope_config *scope;
+	size_t next, end;
+	uint64_t running;
+};
+
+static uint64_t running_in(const struct builder *b, const struct subscription *s)
+{
+	const struct map *running = b->limits->running_by_subscription;
+	const uint64_t *n = running != NULL ? map_get(running, s->id) : NULL;
+
+	return n != NULL ? *n : 0;
+}
+
+static struct turns turns_at(const struct builder *b, size_t first)
+{
+	const struct step *steps = b->plan->steps;
+	struct turns turns = {.scope = steps[first].subscription->scope,
+		.next = first,
+		.end = first,
+		.running = running_in(b, steps[first].subscription)};
+
+	while (turns.end < b->plan->count && steps[turns.end].control == steps[first].control &&
+		steps[turns.end].subscription == steps[first].subscription)
+		turns.end++;
+	return turns;
+}
+
+/* The next step that only lacks its turn, or NULL. */
+static struct step *next_step(const struct builder *b, struct turns *turns)
+{
+	while (turns->next < turns->end && b->plan->steps[turns->next].held != REASON_NONE)
+		turns->next++;
+	return turns->next < turns->end ? &b->plan->steps[turns->next] : NULL;
+}
+
+static void give_turn(struct builder *b, struct turns *turns, struct step *step, uint64_t *rooms)
+{
+	size_t scope = (size_t)(turns->scope - b->config->scopes);
+
+	assert(scope < b->config->scope_count);
+	turns->next++;
+	if (rooms[scope] == 0) {
+		step->held = REASON_IN_FLIGHT_LIMIT;
+		return;
+	}
+	rooms[scope]--;
+	turns->running++;
+	b->plan->ready++;
+}
+
+/* One control: those that run the least come first, until there is no room or no step left. */
+static void give_turns_to(struct builder *b, struct turns *all, size_t count, uint64_t *rooms)
+{
+	uint64_t level = UINT64_MAX, above;
+	struct step *step;
+
+	for (size_t i = 0; i < count; i++)
+		if (all[i].running < level)
+			level = all[i].running;
+	for (; count > 0; level = above) {
+		above = UINT64_MAX;
+		for (size_t i = 0; i < count; i++) {
+			if (all[i].running <= level && (step = next_step(b, &all[i])) != NULL)
+				give_turn(b, &all[i], step, rooms);
+			if (next_step(b, &all[i]) != NULL && all[i].running < above)
+				above = all[i].running;
+		}
+		if (above == UINT64_MAX)
+			break;
+	}
+}
+
 static void give_turns(struct builder *b)
 {
 	mdc_autofree uint64_t *rooms = rooms_new(b);
+	struct plan *plan = b->plan;
+	mdc_autofree struct turns *all = xcalloc(plan->count + 1, sizeof(*all));
+	size_t at = 0;
 
-	for (size_t i = 0; i < b->plan->count; i++) {
-		struct step *step = &b->plan->steps[i];
-		size_t scope;
+	while (at < plan->count) {
+		const struct control *control = plan->steps[at].control;
+		size_t n = 0;
 
-		if (step->held != REASON_NONE)
-			continue;
-		scope = (size_t)(step->subscription->scope - b->config->scopes);
-		assert(scope < b->config->scope_count);
-		if (rooms[scope] == 0) {
-			step->held = REASON_IN_FLIGHT_LIMIT;
-			continue;
-		}
-		rooms[scope]--;
-		b->plan->ready++;
+		for (; at < plan->count && plan->steps[at].control == control; at = all[n - 1].end)
+			all[n++] = turns_at(b, at);
+		give_turns_to(b, all, n, rooms);
 	}
 }
 

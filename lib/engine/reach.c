@@ -43,6 +43,11 @@ static void set_scope(struct reach *r, const char *name)
 	map_set(&r->scopes, name, (void *)(uintptr_t)1);
 }
 
+bool reach_covers(const struct reach *r, const char *subscription, enum control_id control)
+{
+	return (mask_of(r, subscription) & (1u << control)) != 0;
+}
+
 /* --- building --- */
 
 /* By the policy and not by what is found there: a new machine is no new permission. */
@@ -59,19 +64,18 @@ static unsigned controls_of(const struct policy_config *policy)
 	return mask;
 }
 
-void reach_build(const struct config *c, const struct inventory *inv, struct reach *ret)
+void reach_build(const struct inventory *inv, struct reach *ret)
 {
 	struct map_entry *entry;
 
 	reach_init(ret);
-	for (size_t i = 0; i < c->scope_count; i++)
-		if (c->scopes[i].mode == MODE_ENFORCE)
-			set_scope(ret, c->scopes[i].name);
 	map_for_each (&inv->subscriptions, entry) {
 		const struct subscription *s = entry->value;
 
-		if (s->scope != NULL && s->scope_conflict == NULL && s->scope->mode == MODE_ENFORCE)
-			set_mask(ret, s->id, controls_of(s->scope->policy));
+		if (s->scope == NULL || s->scope_conflict != NULL || s->scope->mode != MODE_ENFORCE)
+			continue;
+		set_mask(ret, s->id, controls_of(s->scope->policy));
+		set_scope(ret, s->scope->name);
 	}
 }
 
@@ -80,6 +84,7 @@ void reach_build(const struct config *c, const struct inventory *inv, struct rea
 void reach_growth_fini(struct reach_growth *g)
 {
 	map_fini(&g->unconfirmed);
+	map_fini(&g->unmeasured);
 	*g = (struct reach_growth){0};
 }
 
@@ -96,6 +101,8 @@ static void add_growth(const struct reach *confirmed, const struct subscription 
 	g->subscriptions++;
 	if (gained & MACHINE_BITS)
 		g->machines += machines_of(s);
+	if ((gained & MACHINE_BITS) && (s == NULL || s->machines_stamp.source == SOURCE_NONE))
+		map_set(&g->unmeasured, id, (void *)(uintptr_t)1);
 	if (s != NULL && s->scope != NULL && !map_has(&confirmed->scopes, s->scope->name))
 		g->first_enforce = true;
 	map_set(&g->unconfirmed, id, (void *)(uintptr_t)1);
@@ -109,6 +116,7 @@ void reach_compare(const struct reach *confirmed, const struct reach *wanted,
 
 	*ret = (struct reach_growth){0};
 	map_init(&ret->unconfirmed, NULL);
+	map_init(&ret->unmeasured, NULL);
 	map_for_each (&wanted->subscriptions, entry) {
 		unsigned gained =
 			(unsigned)(uintptr_t)entry->value & ~mask_of(confirmed, entry->key);
@@ -121,6 +129,59 @@ void reach_compare(const struct reach *confirmed, const struct reach *wanted,
 		ret->subscriptions > limit_subscriptions;
 	if (!ret->gated)
 		map_clear(&ret->unconfirmed);
+}
+
+/* --- following --- */
+
+bool reach_narrow(struct reach *confirmed, const struct reach *wanted, const struct inventory *inv)
+{
+	struct map_entry *entry;
+	bool changed = false;
+
+	map_for_each (&confirmed->subscriptions, entry) {
+		const struct subscription *s = inventory_subscription(inv, entry->key);
+		unsigned mask = (unsigned)(uintptr_t)entry->value;
+		unsigned left = mask & mask_of(wanted, entry->key);
+
+		if (s == NULL || !s->visible || s->scope == NULL || s->scope_conflict != NULL ||
+			left == mask)
+			continue;
+		changed = true;
+		if (left == 0)
+			map_remove(&confirmed->subscriptions, entry->key);
+		else
+			entry->value = (void *)(uintptr_t)left;
+	}
+	return changed;
+}
+
+static bool take_in_scopes(struct reach *confirmed, const struct reach *wanted)
+{
+	struct map_entry *entry;
+	bool changed = false;
+
+	map_for_each (&wanted->scopes, entry) {
+		changed = changed || !map_has(&confirmed->scopes, entry->key);
+		set_scope(confirmed, entry->key);
+	}
+	return changed;
+}
+
+bool reach_widen(struct reach *confirmed, const struct reach *wanted, const struct map *held)
+{
+	bool changed = take_in_scopes(confirmed, wanted);
+	struct map_entry *entry;
+
+	map_for_each (&wanted->subscriptions, entry) {
+		unsigned before = mask_of(confirmed, entry->key);
+		unsigned mask = before | (unsigned)(uintptr_t)entry->value;
+
+		if (mask == before || (held != NULL && map_has(held, entry->key)))
+			continue;
+		changed = true;
+		set_mask(confirmed, entry->key, mask);
+	}
+	return changed;
 }
 
 /* --- as text --- */

@@ -71,22 +71,36 @@ static void steps_go_by_kind_control_and_id(void **state)
 	plan_fini(&plan);
 }
 
+static enum reason keep_all(void *ctx, const struct step *step)
+{
+	(void)ctx;
+	(void)step;
+	return REASON_DENIED;
+}
+
+static void confirm_all(struct fixture *f, struct reach *confirmed)
+{
+	reach_fini(confirmed);
+	reach_build(f->e.inv, confirmed);
+}
+
 /* Every hold at once; taken away one after the other, the next one shows. */
 static void holds_are_told_by_precedence(void **state)
 {
 	struct fixture *f = *state;
-	struct map paused, unconfirmed;
+	struct map paused;
+	struct reach confirmed;
 	struct plan_limits limits = {
-		.halted = true, .paused = &paused, .unconfirmed = &unconfirmed};
+		.halted = true, .paused = &paused, .confirmed = &confirmed, .kept = keep_all};
 	struct plan plan;
 	struct item *other;
-	static const enum reason wanted[] = {REASON_HALTED, REASON_OBSERVE_ONLY, REASON_RULE,
+	static const enum reason wanted[] = {REASON_HALTED, REASON_OBSERVE_ONLY, REASON_NO_SELECTOR,
 		REASON_PARTIAL, REASON_PAUSED, REASON_PAUSED, REASON_PAUSED, REASON_UNCONFIRMED,
-		REASON_TARGET_BUSY, REASON_IN_FLIGHT_LIMIT, REASON_NONE};
+		REASON_TARGET_BUSY, REASON_DENIED, REASON_IN_FLIGHT_LIMIT, REASON_NONE};
 	struct wall stamp;
 
 	map_init(&paused, NULL);
-	map_init(&unconfirmed, NULL);
+	reach_init(&confirmed);
 	f->m = estate_machine(&f->e, f->s, "m", UBUNTU);
 	estate_judge(&f->e, f->s, f->m, CONTROL_MDE_EXTENSION);
 	stamp = f->s->machines_stamp.at;
@@ -96,10 +110,9 @@ static void holds_are_told_by_precedence(void **state)
 	map_set(&paused, "all", f);
 	map_set(&paused, f->s->id, f);
 	map_set(&paused, f->m->id, f);
-	map_set(&unconfirmed, f->s->id, f);
 	other = inventory_item(f->s, f->m, CONTROL_ARC_CONNECTED);
 	other->state = ITEM_APPLYING;
-	f->e.config.max_in_flight = 0;
+	f->e.scopes[0].max_in_flight = 0;
 	for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
 		build(f, &limits, &plan);
 		assert_int_equal(plan.count, 1);
@@ -114,14 +127,15 @@ static void holds_are_told_by_precedence(void **state)
 		case 4: map_remove(&paused, "all"); break;
 		case 5: map_remove(&paused, f->s->id); break;
 		case 6: map_remove(&paused, f->m->id); break;
-		case 7: map_remove(&unconfirmed, f->s->id); break;
+		case 7: confirm_all(f, &confirmed); break;
 		case 8: other->state = ITEM_COMPLIANT; break;
-		case 9: f->e.config.max_in_flight = 1; break;
+		case 9: limits.kept = NULL; break;
+		case 10: f->e.scopes[0].max_in_flight = 1; break;
 		default: break;
 		}
 	}
 	map_fini(&paused);
-	map_fini(&unconfirmed);
+	reach_fini(&confirmed);
 }
 
 static void holds_of_everything_hold_everything(void **state)
@@ -184,7 +198,8 @@ static void running_operations_count_against_the_limit(void **state)
 
 	map_init(&by_scope, NULL);
 	map_set(&by_scope, "all", &running);
-	f->e.config.max_in_flight = 5;
+	f->e.config.max_in_flight = 1;
+	f->e.scopes[0].max_in_flight = 5;
 	for (unsigned i = 0; i < 10; i++) {
 		mdc_autofree char *name = xasprintf("m%u", i);
 
@@ -202,6 +217,111 @@ static void running_operations_count_against_the_limit(void **state)
 	assert_int_equal(plan.ready, 0);
 	plan_fini(&plan);
 	map_fini(&by_scope);
+}
+
+static void confirmation_is_by_control(void **state)
+{
+	struct fixture *f = *state;
+	struct reach confirmed;
+	struct plan_limits limits = {.confirmed = &confirmed};
+	struct plan plan;
+
+	f->e.policy.integration = false;
+	reach_build(f->e.inv, &confirmed);
+	f->e.policy.integration = true;
+	estate_settings(&f->e, f->s, TRI_NO, TRI_YES);
+	estate_judge_all(&f->e);
+	build(f, &limits, &plan);
+	assert_int_equal(held_of(&plan, f->s, CONTROL_MDE_INTEGRATION), REASON_UNCONFIRMED);
+	plan_fini(&plan);
+	estate_plan(&f->e, f->s, "Free", NULL);
+	estate_judge_all(&f->e);
+	build(f, &limits, &plan);
+	assert_int_equal(held_of(&plan, f->s, CONTROL_SERVERS_PLAN), REASON_NONE);
+	plan_fini(&plan);
+	reach_fini(&confirmed);
+}
+
+static unsigned ready_in(const struct plan *plan, const struct subscription *s)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < plan->count; i++)
+		n += plan->steps[i].subscription == s && plan->steps[i].held == REASON_NONE;
+	return n;
+}
+
+static void add_machines(struct fixture *f, struct subscription *s, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		mdc_autofree char *name = xasprintf("m%u", i);
+
+		estate_machine(&f->e, s, name, UBUNTU);
+	}
+}
+
+static void subscriptions_take_turns(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t busy = 7;
+	struct map running;
+	struct plan_limits limits = {.running_by_subscription = &running};
+	struct subscription *second = estate_subscription(&f->e, 2);
+	struct subscription *third = estate_subscription(&f->e, 3);
+	struct plan plan;
+
+	map_init(&running, NULL);
+	add_machines(f, f->s, 30);
+	add_machines(f, second, 2);
+	add_machines(f, third, 30);
+	estate_judge_all(&f->e);
+	f->e.scopes[0].max_in_flight = 12;
+	build(f, &limits, &plan);
+	assert_int_equal(plan.ready, 12);
+	assert_int_equal(ready_in(&plan, f->s), 5);
+	assert_int_equal(ready_in(&plan, second), 2);
+	assert_int_equal(ready_in(&plan, third), 5);
+	plan_fini(&plan);
+	/* Whoever has operations running already comes after the others. */
+	map_set(&running, f->s->id, &busy);
+	build(f, &limits, &plan);
+	assert_int_equal(ready_in(&plan, f->s), 2);
+	assert_int_equal(ready_in(&plan, second), 2);
+	assert_int_equal(ready_in(&plan, third), 8);
+	plan_fini(&plan);
+	busy = 1000;
+	build(f, &limits, &plan);
+	assert_int_equal(ready_in(&plan, f->s), 0);
+	assert_int_equal(ready_in(&plan, third), 10);
+	plan_fini(&plan);
+	map_fini(&running);
+}
+
+static void each_scope_has_its_own_limit(void **state)
+{
+	struct fixture *f = *state;
+	static char id[] = "aaaaaaaa-0000-4000-8000-000000000002", *ids[] = {id};
+	struct plan_limits limits = {0};
+	struct subscription *second;
+	struct plan plan;
+
+	f->e.config.scope_count = 2;
+	f->e.scopes[1].subscriptions = ids;
+	f->e.scopes[1].subscription_count = 1;
+	f->e.scopes[0].max_in_flight = 3;
+	f->e.scopes[1].max_in_flight = 4;
+	second = estate_subscription(&f->e, 2);
+	add_machines(f, f->s, 10);
+	add_machines(f, second, 10);
+	estate_judge_all(&f->e);
+	build(f, &limits, &plan);
+	assert_ptr_equal(second->scope, &f->e.scopes[1]);
+	assert_int_equal(ready_in(&plan, f->s), 3);
+	assert_int_equal(ready_in(&plan, second), 4);
+	for (size_t i = 0; i < plan.count; i++)
+		assert_true(plan.steps[i].held == REASON_NONE ||
+			plan.steps[i].held == REASON_IN_FLIGHT_LIMIT);
+	plan_fini(&plan);
 }
 
 static void only_drift_that_is_ours_is_planned(void **state)
@@ -240,6 +360,9 @@ int main(void)
 		CASE(a_subscription_has_one_step_at_a_time),
 		CASE(a_running_operation_keeps_its_target_busy),
 		CASE(running_operations_count_against_the_limit),
+		CASE(confirmation_is_by_control),
+		CASE(subscriptions_take_turns),
+		CASE(each_scope_has_its_own_limit),
 		CASE(only_drift_that_is_ours_is_planned),
 	};
 

@@ -44,7 +44,7 @@ static void measure(struct fixture *f, uint64_t machines, uint64_t subscriptions
 	estate_resolve(&f->e);
 	reach_growth_fini(&f->growth);
 	reach_fini(&f->wanted);
-	reach_build(&f->e.config, f->e.inv, &f->wanted);
+	reach_build(f->e.inv, &f->wanted);
 	reach_compare(&f->confirmed, &f->wanted, f->e.inv, machines, subscriptions, &f->growth);
 }
 
@@ -132,6 +132,112 @@ static void announced_machines_count_before_they_are_listed(void **state)
 	s->announced_machines = 500;
 	measure(f, 0, 0);
 	assert_int_equal(f->growth.machines, 500);
+}
+
+static void machines_that_could_not_be_listed_are_told_apart(void **state)
+{
+	struct fixture *f = *state;
+	struct subscription *s = estate_subscription(&f->e, 1), *second;
+
+	confirm(f);
+	second = estate_subscription(&f->e, 2);
+	second->machines_stamp = (struct stamp){0};
+	measure(f, 100, 100);
+	assert_false(f->growth.gated);
+	assert_int_equal(map_count(&f->growth.unmeasured), 1);
+	assert_true(map_has(&f->growth.unmeasured, second->id));
+	assert_false(map_has(&f->growth.unmeasured, s->id));
+	/* What writes to no machine needs no list of them. */
+	f->e.policy.deploy = DEPLOY_NEVER;
+	measure(f, 100, 100);
+	assert_int_equal(map_count(&f->growth.unmeasured), 0);
+	assert_int_equal(f->growth.subscriptions, 1);
+}
+
+static void the_confirmed_reach_takes_in_what_is_not_held(void **state)
+{
+	struct fixture *f = *state;
+	struct subscription *s = estate_subscription(&f->e, 1),
+			    *second = estate_subscription(&f->e, 2);
+	struct map held;
+
+	map_init(&held, NULL);
+	map_set(&held, second->id, f);
+	measure(f, 0, 0);
+	assert_false(reach_covers(&f->confirmed, s->id, CONTROL_SERVERS_PLAN));
+	assert_true(reach_widen(&f->confirmed, &f->wanted, &held));
+	assert_true(reach_covers(&f->confirmed, s->id, CONTROL_SERVERS_PLAN));
+	assert_true(reach_covers(&f->confirmed, s->id, CONTROL_MDE_EXTENSION));
+	assert_false(reach_covers(&f->confirmed, s->id, CONTROL_ARC_CONNECTED));
+	assert_false(reach_covers(&f->confirmed, second->id, CONTROL_SERVERS_PLAN));
+	assert_false(reach_widen(&f->confirmed, &f->wanted, &held));
+	assert_true(reach_widen(&f->confirmed, &f->wanted, NULL));
+	assert_true(reach_covers(&f->confirmed, second->id, CONTROL_SERVERS_PLAN));
+	map_fini(&held);
+}
+
+static void what_is_let_go_and_taken_again_is_growth(void **state)
+{
+	struct fixture *f = *state;
+	struct subscription *s = estate_subscription(&f->e, 1);
+
+	confirm(f);
+	f->e.scopes[0].mode = MODE_OBSERVE;
+	measure(f, 0, 0);
+	assert_true(reach_narrow(&f->confirmed, &f->wanted, f->e.inv));
+	assert_false(reach_narrow(&f->confirmed, &f->wanted, f->e.inv));
+	assert_false(reach_covers(&f->confirmed, s->id, CONTROL_SERVERS_PLAN));
+	f->e.scopes[0].mode = MODE_ENFORCE;
+	measure(f, 0, 0);
+	assert_true(f->growth.gated);
+	assert_false(f->growth.first_enforce);
+	assert_int_equal(f->growth.subscriptions, 1);
+}
+
+static void a_control_that_is_let_go_leaves_the_others(void **state)
+{
+	struct fixture *f = *state;
+	struct subscription *s = estate_subscription(&f->e, 1);
+
+	confirm(f);
+	f->e.policy.deploy = DEPLOY_NEVER;
+	measure(f, 0, 0);
+	assert_true(reach_narrow(&f->confirmed, &f->wanted, f->e.inv));
+	assert_false(reach_covers(&f->confirmed, s->id, CONTROL_MDE_EXTENSION));
+	assert_true(reach_covers(&f->confirmed, s->id, CONTROL_SERVERS_PLAN));
+}
+
+/* A missing answer is no decision. */
+static void what_is_not_seen_is_not_let_go(void **state)
+{
+	struct fixture *f = *state;
+	struct subscription *s = estate_subscription(&f->e, 1);
+
+	confirm(f);
+	s->visible = false;
+	f->e.scopes[0].mode = MODE_OBSERVE;
+	measure(f, 0, 0);
+	assert_false(reach_narrow(&f->confirmed, &f->wanted, f->e.inv));
+	s->visible = true;
+	f->e.config.scope_count = 0;
+	measure(f, 0, 0);
+	assert_false(reach_narrow(&f->confirmed, &f->wanted, f->e.inv));
+	assert_true(reach_covers(&f->confirmed, s->id, CONTROL_SERVERS_PLAN));
+}
+
+static void a_scope_without_subscriptions_is_not_confirmed_by_the_way(void **state)
+{
+	struct fixture *f = *state;
+	static char id[] = "aaaaaaaa-0000-4000-8000-000000000002", *ids[] = {id};
+
+	estate_subscription(&f->e, 1);
+	f->e.config.scope_count = 2;
+	f->e.scopes[1].subscriptions = ids;
+	f->e.scopes[1].subscription_count = 1;
+	confirm(f);
+	estate_subscription(&f->e, 2);
+	measure(f, 1000, 1000);
+	assert_true(f->growth.first_enforce);
 }
 
 static void less_reach_never_waits(void **state)
@@ -258,6 +364,12 @@ int main(void)
 		CASE(growth_is_gated_above_the_limits_only),
 		CASE(machines_count_only_where_machines_are_newly_written),
 		CASE(announced_machines_count_before_they_are_listed),
+		CASE(machines_that_could_not_be_listed_are_told_apart),
+		CASE(the_confirmed_reach_takes_in_what_is_not_held),
+		CASE(what_is_let_go_and_taken_again_is_growth),
+		CASE(a_control_that_is_let_go_leaves_the_others),
+		CASE(what_is_not_seen_is_not_let_go),
+		CASE(a_scope_without_subscriptions_is_not_confirmed_by_the_way),
 		CASE(less_reach_never_waits),
 		CASE(new_machines_of_a_confirmed_subscription_are_no_growth),
 		CASE(a_renamed_scope_is_no_growth),
