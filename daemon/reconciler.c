@@ -147,6 +147,7 @@ static bool needs_a_closer_look(const struct item_ref *ref, const struct item_ev
 	case EVENT_CALL_LOST:
 	case EVENT_DEADLINE:
 	case EVENT_RECONFIGURED:
+	case EVENT_CURED:
 	case EVENT_FORCED:
 	case EVENT_RESTORED:
 	case EVENT_RESTORED_INTENT:

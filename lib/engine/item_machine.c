@@ -402,6 +402,13 @@ static struct item_step release(
 	return to(item, ITEM_DRIFTED, e->reason, WALL_NEVER);
 }
 
+static struct item_step cure(const struct item *item, const struct item_event *e, struct wall now)
+{
+	if (!is_held(item) || item->reason != e->reason)
+		return ignore(item, e, now);
+	return to(item, ITEM_DRIFTED, e->reason, WALL_NEVER);
+}
+
 /* An operator's word clears what was remembered against the item. */
 static struct item_step look(const struct item *item, const struct item_event *e, struct wall now)
 {
@@ -491,20 +498,20 @@ static const action_fn seen[ITEM_STATE_N_][SEEN_N_] = {
 };
 
 static const action_fn others[ITEM_STATE_N_][OTHERS_N_] = {
-	/*                     queued  withdrawn  sent    running accepted retryable refused lost    deadline   reconfigured forced  restored      intent */
-	[ITEM_UNKNOWN]     = { ignore, ignore,    ignore, ignore, ignore,  ignore,   ignore, ignore, ignore,    ignore,      look,   restore,      restore_sent },
-	[ITEM_COMPLIANT]   = { ignore, ignore,    ignore, ignore, ignore,  ignore,   ignore, ignore, ignore,    ignore,      look,   restore,      restore_sent },
-	[ITEM_DRIFTED]     = { queue,  ignore,    ignore, ignore, ignore,  ignore,   ignore, ignore, ignore,    ignore,      look,   restore,      restore_sent },
-	[ITEM_WAITING]     = { ignore, ignore,    ignore, ignore, ignore,  ignore,   ignore, ignore, wait_over, ignore,      anew,   restore,      restore_sent },
-	[ITEM_QUEUED]      = { ignore, unqueue,   apply,  ignore, ignore,  retry,    refuse, ignore, replan,    replan,      ignore, restore_anew, restore_sent },
-	[ITEM_APPLYING]    = { ignore, unqueue,   ignore, apply,  settle,  retry,    refuse, apply,  inquire,   ignore,      ask,    restore_anew, restore_sent },
-	[ITEM_SETTLING]    = { ignore, ignore,    ignore, ignore, ignore,  ignore,   ignore, ignore, not_seen,  ignore,      ask,    restore,      restore_sent },
-	[ITEM_BACKOFF]     = { ignore, ignore,    ignore, ignore, ignore,  ignore,   ignore, ignore, try_again, ignore,      anew,   restore,      restore_sent },
-	[ITEM_BLOCKED]     = { ignore, ignore,    ignore, ignore, ignore,  ignore,   ignore, ignore, try_again, release,     anew,   restore,      restore_sent },
-	[ITEM_MANUAL]      = { ignore, ignore,    ignore, ignore, ignore,  ignore,   ignore, ignore, ignore,    ignore,      anew,   restore,      restore_sent },
-	[ITEM_EXCLUDED]    = { ignore, ignore,    ignore, ignore, ignore,  ignore,   ignore, ignore, ignore,    ignore,      look,   restore,      restore_sent },
-	[ITEM_UNSUPPORTED] = { ignore, ignore,    ignore, ignore, ignore,  ignore,   ignore, ignore, ignore,    ignore,      look,   restore,      restore_sent },
-	[ITEM_UNREACHABLE] = { ignore, ignore,    ignore, ignore, ignore,  ignore,   ignore, ignore, ignore,    ignore,      look,   restore,      restore_sent },
+	/*                     queued  withdrawn  sent    running accepted retryable refused lost    deadline   reconfigured cured   forced  restored      intent */
+	[ITEM_UNKNOWN]     = { ignore, ignore,    ignore, ignore, ignore,  ignore,   ignore, ignore, ignore,    ignore,      ignore, look,   restore,      restore_sent },
+	[ITEM_COMPLIANT]   = { ignore, ignore,    ignore, ignore, ignore,  ignore,   ignore, ignore, ignore,    ignore,      ignore, look,   restore,      restore_sent },
+	[ITEM_DRIFTED]     = { queue,  ignore,    ignore, ignore, ignore,  ignore,   ignore, ignore, ignore,    ignore,      ignore, look,   restore,      restore_sent },
+	[ITEM_WAITING]     = { ignore, ignore,    ignore, ignore, ignore,  ignore,   ignore, ignore, wait_over, ignore,      ignore, anew,   restore,      restore_sent },
+	[ITEM_QUEUED]      = { ignore, unqueue,   apply,  ignore, ignore,  retry,    refuse, ignore, replan,    replan,      ignore, ignore, restore_anew, restore_sent },
+	[ITEM_APPLYING]    = { ignore, unqueue,   ignore, apply,  settle,  retry,    refuse, apply,  inquire,   ignore,      ignore, ask,     restore_anew, restore_sent },
+	[ITEM_SETTLING]    = { ignore, ignore,    ignore, ignore, ignore,  ignore,   ignore, ignore, not_seen,  ignore,      ignore, ask,     restore,      restore_sent },
+	[ITEM_BACKOFF]     = { ignore, ignore,    ignore, ignore, ignore,  ignore,   ignore, ignore, try_again, ignore,      ignore, anew,   restore,      restore_sent },
+	[ITEM_BLOCKED]     = { ignore, ignore,    ignore, ignore, ignore,  ignore,   ignore, ignore, try_again, release,     cure,   anew,   restore,      restore_sent },
+	[ITEM_MANUAL]      = { ignore, ignore,    ignore, ignore, ignore,  ignore,   ignore, ignore, ignore,    ignore,      ignore, anew,   restore,      restore_sent },
+	[ITEM_EXCLUDED]    = { ignore, ignore,    ignore, ignore, ignore,  ignore,   ignore, ignore, ignore,    ignore,      ignore, look,   restore,      restore_sent },
+	[ITEM_UNSUPPORTED] = { ignore, ignore,    ignore, ignore, ignore,  ignore,   ignore, ignore, ignore,    ignore,      ignore, look,   restore,      restore_sent },
+	[ITEM_UNREACHABLE] = { ignore, ignore,    ignore, ignore, ignore,  ignore,   ignore, ignore, ignore,    ignore,      ignore, look,   restore,      restore_sent },
 };
 #undef unheld
 /* clang-format on */

@@ -49,6 +49,7 @@
 	EVENT(CALL_LOST, "call-lost")             /* sent, and the outcome is not known */ \
 	EVENT(DEADLINE, "deadline")               /* `due` has come */ \
 	EVENT(RECONFIGURED, "reconfigured")       /* another configuration is in force */ \
+	EVENT(CURED, "cured")                     /* others get through where it was refused */ \
 	EVENT(FORCED, "forced")                   /* an operator said: now */ \
 	EVENT(RESTORED, "restored")               /* loaded after a restart */ \
 	EVENT(RESTORED_INTENT, "restored-intent") /* the same, with an intent without an answer */

@@ -206,20 +206,20 @@ static void every_pair_keeps_the_invariants(void **state)
 
 /* clang-format off */
 static const enum item_state leads_to[ITEM_STATE_N_][EVENT_N_] = {
-	/* seen:  unknown … unreachable                               | queued withdrawn | sent running accepted retryable refused lost | deadline reconfigured forced restored intent */
-	[UNK] = { UNK, COM, DRI, WAI, BAC, BLO, MAN, EXC, UNS, UNR,     UNK, UNK,          UNK, UNK, UNK, UNK, UNK, UNK,                  UNK, UNK, UNK, UNK, APP },
-	[COM] = { UNK, COM, DRI, WAI, BAC, BLO, MAN, EXC, UNS, UNR,     COM, COM,          COM, COM, COM, COM, COM, COM,                  COM, COM, COM, COM, APP },
-	[DRI] = { UNK, COM, DRI, WAI, BAC, BLO, MAN, EXC, UNS, UNR,     QUE, DRI,          DRI, DRI, DRI, DRI, DRI, DRI,                  DRI, DRI, DRI, DRI, APP },
-	[WAI] = { UNK, COM, DRI, WAI, BAC, BLO, MAN, EXC, UNS, UNR,     WAI, WAI,          WAI, WAI, WAI, WAI, WAI, WAI,                  WAI, WAI, UNK, WAI, APP },
-	[QUE] = { UNK, COM, QUE, WAI, BAC, BLO, MAN, EXC, UNS, UNR,     QUE, DRI,          APP, QUE, QUE, BAC, BLO, QUE,                  DRI, DRI, QUE, UNK, APP },
-	[APP] = { APP, COM, APP, APP, BAC, BLO, APP, APP, UNS, APP,     APP, DRI,          APP, APP, SET, BAC, BLO, APP,                  APP, APP, APP, UNK, APP },
-	[SET] = { SET, COM, SET, SET, BAC, BLO, SET, EXC, UNS, SET,     SET, SET,          SET, SET, SET, SET, SET, SET,                  BAC, SET, SET, SET, APP },
-	[BAC] = { BAC, COM, BAC, BAC, BAC, BLO, MAN, EXC, UNS, UNR,     BAC, BAC,          BAC, BAC, BAC, BAC, BAC, BAC,                  DRI, BAC, UNK, BAC, APP },
-	[BLO] = { BLO, COM, BLO, BLO, BLO, BLO, MAN, EXC, UNS, UNR,     BLO, BLO,          BLO, BLO, BLO, BLO, BLO, BLO,                  DRI, DRI, UNK, BLO, APP },
-	[MAN] = { UNK, COM, DRI, WAI, BAC, BLO, MAN, EXC, UNS, UNR,     MAN, MAN,          MAN, MAN, MAN, MAN, MAN, MAN,                  MAN, MAN, UNK, MAN, APP },
-	[EXC] = { UNK, COM, DRI, WAI, BAC, BLO, MAN, EXC, UNS, UNR,     EXC, EXC,          EXC, EXC, EXC, EXC, EXC, EXC,                  EXC, EXC, EXC, EXC, APP },
-	[UNS] = { UNK, COM, DRI, WAI, BAC, BLO, MAN, EXC, UNS, UNR,     UNS, UNS,          UNS, UNS, UNS, UNS, UNS, UNS,                  UNS, UNS, UNS, UNS, APP },
-	[UNR] = { UNK, COM, DRI, WAI, BAC, BLO, MAN, EXC, UNS, UNR,     UNR, UNR,          UNR, UNR, UNR, UNR, UNR, UNR,                  UNR, UNR, UNR, UNR, APP },
+	/* seen:  unknown … unreachable                               | queued withdrawn | sent running accepted retryable refused lost | deadline reconfigured cured forced restored intent */
+	[UNK] = { UNK, COM, DRI, WAI, BAC, BLO, MAN, EXC, UNS, UNR,     UNK, UNK,          UNK, UNK, UNK, UNK, UNK, UNK,                  UNK, UNK, UNK, UNK, UNK, APP },
+	[COM] = { UNK, COM, DRI, WAI, BAC, BLO, MAN, EXC, UNS, UNR,     COM, COM,          COM, COM, COM, COM, COM, COM,                  COM, COM, COM, COM, COM, APP },
+	[DRI] = { UNK, COM, DRI, WAI, BAC, BLO, MAN, EXC, UNS, UNR,     QUE, DRI,          DRI, DRI, DRI, DRI, DRI, DRI,                  DRI, DRI, DRI, DRI, DRI, APP },
+	[WAI] = { UNK, COM, DRI, WAI, BAC, BLO, MAN, EXC, UNS, UNR,     WAI, WAI,          WAI, WAI, WAI, WAI, WAI, WAI,                  WAI, WAI, WAI, UNK, WAI, APP },
+	[QUE] = { UNK, COM, QUE, WAI, BAC, BLO, MAN, EXC, UNS, UNR,     QUE, DRI,          APP, QUE, QUE, BAC, BLO, QUE,                  DRI, DRI, QUE, QUE, UNK, APP },
+	[APP] = { APP, COM, APP, APP, BAC, BLO, APP, APP, UNS, APP,     APP, DRI,          APP, APP, SET, BAC, BLO, APP,                  APP, APP, APP, APP, UNK, APP },
+	[SET] = { SET, COM, SET, SET, BAC, BLO, SET, EXC, UNS, SET,     SET, SET,          SET, SET, SET, SET, SET, SET,                  BAC, SET, SET, SET, SET, APP },
+	[BAC] = { BAC, COM, BAC, BAC, BAC, BLO, MAN, EXC, UNS, UNR,     BAC, BAC,          BAC, BAC, BAC, BAC, BAC, BAC,                  DRI, BAC, BAC, UNK, BAC, APP },
+	[BLO] = { BLO, COM, BLO, BLO, BLO, BLO, MAN, EXC, UNS, UNR,     BLO, BLO,          BLO, BLO, BLO, BLO, BLO, BLO,                  DRI, DRI, BLO, UNK, BLO, APP },
+	[MAN] = { UNK, COM, DRI, WAI, BAC, BLO, MAN, EXC, UNS, UNR,     MAN, MAN,          MAN, MAN, MAN, MAN, MAN, MAN,                  MAN, MAN, MAN, UNK, MAN, APP },
+	[EXC] = { UNK, COM, DRI, WAI, BAC, BLO, MAN, EXC, UNS, UNR,     EXC, EXC,          EXC, EXC, EXC, EXC, EXC, EXC,                  EXC, EXC, EXC, EXC, EXC, APP },
+	[UNS] = { UNK, COM, DRI, WAI, BAC, BLO, MAN, EXC, UNS, UNR,     UNS, UNS,          UNS, UNS, UNS, UNS, UNS, UNS,                  UNS, UNS, UNS, UNS, UNS, APP },
+	[UNR] = { UNK, COM, DRI, WAI, BAC, BLO, MAN, EXC, UNS, UNR,     UNR, UNR,          UNR, UNR, UNR, UNR, UNR, UNR,                  UNR, UNR, UNR, UNR, UNR, APP },
 };
 /* clang-format on */
 

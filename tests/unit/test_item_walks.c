@@ -271,6 +271,11 @@ static void a_refused_call_holds_until_it_is_tested_again(void **state)
 	expect_at(&w, ITEM_DRIFTED, REASON_RELOADED);
 	walk(&w, EVENT_STEP_QUEUED, REASON_QUEUED);
 	walk(&w, EVENT_CALL_REFUSED, REASON_DENIED);
+	assert_true(walk(&w, EVENT_CURED, REASON_LOCKED).ignored);
+	walk(&w, EVENT_CURED, REASON_DENIED);
+	expect_at(&w, ITEM_DRIFTED, REASON_DENIED);
+	walk(&w, EVENT_STEP_QUEUED, REASON_QUEUED);
+	walk(&w, EVENT_CALL_REFUSED, REASON_DENIED);
 	walk(&w, EVENT_SEEN_BLOCKED, REASON_EXTENSIONS_DISABLED);
 	expect_at(&w, ITEM_BLOCKED, REASON_EXTENSIONS_DISABLED);
 	walk(&w, EVENT_SEEN_DRIFTED, REASON_EXTENSION_ABSENT);
