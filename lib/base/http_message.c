@@ -94,6 +94,36 @@ char *http_percent_encode(const char *text)
 	return encoded;
 }
 
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = str_lower(c);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool http_percent_decode(char *path)
+{
+	char *to = path;
+
+	for (const char *from = path; *from != '\0'; from++) {
+		int high, low;
+
+		if (*from != '%') {
+			*to++ = *from;
+			continue;
+		}
+		high = hex_digit(from[1]);
+		low = high >= 0 ? hex_digit(from[2]) : -1;
+		if (low < 0 || high * 16 + low == '/' || high * 16 + low == 0)
+			return false;
+		*to++ = (char)(high * 16 + low);
+		from += 2;
+	}
+	*to = '\0';
+	return true;
+}
+
 static bool has_only(const char *text, const char *more)
 {
 	for (; *text != '\0'; text++)

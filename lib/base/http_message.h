@@ -47,6 +47,9 @@ void http_reply_fini(struct http_reply *r);
 
 /* Percent-encodes everything but unreserved characters (RFC 3986). Caller frees. */
 char *http_percent_encode(const char *text);
+/* Decodes a path in place. False for a bad escape, and for an escaped slash or NUL, which would
+ * make other segments of it. */
+bool http_percent_decode(char *path);
 
 /* The parts of an absolute http(s) URL; borrowed slices are copied. -EINVAL. */
 struct http_url {

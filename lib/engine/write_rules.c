@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/engine/write_rules.h"
 
+#include "lib/base/http_message.h"
 #include "lib/base/str.h"
 #include "lib/base/xalloc.h"
 #include "lib/controls/plan_level.h"
@@ -121,37 +122,6 @@ enum write_refusal write_rules_check_target(
 
 /* --- the request: what it is about --- */
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = str_lower(c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* Decodes in place. An escaped slash would make two segments of one. */
-static bool decode_path(char *path)
-{
-	char *to = path;
-
-	for (const char *from = path; *from != '\0'; from++) {
-		int high, low;
-
-		if (*from != '%') {
-			*to++ = *from;
-			continue;
-		}
-		high = hex_digit(from[1]);
-		low = high >= 0 ? hex_digit(from[2]) : -1;
-		if (low < 0 || high * 16 + low == '/' || high * 16 + low == 0)
-			return false;
-		*to++ = (char)(high * 16 + low);
-		from += 2;
-	}
-	*to = '\0';
-	return true;
-}
-
 /* The resource that the request would write; its api-version has to be the one it is read with. */
 static bool read_target(const char *request_path, struct arm_id *ret)
 {
@@ -160,7 +130,7 @@ static bool read_target(const char *request_path, struct arm_id *ret)
 	const char *query = request_path + len;
 	static const char version[] = "?api-version=";
 
-	if (*path != '/' || !decode_path(path) || arm_id_parse(path, ret) != 0)
+	if (*path != '/' || !http_percent_decode(path) || arm_id_parse(path, ret) != 0)
 		return false;
 	if (strncmp(query, version, strlen(version)) == 0 &&
 		str_equal(query + strlen(version), arm_api_version(ret->kind)))

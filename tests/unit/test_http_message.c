@@ -77,6 +77,34 @@ static void encodes_all_but_the_unreserved(void **state)
 	}
 }
 
+static void paths_are_decoded_within_their_segments(void **state)
+{
+	static const struct {
+		const char *text, *decoded; /* NULL: refused */
+	} rows[] = {
+		{"", ""},
+		{"/a/b", "/a/b"},
+		{"/a%20b/%c3%A4%28x%29", "/a b/\xc3\xa4(x)"},
+		{"%25%32%46", "%2F"},
+		{"/a%2Fb", NULL},
+		{"/a%2fb", NULL},
+		{"/a%00b", NULL},
+		{"/a%", NULL},
+		{"/a%2", NULL},
+		{"/a%2g", NULL},
+		{"/a%g2", NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		mdc_autofree char *path = xstrdup(rows[i].text);
+
+		assert_int_equal(http_percent_decode(path), rows[i].decoded != NULL);
+		if (rows[i].decoded != NULL)
+			assert_string_equal(path, rows[i].decoded);
+	}
+}
+
 static char *decode(const char *text)
 {
 	char *decoded = xstrdup(text), *to = decoded;
@@ -246,6 +274,7 @@ int main(void)
 		cmocka_unit_test(headers_are_found_without_case_and_in_order),
 		cmocka_unit_test(messages_can_be_emptied_at_any_stage),
 		cmocka_unit_test(encodes_all_but_the_unreserved),
+		cmocka_unit_test(paths_are_decoded_within_their_segments),
 		cmocka_unit_test(encoded_text_decodes_to_what_it_was),
 		cmocka_unit_test(takes_urls_apart),
 		cmocka_unit_test(refuses_what_another_reader_might_read_otherwise),
