@@ -173,18 +173,38 @@ void arm_list_extensions(const char *machine_id, struct arm_request *ret)
 	read_machine(machine_id, "/extensions", ret);
 }
 
-void arm_find_activity(const char *subscription, const char *correlation_id, struct wall from,
-	struct wall to, struct arm_request *ret)
+struct activity_filter {
+	const char *field, *value;
+	struct wall from, to;
+};
+
+/* A quote inside a value is doubled, as OData wants it. */
+static char *quoted(const char *value)
+{
+	struct buf b = BUF_INIT(ARM_ID_MAX * 2 + 16);
+
+	buf_addc(&b, '\'');
+	for (; *value != '\0'; value++) {
+		if (*value == '\'')
+			buf_addc(&b, '\'');
+		buf_addc(&b, *value);
+	}
+	buf_addc(&b, '\'');
+	return buf_steal(&b);
+}
+
+static void find_activity(
+	const char *subscription, const struct activity_filter *f, struct arm_request *ret)
 {
 	char from_text[WALL_TEXT_SIZE], to_text[WALL_TEXT_SIZE];
+	mdc_autofree char *value = quoted(f->value);
 	mdc_autofree char *filter = NULL;
 	mdc_autofree char *encoded = NULL;
 
-	wall_format(from, from_text);
-	wall_format(to, to_text);
-	filter = xasprintf("eventTimestamp ge '%s' and eventTimestamp le '%s' and "
-			   "correlationId eq '%s'",
-		from_text, to_text, correlation_id);
+	wall_format(f->from, from_text);
+	wall_format(f->to, to_text);
+	filter = xasprintf("eventTimestamp ge '%s' and eventTimestamp le '%s' and %s eq %s",
+		from_text, to_text, f->field, value);
 	encoded = http_percent_encode(filter);
 	read_of(subscription, "Microsoft.Insights",
 		xasprintf("/subscriptions/%s/providers/Microsoft.Insights/eventtypes/management/"
@@ -192,6 +212,20 @@ void arm_find_activity(const char *subscription, const char *correlation_id, str
 			  "?api-version=" ACTIVITY_VERSION "&$filter=%s",
 			subscription, encoded),
 		ret);
+}
+
+void arm_find_activity(const char *subscription, const char *correlation_id, struct wall from,
+	struct wall to, struct arm_request *ret)
+{
+	find_activity(subscription,
+		&(struct activity_filter){"correlationId", correlation_id, from, to}, ret);
+}
+
+void arm_find_activity_on(const char *subscription, const char *resource_id, struct wall from,
+	struct wall to, struct arm_request *ret)
+{
+	find_activity(
+		subscription, &(struct activity_filter){"resourceUri", resource_id, from, to}, ret);
 }
 
 int arm_follow_link(const struct arm_request *first, const char *arm_base, const char *link,

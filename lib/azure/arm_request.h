@@ -41,8 +41,10 @@ void arm_get_machine(const char *machine_id, struct arm_request *ret);
 void arm_list_machines(const char *subscription, struct arm_request *ret);
 void arm_get_extension(const char *machine_id, const char *name, struct arm_request *ret);
 void arm_list_extensions(const char *machine_id, struct arm_request *ret);
-/* Activity log by correlation id within [from, to]. */
+/* Activity log by correlation id, or by what was written, within [from, to]. */
 void arm_find_activity(const char *subscription, const char *correlation_id, struct wall from,
+	struct wall to, struct arm_request *ret);
+void arm_find_activity_on(const char *subscription, const char *resource_id, struct wall from,
 	struct wall to, struct arm_request *ret);
 /* A nextLink: same origin as `arm_base` or -EXDEV; not a URL -EINVAL. Keeps the quota of `first`.
  */

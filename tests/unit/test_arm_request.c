@@ -107,6 +107,11 @@ static void the_activity_log_is_asked_in_its_only_syntax(void **state)
 		"eventTimestamp%20le%20%272026-11-24T15%3A00%3A00Z%27%20and%20correlationId%20eq%20"
 		"%27c0%27",
 		SUB);
+	arm_find_activity_on(SUB, MACHINE "/extensions/o'neil",
+		(struct wall){INT64_C(1795528800000)}, (struct wall){INT64_C(1795532400000)}, &r);
+	assert_non_null(strstr(r.path, "%20and%20resourceUri%20eq%20%27%2Fsubscriptions%2F"));
+	assert_non_null(strstr(r.path, "%2Fextensions%2Fo%27%27neil%27"));
+	arm_request_fini(&r);
 }
 
 static void names_cannot_leave_their_segment(void **state)
