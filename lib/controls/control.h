@@ -95,6 +95,8 @@ struct control {
 	/* How long after acceptance the effect may take to show, and an operation may run. */
 	struct dur settle;
 	struct dur operation_limit;
+	/* Least time from a write that may have begun something to the next; NULL: none. */
+	struct dur (*pause)(const struct control_view *v);
 };
 
 const struct control *control_by_id(enum control_id id);

@@ -4,9 +4,12 @@
 #include "lib/controls/rows.h"
 #include "lib/controls/verdict.h"
 
-/* Longest that another deployer is waited for, while the machine is connected. */
+/*
+ * Longest that another deployer is waited for, while the machine is connected: deployments take
+ * minutes, on Linux up to 36; from 95 minutes on users report them as stuck.
+ */
 #define OTHER_DEPLOYER_LIMIT DUR_H(2)
-/* The Linux installer locks itself for about 36 minutes. */
+/* The Linux extension locks itself for about 36 minutes: never sooner than this after a write. */
 #define LINUX_RETRY_PAUSE DUR_MIN(45)
 
 static bool is_unified_system(const struct control_view *v)
@@ -306,33 +309,53 @@ static void read_extension(const struct control_view *v, struct arm_request *ret
 	arm_get_extension(v->machine->id, extension_kind_type(wanted_kind(v)), ret);
 }
 
-/* `document` stays the owner of all texts; `extension` holds one of them. */
-static bool facts_of(const struct control_view *v, const json_t *document,
-	struct arm_extension *extension, struct extension_facts *ret)
+/* Whether the document is our extension and not another product's that stands under its name. */
+static bool is_wanted_extension(const struct control_view *v, const struct arm_extension *extension)
+{
+	return extension_kind(extension->publisher, extension->type) == wanted_kind(v);
+}
+
+/* The facts borrow from the extension, which borrows from its document. NULL: it is not there. */
+static struct extension_facts facts_of(
+	const struct control_view *v, const struct arm_extension *extension)
 {
 	const struct extension_facts *known = &v->machine->mde;
-
-	*ret = (struct extension_facts){
+	struct extension_facts facts = {
 		.name = "", .version = "", .state = "", .code = "", .message = ""};
-	if (document != NULL) {
-		if (arm_extension_read(document, extension) != 0 ||
-			extension_kind(extension->publisher, extension->type) != wanted_kind(v))
-			return false;
-		ret->present = true;
-		ret->provisioning = provisioning_read(extension->provisioning_state);
-		ret->vnext = extension->vnext;
-		ret->foreign_owner = extension->owner_id != NULL &&
+
+	if (extension != NULL) {
+		const char *state = extension->provisioning_state;
+
+		facts.present = true;
+		facts.provisioning = provisioning_read(state);
+		facts.vnext = extension->vnext;
+		facts.foreign_owner = extension->owner_id != NULL &&
 			!arm_id_same(extension->owner_id, v->machine->id);
-		ret->name = extension->name;
-		ret->state =
-			extension->provisioning_state != NULL ? extension->provisioning_state : "";
-		ret->code = extension->status_code != NULL ? extension->status_code : "";
-		ret->message = extension->status_message != NULL ? extension->status_message : "";
+		facts.name = extension->name != NULL ? extension->name : "";
+		facts.state = state != NULL ? state : "";
+		facts.code = extension->status_code != NULL ? extension->status_code : "";
+		facts.message = extension->status_message != NULL ? extension->status_message : "";
 	}
-	ret->changed = known->present == ret->present && known->provisioning == ret->provisioning
+	facts.changed = known->present == facts.present && known->provisioning == facts.provisioning
 		? known->changed
 		: v->now;
-	return true;
+	return facts;
+}
+
+static struct verdict judge_again(const struct control_view *v, const struct compose_input *in,
+	struct arm_extension *extension)
+{
+	struct extension_facts facts;
+
+	if (in->current != NULL && arm_extension_read(in->current, extension) != 0)
+		return verdict_unreadable("the extension");
+	if (in->current != NULL && !is_wanted_extension(v, extension))
+		return verdict_of(VERDICT_BLOCKED, REASON_NAME_TAKEN,
+			extension->publisher != NULL ? extension->publisher : "");
+	if (in->package == NULL)
+		return verdict_unreadable("the onboarding package");
+	facts = facts_of(v, in->current != NULL ? extension : NULL);
+	return judge(v, &facts);
 }
 
 static bool may_go(const struct control_view *v, const struct verdict *verdict)
@@ -345,15 +368,8 @@ static enum compose_result compose(const struct control_view *v, const struct co
 	struct arm_request *ret, struct verdict *ret_verdict)
 {
 	struct arm_extension extension;
-	struct extension_facts facts;
-	struct verdict verdict;
+	struct verdict verdict = judge_again(v, in, &extension);
 
-	if (!facts_of(v, in->current, &extension, &facts))
-		verdict = verdict_unreadable("the extension");
-	else if (in->package == NULL)
-		verdict = verdict_unreadable("the onboarding package");
-	else
-		verdict = judge(v, &facts);
 	if (!may_go(v, &verdict))
 		return compose_instead(&verdict, ret_verdict);
 	arm_put_mde_extension(v->machine->id, v->machine->location, os_is_windows(v->machine->os),
@@ -369,6 +385,11 @@ static bool needs(const struct control_view *v, enum control_id prerequisite)
 static bool may_write(const struct policy_config *policy)
 {
 	return policy->deploy != DEPLOY_NEVER;
+}
+
+static struct dur pause_between(const struct control_view *v)
+{
+	return wanted_kind(v) == EXTENSION_MDE_LINUX ? LINUX_RETRY_PAUSE : DUR_MS(0);
 }
 
 static const char *const fields[] = {
@@ -398,7 +419,10 @@ const struct control mde_extension_control = {
 	.differences = differences,
 	.read = read_extension,
 	.compose = compose,
-	.settle = {30 * 60 * 1000},
-	/* Azure keeps an operation for a machine that has gone offline for six hours. */
+	/* No shorter than LINUX_RETRY_PAUSE: what never shows is written again only after that. */
+	.settle = {45 * 60 * 1000},
+	/* Azure keeps an operation for a machine that has gone offline for six hours (Azure Arc,
+	 * "Troubleshoot connectivity"). */
 	.operation_limit = {7 * 60 * 60 * 1000},
+	.pause = pause_between,
 };

@@ -152,6 +152,8 @@ const struct control servers_plan_control = {
 	.differences = differences,
 	.read = read_plan,
 	.compose = compose,
+	/* Answered at once, after up to nine seconds; both limits are for what went wrong: Graph
+	 * that lags, an answer that was lost. */
 	.settle = {10 * 60 * 1000},
 	.operation_limit = {15 * 60 * 1000},
 };

@@ -49,6 +49,8 @@ const struct control unified_solution_control = {
 	.differences = differences,
 	.read = read_setting,
 	.compose = compose,
+	/* Answered at once, after up to nine seconds; both limits are for what went wrong: Graph
+	 * that lags, an answer that was lost. */
 	.settle = {10 * 60 * 1000},
 	.operation_limit = {15 * 60 * 1000},
 };

@@ -400,16 +400,20 @@ static const struct {
 	const struct estate_extension *current; /* NULL: 404 */
 	enum compose_result result;
 	enum verdict_kind kind;
+	enum reason reason;
 } fresh[] = {
-	{NULL, COMPOSED, 0},
-	{EXTENSION(.state = "Succeeded"), COMPOSE_IN_SYNC, VERDICT_COMPLIANT},
-	{EXTENSION(.state = "Creating"), COMPOSE_WITHHELD, VERDICT_WAITING},
-	{EXTENSION(.state = "Odd"), COMPOSE_WITHHELD, VERDICT_WAITING},
-	{EXTENSION(.owner = "/subscriptions/x/other"), COMPOSE_WITHHELD, VERDICT_MANUAL},
+	{NULL, COMPOSED, 0, REASON_NONE},
+	{EXTENSION(.state = "Succeeded"), COMPOSE_IN_SYNC, VERDICT_COMPLIANT, REASON_IN_SYNC},
+	{EXTENSION(.state = "Creating"), COMPOSE_WITHHELD, VERDICT_WAITING, REASON_OTHER_DEPLOYER},
+	{EXTENSION(.state = "Odd"), COMPOSE_WITHHELD, VERDICT_WAITING, REASON_OTHER_DEPLOYER},
+	{EXTENSION(.owner = "/subscriptions/x/other"), COMPOSE_WITHHELD, VERDICT_MANUAL,
+		REASON_FOREIGN_OWNER},
 	{EXTENSION(.type = "MicrosoftMonitoringAgent", .name = "MDE.Windows"), COMPOSE_WITHHELD,
-		VERDICT_UNKNOWN},
-	{EXTENSION(.state = "Failed", .code = "21"), COMPOSED, 0},
-	{EXTENSION(.state = "Failed", .code = "13"), COMPOSED, 0},
+		VERDICT_BLOCKED, REASON_NAME_TAKEN},
+	{EXTENSION(.type = "MDE.Linux", .name = "MDE.Windows"), COMPOSE_WITHHELD, VERDICT_BLOCKED,
+		REASON_NAME_TAKEN},
+	{EXTENSION(.state = "Failed", .code = "21"), COMPOSED, 0, REASON_NONE},
+	{EXTENSION(.state = "Failed", .code = "13"), COMPOSED, 0, REASON_NONE},
 };
 
 static void an_extension_is_decided_again_on_the_fresh_document(void **state)
@@ -429,7 +433,7 @@ static void an_extension_is_decided_again_on_the_fresh_document(void **state)
 			compose(f, CONTROL_MDE_EXTENSION, current, "secret", &request, &verdict),
 			fresh[i].result);
 		if (fresh[i].result != COMPOSED)
-			assert_int_equal(verdict.kind, fresh[i].kind);
+			expect_verdict(verdict, fresh[i].kind, fresh[i].reason);
 		arm_request_fini(&request);
 		json_decref(current);
 	}
@@ -444,6 +448,42 @@ static void without_a_package_nothing_is_composed(void **state)
 	f->m = estate_machine(&f->e, f->s, "m", WINDOWS_2022);
 	assert_int_equal(compose(f, CONTROL_MDE_EXTENSION, NULL, NULL, &request, &verdict),
 		COMPOSE_WITHHELD);
+}
+
+/* A machine document may lack it, and the body of the write may not. */
+static void without_a_location_nothing_is_composed(void **state)
+{
+	struct fixture *f = *state;
+	struct arm_request request;
+	struct verdict verdict;
+
+	f->m = estate_machine_document(&f->e,
+		"{\"id\": \"/subscriptions/aaaaaaaa-0000-4000-8000-000000000001/resourceGroups/rg/"
+		"providers/Microsoft.HybridCompute/machines/nowhere\", \"location\": null,"
+		"\"properties\": {\"status\": \"Connected\", \"osType\": \"linux\","
+		"\"osSku\": \"Ubuntu 22.04.4 LTS\"}}");
+	estate_no_extension(&f->e, f->m, wall_add(f->e.now, DUR_H(-24)));
+	f->m->status_since = wall_add(f->e.now, DUR_H(-24));
+	expect_verdict(own(f, CONTROL_MDE_EXTENSION), VERDICT_UNKNOWN, REASON_FACT_UNKNOWN);
+	extension_item(f)->state = ITEM_QUEUED;
+	assert_int_equal(compose(f, CONTROL_MDE_EXTENSION, NULL, "secret", &request, &verdict),
+		COMPOSE_WITHHELD);
+	expect_verdict(verdict, VERDICT_UNKNOWN, REASON_FACT_UNKNOWN);
+}
+
+static void linux_rests_between_two_writes(void **state)
+{
+	struct fixture *f = *state;
+	const struct control *c = control_by_id(CONTROL_MDE_EXTENSION);
+	struct control_view view;
+
+	f->m = estate_machine(&f->e, f->s, "m", UBUNTU);
+	view = estate_view(&f->e, f->s, f->m, CONTROL_MDE_EXTENSION);
+	assert_int_equal(c->pause(&view).ms, DUR_MIN(45).ms);
+	assert_true(c->settle.ms >= DUR_MIN(45).ms);
+	f->m = estate_machine(&f->e, f->s, "w", WINDOWS_2022);
+	view = estate_view(&f->e, f->s, f->m, CONTROL_MDE_EXTENSION);
+	assert_int_equal(c->pause(&view).ms, 0);
 }
 
 int main(void)
@@ -467,6 +507,8 @@ int main(void)
 		CASE(each_try_differs_from_what_is_there),
 		CASE(an_extension_is_decided_again_on_the_fresh_document),
 		CASE(without_a_package_nothing_is_composed),
+		CASE(without_a_location_nothing_is_composed),
+		CASE(linux_rests_between_two_writes),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
