@@ -8,7 +8,10 @@
 
 #include <string.h>
 
+#define ONBOARDING_MAGIC 0x0b0a4d1fu
 #define PACKAGE_LIFE DUR_MIN(10)
+/* They are about 30 KB; ARM takes no larger body than 4 MB. */
+#define PACKAGE_MAX (1 << 20)
 
 struct waiter {
 	struct list link;
@@ -18,13 +21,15 @@ struct waiter {
 };
 
 struct packages {
+	uint32_t magic;
 	struct onboarding *owner;
 	char *windows;
 	char *linux_;
-	struct mono fetched;
 	bool valid;
+	struct loop_timer *wiping; /* they do not stay longer than they are good for */
 	struct arm_call *call;
 	struct list waiters;
+	struct list answering; /* those of them whose turn it is */
 };
 
 struct onboarding {
@@ -41,73 +46,114 @@ static void wipe(char **text)
 	*text = NULL;
 }
 
+static void wipe_packages(struct packages *p)
+{
+	wipe(&p->windows);
+	wipe(&p->linux_);
+	p->valid = false;
+}
+
+static void too_old(void *ctx)
+{
+	struct packages *p = ctx;
+
+	MDC_MAGIC_CHECK(p, ONBOARDING_MAGIC);
+	wipe_packages(p);
+}
+
+static void free_waiters(struct list *waiters)
+{
+	list_for_each (waiters, node) {
+		list_remove(node);
+		free(list_entry(node, struct waiter, link));
+	}
+}
+
 static void packages_free(void *packages)
 {
 	struct packages *p = packages;
 
-	wipe(&p->windows);
-	wipe(&p->linux_);
+	wipe_packages(p);
 	if (p->call != NULL)
 		arm_client_cancel(p->owner->client, p->call);
-	list_for_each (&p->waiters, node)
-		free(list_entry(node, struct waiter, link));
+	p->owner->world->loop->ops->timer_free(p->wiping);
+	free_waiters(&p->waiters);
+	free_waiters(&p->answering);
+	p->magic = 0;
 	free(p);
 }
 
+static struct packages *packages_new(struct onboarding *o)
+{
+	struct packages *p = xcalloc(1, sizeof(*p));
+
+	p->magic = ONBOARDING_MAGIC;
+	p->owner = o;
+	p->wiping = loop_timer_new(o->world->loop, too_old, p);
+	list_init(&p->waiters);
+	list_init(&p->answering);
+	return p;
+}
+
+/* A waiter may ask again from its callback, or have another one forgotten. */
 static void answer_waiters(struct packages *p, struct arm_result *failure)
 {
-	struct list waiters;
-
-	/* A waiter may ask again from its callback. */
-	list_init(&waiters);
 	while (!list_is_empty(&p->waiters)) {
 		struct list *node = p->waiters.next;
 
 		list_remove(node);
-		list_append(&waiters, node);
+		list_append(&p->answering, node);
 	}
-	while (!list_is_empty(&waiters)) {
-		struct waiter *w = list_entry(waiters.next, struct waiter, link);
+	while (!list_is_empty(&p->answering)) {
+		struct waiter *w = list_entry(p->answering.next, struct waiter, link);
 		struct waiter copy = *w;
+		const char *package = copy.windows ? p->windows : p->linux_;
 
 		list_remove(&w->link);
 		free(w);
-		copy.done(copy.ctx, failure,
-			failure != NULL        ? NULL
-				: copy.windows ? p->windows
-					       : p->linux_);
+		copy.done(copy.ctx, failure, failure == NULL ? package : NULL);
 	}
+}
+
+static char *package_of(const json_t *document, bool windows)
+{
+	const char *text = mde_onboarding_package(document, windows);
+
+	return text != NULL && strlen(text) <= PACKAGE_MAX ? xstrdup(text) : NULL;
+}
+
+/* An answer without either is no statement that there are none, unless it is a list. */
+static bool take_packages(struct packages *p, const struct arm_result *result)
+{
+	json_t *document = result->reply != NULL
+		? json_body(result->reply->body, result->reply->body_len)
+		: NULL;
+	bool sound = json_is_array(json_path(document, "value")) ||
+		json_is_object(json_path(document, "properties"));
+
+	wipe_packages(p);
+	p->windows = package_of(document, true);
+	p->linux_ = package_of(document, false);
+	p->valid = sound;
+	json_decref(document);
+	return sound;
 }
 
 static void fetched(void *ctx, struct arm_result *result)
 {
 	struct packages *p = ctx;
-	json_t *document;
-	const char *text;
+	struct loop *loop = p->owner->world->loop;
 
+	MDC_MAGIC_CHECK(p, ONBOARDING_MAGIC);
 	p->call = NULL;
+	if (result->error.class == ARM_ERROR_NONE && !take_packages(p, result))
+		arm_error_transport("the answer is no list of onboarding packages", &result->error);
 	if (result->error.class != ARM_ERROR_NONE) {
 		answer_waiters(p, result);
 		return;
 	}
-	wipe(&p->windows);
-	wipe(&p->linux_);
-	document = json_body(result->reply->body, result->reply->body_len);
-	text = mde_onboarding_package(document, true);
-	p->windows = text != NULL ? xstrdup(text) : NULL;
-	text = mde_onboarding_package(document, false);
-	p->linux_ = text != NULL ? xstrdup(text) : NULL;
-	json_decref(document);
-	p->fetched = loop_mono(p->owner->world->loop);
-	p->valid = true;
+	loop->ops->timer_arm(p->wiping, mono_add(loop_mono(loop), PACKAGE_LIFE));
 	answer_waiters(p, NULL);
-}
-
-static bool is_fresh(const struct packages *p)
-{
-	struct mono now = loop_mono(p->owner->world->loop);
-
-	return p->valid && mono_since(now, p->fetched).ms < PACKAGE_LIFE.ms;
 }
 
 void onboarding_get(struct onboarding *o, const char *identity, const char *subscription,
@@ -118,12 +164,10 @@ void onboarding_get(struct onboarding *o, const char *identity, const char *subs
 	struct waiter *w;
 
 	if (p == NULL) {
-		p = xcalloc(1, sizeof(*p));
-		p->owner = o;
-		list_init(&p->waiters);
+		p = packages_new(o);
 		map_set(&o->subscriptions, subscription, p);
 	}
-	if (is_fresh(p)) {
+	if (p->valid) {
 		done(ctx, NULL, windows ? p->windows : p->linux_);
 		return;
 	}
@@ -138,6 +182,18 @@ void onboarding_get(struct onboarding *o, const char *identity, const char *subs
 	p->call = arm_client_call(o->client, identity, &request, ARM_URGENT, NULL, fetched, p);
 }
 
+static void forget_in(struct list *waiters, const void *ctx)
+{
+	list_for_each (waiters, node) {
+		struct waiter *w = list_entry(node, struct waiter, link);
+
+		if (w->ctx != ctx)
+			continue;
+		list_remove(node);
+		free(w);
+	}
+}
+
 void onboarding_forget(struct onboarding *o, const void *ctx)
 {
 	struct map_entry *entry;
@@ -145,14 +201,8 @@ void onboarding_forget(struct onboarding *o, const void *ctx)
 	map_for_each (&o->subscriptions, entry) {
 		struct packages *p = entry->value;
 
-		list_for_each (&p->waiters, node) {
-			struct waiter *w = list_entry(node, struct waiter, link);
-
-			if (w->ctx != ctx)
-				continue;
-			list_remove(node);
-			free(w);
-		}
+		forget_in(&p->waiters, ctx);
+		forget_in(&p->answering, ctx);
 	}
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * onboarding: the onboarding packages of Defender for Endpoint, one per subscription and family of
- * systems. They are secrets: kept in memory for some minutes, wiped, never stored or logged.
+ * systems. They are secrets: kept in memory for ten minutes, wiped then, never stored or logged.
  */
 #ifndef MDCD_ONBOARDING_H
 #define MDCD_ONBOARDING_H
@@ -13,7 +13,8 @@ struct onboarding;
 struct onboarding *onboarding_new(const struct world *w, struct arm_client *client);
 struct onboarding *onboarding_free(struct onboarding *o);
 
-/* Exactly one of the two is given; the package is borrowed for the call, NULL if Azure has none. */
+/* The package is borrowed for the call. Without a failure and a package Azure has none for that
+ * family of systems. */
 typedef void (*onboarding_fn)(void *ctx, struct arm_result *failure, const char *package);
 /* `done` may be called at once. Requests for the same subscription share one call. */
 void onboarding_get(struct onboarding *o, const char *identity, const char *subscription,
