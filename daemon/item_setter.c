@@ -52,37 +52,82 @@ static int transition_priority(enum item_state to)
 	return LOG_NOTICE;
 }
 
-static void log_transition(struct reconciler *r, const struct item_ref *ref, enum item_state from,
-	uint64_t seq, const char *correlation_id)
+/* A change as it is told: of an item, or of one that is only remembered. */
+struct transition {
+	enum control_id control;
+	const char *resource_id, *name; /* for people */
+	const char *subscription_id, *machine, *scope;
+	enum item_state from, to;
+	enum reason reason;
+	const char *detail, *correlation_id;
+};
+
+static struct transition transition_of(const struct item_ref *ref, enum item_state from)
 {
 	const struct item *item = item_of(ref);
-	const struct scope_config *scope = ref->subscription->scope;
-	struct log_entry *e = log_begin(r->world->log, LOG_TRANSITION_MESSAGE);
-	const char *sentence = reason_sentence(item->reason);
-	bool detailed = !str_empty(item->detail);
+	const struct subscription *s = ref->subscription;
 
-	log_priority(e, transition_priority(item->state));
+	return (struct transition){
+		.control = ref->control,
+		.resource_id = item_resource_id(ref),
+		.name = display_name(ref),
+		.subscription_id = s->id,
+		.machine = ref->machine != NULL ? ref->machine->name : NULL,
+		.scope = s->scope != NULL ? s->scope->name : NULL,
+		.from = from,
+		.to = (enum item_state)item->state,
+		.reason = (enum reason)item->reason,
+		.detail = item->detail,
+	};
+}
+
+static void log_transition(struct reconciler *r, const struct transition *t, uint64_t seq)
+{
+	struct log_entry *e = log_begin(r->world->log, LOG_TRANSITION_MESSAGE);
+	const char *sentence = reason_sentence(t->reason);
+	bool detailed = !str_empty(t->detail);
+
+	log_priority(e, transition_priority(t->to));
 	log_addf(e, "MDCD_SEQ", "%llu", (unsigned long long)seq);
-	log_add(e, "MDCD_CONTROL", control_word(ref->control));
-	log_add(e, "MDCD_FROM", item_state_word(from));
-	log_add(e, "MDCD_TO", item_state_word(item->state));
-	log_add(e, "MDCD_REASON", reason_word(item->reason));
-	log_add(e, "MDCD_DETAIL", item->detail);
-	log_add(e, "MDCD_SUBSCRIPTION_ID", ref->subscription->id);
-	log_add(e, "MDCD_RESOURCE_ID", item_resource_id(ref));
-	log_add(e, "MDCD_MACHINE", ref->machine != NULL ? ref->machine->name : NULL);
-	log_add(e, "MDCD_SCOPE", scope != NULL ? scope->name : NULL);
-	log_add(e, "MDCD_CORRELATION_ID", correlation_id);
-	log_commit(e, seq, "%s: %s %s -> %s%s%s%s%s", display_name(ref), control_word(ref->control),
-		item_state_word(from), item_state_word(item->state), *sentence != '\0' ? ": " : "",
-		sentence, detailed ? ": " : "", detailed ? item->detail : "");
+	log_add(e, "MDCD_CONTROL", control_word(t->control));
+	log_add(e, "MDCD_FROM", item_state_word(t->from));
+	log_add(e, "MDCD_TO", item_state_word(t->to));
+	log_add(e, "MDCD_REASON", reason_word(t->reason));
+	log_add(e, "MDCD_DETAIL", t->detail);
+	log_add(e, "MDCD_SUBSCRIPTION_ID", t->subscription_id);
+	log_add(e, "MDCD_RESOURCE_ID", t->resource_id);
+	log_add(e, "MDCD_MACHINE", t->machine);
+	log_add(e, "MDCD_SCOPE", t->scope);
+	log_add(e, "MDCD_CORRELATION_ID", t->correlation_id);
+	log_commit(e, seq, "%s: %s %s -> %s%s%s%s%s", t->name, control_word(t->control),
+		item_state_word(t->from), item_state_word(t->to), *sentence != '\0' ? ": " : "",
+		sentence, detailed ? ": " : "", detailed ? t->detail : "");
+}
+
+/* Stored, counted and told: once for each change. */
+static void record_transition(struct reconciler *r, const struct transition *t)
+{
+	uint64_t seq = store_put_transition(r->store,
+		&(struct stored_transition){
+			.at = loop_wall(r->world->loop),
+			.control = control_word(t->control),
+			.resource_id = t->resource_id,
+			.from = item_state_word(t->from),
+			.to = item_state_word(t->to),
+			.reason = reason_word(t->reason),
+			.detail = t->detail,
+			.correlation_id = t->correlation_id,
+		});
+
+	r->transitions++;
+	log_transition(r, t, seq);
 }
 
 static void tell_transition(struct reconciler *r, const struct item_ref *ref, enum item_state from,
 	const char *correlation_id)
 {
 	struct item *item = item_of(ref);
-	uint64_t seq;
+	struct transition t = transition_of(ref, from);
 
 	if (!item->summarised) {
 		item->summarised = true;
@@ -90,19 +135,35 @@ static void tell_transition(struct reconciler *r, const struct item_ref *ref, en
 		r->first_seen_total++;
 		return;
 	}
-	seq = store_put_transition(r->store,
-		&(struct stored_transition){
-			.at = item->since,
-			.control = control_word(ref->control),
-			.resource_id = item_resource_id(ref),
-			.from = item_state_word(from),
-			.to = item_state_word(item->state),
-			.reason = reason_word(item->reason),
-			.detail = item->detail,
-			.correlation_id = correlation_id,
-		});
-	r->transitions++;
-	log_transition(r, ref, from, seq, correlation_id);
+	t.correlation_id = correlation_id;
+	record_transition(r, &t);
+}
+
+void tell_leaving(struct reconciler *r, const struct item_ref *ref, enum reason reason)
+{
+	struct transition t = transition_of(ref, (enum item_state)item_of(ref)->state);
+
+	t.to = ITEM_UNKNOWN;
+	t.reason = reason;
+	t.detail = "";
+	if (item_of(ref)->summarised && t.from != ITEM_UNKNOWN)
+		record_transition(r, &t);
+}
+
+void tell_forgetting(struct reconciler *r, const struct remembered_item *item, enum reason reason)
+{
+	const char *slash = strrchr(item->resource_id, '/');
+	struct transition t = {.control = item->control,
+		.resource_id = item->resource_id,
+		.name = slash != NULL ? slash + 1 : item->resource_id,
+		.machine = slash != NULL ? slash + 1 : NULL,
+		.from = item->from,
+		.to = ITEM_UNKNOWN,
+		.reason = reason,
+		.detail = ""};
+
+	if (t.from != ITEM_UNKNOWN)
+		record_transition(r, &t);
 }
 
 static void note_drift(struct item *item, struct wall now)
@@ -149,26 +210,35 @@ static void run_effects(
 		reconciler_plan_soon(r);
 }
 
+/* Whether the row in the store would say something else than the item does. */
+static bool is_stored_as(const struct item *item, const struct item *before)
+{
+	return item->stored && item->state == before->state && item->reason == before->reason &&
+		item->attempts == before->attempts && item->corrections == before->corrections &&
+		item->due.ms == before->due.ms && item->first_drift.ms == before->first_drift.ms &&
+		item->detail == before->detail;
+}
+
 void reconciler_event(struct reconciler *r, const struct item_ref *ref,
 	const struct item_event *event, const char *correlation_id)
 {
 	struct item *item = item_of(ref);
 	struct wall now = loop_wall(r->world->loop);
 	struct item_event seeded = *event;
+	struct item before = *item;
 	struct item_step step;
 	enum item_state from = item->state;
-	bool same_reason;
 
 	MDC_MAGIC_CHECK(r, RECONCILER_MAGIC);
 	seeded.random = rng_next(&r->rng);
 	step = item_step(item, &seeded, now);
 	if (step.ignored)
 		return;
-	same_reason = item->reason == step.reason;
 	item->state = (uint8_t)step.state;
 	item->reason = (uint8_t)step.reason;
 	item->due = step.due;
 	item->attempts = step.attempts;
+	item->misses = step.misses;
 	item->corrections = step.corrections;
 	intern_set(&r->inventory->texts, &item->detail, event->detail);
 	if (step.state == ITEM_COMPLIANT || step.state == ITEM_QUEUED)
@@ -178,7 +248,7 @@ void reconciler_event(struct reconciler *r, const struct item_ref *ref,
 		note_drift(item, now);
 		tell_transition(r, ref, from, correlation_id);
 	}
-	if (step.changed || !same_reason || !item->stored)
+	if (!is_stored_as(item, &before))
 		store_item(r, ref, item);
 	deadlines_update(r, ref->subscription, ref->machine);
 	run_effects(r, ref, step.effects, from);

@@ -11,16 +11,6 @@
 #define PLAN_DELAY DUR_MS(250)
 #define PLAN_PAUSE DUR_S(1)
 
-/* What the store remembers about the items of one resource, until the resource is observed. */
-struct memory {
-	struct {
-		bool known;
-		uint8_t state, reason, attempts, corrections;
-		struct wall since, due, first_drift;
-		char *detail;
-	} items[CONTROL_N_];
-};
-
 struct item *item_of(const struct item_ref *ref)
 {
 	return inventory_item(ref->subscription, ref->machine, ref->control);
@@ -43,35 +33,15 @@ struct control_view item_view(const struct item_ref *ref, const struct config *c
 	};
 }
 
-static void memory_free(void *memory)
-{
-	struct memory *m = memory;
-
-	for (size_t i = 0; i < CONTROL_N_; i++)
-		free(m->items[i].detail);
-	free(m);
-}
-
 /* --- judging --- */
 
 static void restore_item(struct reconciler *r, const struct item_ref *ref, struct item *item)
 {
-	struct memory *m = map_get(&r->memories, item_resource_id(ref));
 	struct item_event event = {
 		.kind = EVENT_RESTORED, .reason = REASON_NOT_OBSERVED, .detail = ""};
 
-	if (m == NULL || !m->items[ref->control].known)
+	if (!memory_take(r, ref) && item->operation == NULL)
 		return;
-	item->state = m->items[ref->control].state;
-	item->reason = m->items[ref->control].reason;
-	item->attempts = m->items[ref->control].attempts;
-	item->corrections = m->items[ref->control].corrections;
-	item->since = m->items[ref->control].since;
-	item->due = m->items[ref->control].due;
-	item->first_drift = m->items[ref->control].first_drift;
-	intern_set(&r->inventory->texts, &item->detail, m->items[ref->control].detail);
-	item->stored = true;
-	item->summarised = true;
 	event.detail = item->detail;
 	event.reason = item->reason;
 	if (item->operation != NULL) {
@@ -99,7 +69,7 @@ bool item_is_in_flight(const struct item *item)
 	return item->operation != NULL && item->operation->phase >= PHASE_SENT;
 }
 
-static void retire(struct reconciler *r, const struct item_ref *ref)
+static void retire(struct reconciler *r, const struct item_ref *ref, enum reason reason)
 {
 	struct item *item = item_of(ref);
 
@@ -107,6 +77,7 @@ static void retire(struct reconciler *r, const struct item_ref *ref)
 	if (!item->applies || item_is_in_flight(item))
 		return;
 	r->ports.withdraw(r->ports.ctx, ref);
+	tell_leaving(r, ref, reason);
 	if (item->stored)
 		store_delete_item(r->store, control_word(ref->control), item_resource_id(ref));
 	intern_drop(&r->inventory->texts, item->detail);
@@ -156,6 +127,17 @@ static bool needs_a_closer_look(const struct item_ref *ref, const struct item_ev
 	return false;
 }
 
+/* Whether "does not apply" can rest on what has been observed since the start. */
+static bool is_certain(const struct item_ref *ref)
+{
+	const struct subscription *s = ref->subscription;
+	const struct machine *m = ref->machine;
+
+	if (!s->visible || s->scope == NULL)
+		return s->visible;
+	return m != NULL ? m->extensions_known : s->machines_stamp.source != SOURCE_NONE;
+}
+
 void judge(struct reconciler *r, const struct item_ref *ref)
 {
 	const struct control *control = control_by_id(ref->control);
@@ -164,7 +146,9 @@ void judge(struct reconciler *r, const struct item_ref *ref)
 	struct item_event event;
 
 	if (verdict.kind == VERDICT_NOT_APPLICABLE) {
-		retire(r, ref);
+		retire(r, ref, REASON_NOT_WANTED);
+		if (is_certain(ref))
+			memory_drop(r, ref);
 		return;
 	}
 	if (!item_of(ref)->applies) {
@@ -236,7 +220,8 @@ void reconciler_machine_gone(struct reconciler *r, struct machine *m)
 
 		if (item_of(&ref)->operation != NULL)
 			r->ports.ended(r->ports.ctx, &ref, "machine-gone");
-		retire(r, &ref);
+		retire(r, &ref, REASON_GONE);
+		memory_drop(r, &ref);
 	}
 	deadlines_forget(r, m);
 }
@@ -244,6 +229,7 @@ void reconciler_machine_gone(struct reconciler *r, struct machine *m)
 void reconciler_pass_ended(struct reconciler *r)
 {
 	tell_first_sights(r);
+	memories_sweep(r);
 	store_flush(r->store, NULL, NULL);
 	reconciler_plan_soon(r);
 }
@@ -298,6 +284,16 @@ static void carry_out_ready(struct reconciler *r, const struct plan *plan)
 	}
 }
 
+/* What waits for its turn gets it when an operation ends, and not only with the next pass. */
+static bool has_waiting_steps(const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->count; i++)
+		if (plan->steps[i].held == REASON_IN_FLIGHT_LIMIT ||
+			plan->steps[i].held == REASON_TARGET_BUSY)
+			return true;
+	return false;
+}
+
 static void plan_fired(void *ctx)
 {
 	struct reconciler *r = ctx;
@@ -311,6 +307,7 @@ static void plan_fired(void *ctx)
 		return;
 	r->ports.limits(r->ports.ctx, &limits);
 	plan_build(r->config, r->inventory, &limits, &plan);
+	r->crowded = has_waiting_steps(&plan);
 	carry_out_ready(r, &plan);
 	plan_fini(&plan);
 	store_flush(r->store, NULL, NULL);
@@ -325,6 +322,37 @@ void reconciler_plan_soon(struct reconciler *r)
 		return;
 	r->plan_armed = true;
 	r->world->loop->ops->timer_arm(r->plan_timer, mono_before(soon, rested) ? rested : soon);
+}
+
+void reconciler_made_room(struct reconciler *r)
+{
+	if (r->crowded)
+		reconciler_plan_soon(r);
+}
+
+static void cure(struct reconciler *r, const struct item_ref *ref, enum reason reason)
+{
+	struct item_event event = {.kind = EVENT_CURED, .reason = reason, .detail = ""};
+
+	if (item_of(ref)->applies)
+		reconciler_event(r, ref, &event, NULL);
+}
+
+void reconciler_cured(
+	struct reconciler *r, const struct item_ref *ref, bool group, enum reason reason)
+{
+	struct subscription *s = ref->subscription;
+
+	if (ref->machine == NULL)
+		cure(r, ref, reason);
+	for (uint32_t i = 0; ref->machine != NULL && i < s->machine_count; i++) {
+		struct item_ref other = {
+			.subscription = s, .machine = s->machines[i], .control = ref->control};
+
+		if (!group || str_equal_nocase(s->machines[i]->group, ref->machine->group))
+			cure(r, &other, reason);
+	}
+	reconciler_plan_soon(r);
 }
 
 /* --- configuration and operators --- */
@@ -389,46 +417,6 @@ void reconciler_force(struct reconciler *r, const struct item_ref *ref)
 	reconciler_plan_soon(r);
 }
 
-/* --- memory --- */
-
-static uint8_t saturated(unsigned n)
-{
-	return (uint8_t)(n > UINT8_MAX ? UINT8_MAX : n);
-}
-
-static void remember(void *ctx, const struct stored_item *row)
-{
-	struct reconciler *r = ctx;
-	enum control_id control = control_from_word(row->control);
-	enum item_state state = item_state_from_word(row->state);
-	enum reason reason = reason_from_word(row->reason);
-	struct memory *m;
-
-	/* A word of a later or earlier version: the item starts anew. */
-	if (control == CONTROL_N_ || state == ITEM_STATE_N_ || reason == REASON_N_)
-		return;
-	m = map_get(&r->memories, row->resource_id);
-	if (m == NULL) {
-		m = xcalloc(1, sizeof(*m));
-		map_set(&r->memories, row->resource_id, m);
-	}
-	m->items[control].known = true;
-	m->items[control].state = (uint8_t)state;
-	m->items[control].reason = (uint8_t)reason;
-	m->items[control].attempts = saturated(row->attempts);
-	m->items[control].corrections = saturated(row->corrections);
-	m->items[control].since = row->since;
-	m->items[control].due = row->due;
-	m->items[control].first_drift = row->first_drift;
-	if (m->items[control].detail == NULL && !str_empty(row->detail))
-		m->items[control].detail = xstrdup(row->detail);
-}
-
-int reconciler_restore(struct reconciler *r)
-{
-	return store_load_items(r->store, remember, r);
-}
-
 /* --- counting --- */
 
 static void count_item(struct reconciler *r, const struct item_ref *ref, void *ctx)
@@ -464,6 +452,7 @@ struct reconciler *reconciler_new(const struct world *w, struct store *store, st
 	heap_init(&r->due_machines);
 	r->planned = (struct mono){INT64_MIN / 2};
 	r->plan_timer = loop_timer_new(w->loop, plan_fired, r);
+	r->forget_timer = loop_timer_new(w->loop, memories_swept, r);
 	r->deadline_timer = loop_timer_new(w->loop, deadlines_fired, r);
 	w->random->fill(w->random, &seed, sizeof(seed));
 	rng_seed(&r->rng, seed);
@@ -476,6 +465,7 @@ struct reconciler *reconciler_free(struct reconciler *r)
 		return NULL;
 	MDC_MAGIC_CHECK(r, RECONCILER_MAGIC);
 	r->world->loop->ops->timer_free(r->plan_timer);
+	r->world->loop->ops->timer_free(r->forget_timer);
 	r->world->loop->ops->timer_free(r->deadline_timer);
 	map_fini(&r->memories);
 	heap_fini(&r->due_subscriptions);

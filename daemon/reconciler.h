@@ -33,7 +33,7 @@ struct reconciler_ports {
 	void *ctx;
 	/* Look at this resource soon. */
 	void (*observe)(void *ctx, const struct item_ref *ref);
-	/* Find out what became of the item's operation. */
+	/* Find out what became of the item's operation, or who is in conflict with it. */
 	void (*inquire)(void *ctx, const struct item_ref *ref);
 	/* Drop what is queued but not sent. */
 	void (*withdraw)(void *ctx, const struct item_ref *ref);
@@ -66,6 +66,14 @@ void reconciler_event(struct reconciler *r, const struct item_ref *ref,
 	const struct item_event *event, const char *correlation_id);
 /* Plans anew soon (at most once a second). */
 void reconciler_plan_soon(struct reconciler *r);
+/* An operation ended: whatever waited for its place may get a turn. */
+void reconciler_made_room(struct reconciler *r);
+/*
+ * What the item of `ref` was refused is over: others that it blocked go on, those of its resource
+ * group or (group false) of its subscription.
+ */
+void reconciler_cured(
+	struct reconciler *r, const struct item_ref *ref, bool group, enum reason reason);
 /* An operator wants it now: the item, or (control CONTROL_N_) all items of the resource. */
 void reconciler_force(struct reconciler *r, const struct item_ref *ref);
 

@@ -2,9 +2,10 @@
 /*
  * reconciler_parts: inside the reconciler only.
  *
- *   reconciler.c      judging, planning, memory after a restart, what operators want
- *   item_setter.c     the one setter of an item's state; storing and telling transitions
- *   item_deadlines.c  which items are due
+ *   reconciler.c         judging, planning, what operators want
+ *   reconciler_memory.c  what the store remembers, until its resource is observed or gone
+ *   item_setter.c        the one setter of an item's state; storing and telling transitions
+ *   item_deadlines.c     which items are due
  */
 #ifndef MDCD_RECONCILER_PARTS_H
 #define MDCD_RECONCILER_PARTS_H
@@ -23,8 +24,12 @@ struct reconciler {
 	struct reconciler_ports ports;
 	const struct config *config;
 	struct map memories; /* resource id -> struct memory: not observed since the start */
+	struct loop_timer *forget_timer;
+	size_t forget_at; /* how far the search for lost memories has come */
+	bool forgetting;
 	struct loop_timer *plan_timer;
 	bool plan_armed;
+	bool crowded;        /* the last plan had steps that only waited for others */
 	struct mono planned; /* when the last plan was made */
 	struct heap due_subscriptions, due_machines;
 	struct loop_timer *deadline_timer;
@@ -47,6 +52,24 @@ bool item_is_in_flight(const struct item *item);
 
 /* Tells in one entry a control what was first seen since the last one. */
 void tell_first_sights(struct reconciler *r);
+/* The item has no resource, or no control, any more: the last that is told of it. */
+void tell_leaving(struct reconciler *r, const struct item_ref *ref, enum reason reason);
+/* The same for one that was only remembered. */
+struct remembered_item {
+	enum control_id control;
+	const char *resource_id;
+	enum item_state from;
+};
+void tell_forgetting(struct reconciler *r, const struct remembered_item *item, enum reason reason);
+
+void memory_free(void *memory);
+/* The item takes over what is remembered of it; false when nothing is. */
+bool memory_take(struct reconciler *r, const struct item_ref *ref);
+/* It is certain that there is no such item (any more): its row goes. */
+void memory_drop(struct reconciler *r, const struct item_ref *ref);
+/* Begins to look for memories of what is not there any more; in small pieces. */
+void memories_sweep(struct reconciler *r);
+void memories_swept(void *reconciler);
 
 /* An item of the resource may be due at another time now. */
 void deadlines_update(struct reconciler *r, struct subscription *s, struct machine *m);
