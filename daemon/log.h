@@ -67,7 +67,9 @@
 	MESSAGE(TROUBLE, "0d9c1a5be2f34c0a8b6f5d1e7a40c324", LOG_WARNING, \
 		"trouble inside the daemon that it survives") \
 	MESSAGE(STORE_RECOVERED, "0d9c1a5be2f34c0a8b6f5d1e7a40c325", LOG_NOTICE, \
-		"the state is stored again")
+		"the state is stored again") \
+	MESSAGE(CONFLICT, "0d9c1a5be2f34c0a8b6f5d1e7a40c326", LOG_WARNING, \
+		"someone undoes what is corrected")
 
 enum log_message {
 #define LOG_MESSAGE_ENUM(name, id, priority, what) LOG_##name##_MESSAGE,
