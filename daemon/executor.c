@@ -5,6 +5,8 @@
 #include "lib/base/str.h"
 #include "lib/base/xalloc.h"
 
+/* How soon to look whether the store is well again, while steps wait for it. */
+#define STORE_LOOK DUR_S(5)
 /* Steps that are read, decided and sent at the same time; the quota paces them anyway. */
 #define FLIGHTS_AT_ONCE 64
 #define FLIGHTS_OF_A_LANE 8
@@ -58,16 +60,22 @@ void executor_pump(struct executor *x)
 		flight_take_off(f);
 	}
 	x->pumping = false;
+	if (x->queued > 0 && !store_healthy(x->store))
+		executor_look_later(x);
 }
 
 void executor_carry_out(struct executor *x, const struct item_ref *ref)
 {
 	struct flight *f = flight_new(x, ref);
+	struct holdoff_place place = flight_place(ref);
 
 	f->op.resource_id = xstrdup(item_resource_id(ref));
 	f->op.phase = PHASE_READING;
 	f->lane = lane_for(x, ref->subscription);
 	f->queued = true;
+	f->probe = holdoff_holds(x->holdoff, &place) != REASON_NONE;
+	if (f->probe)
+		holdoff_sets_out(x->holdoff, &place, loop_wall(x->world->loop));
 	item_of(ref)->operation = &f->op;
 	list_append(&f->lane->queue, &f->link);
 	x->queued++;
@@ -78,9 +86,10 @@ void executor_inquire(struct executor *x, const struct item_ref *ref)
 {
 	struct flight *f = flight_of(ref);
 
-	(void)x;
-	if (f != NULL && f->op.phase >= PHASE_SENT && f->call == NULL)
-		flight_inquire(f);
+	if (f == NULL)
+		culprits_search(x->culprits, ref);
+	else if (f->op.phase >= PHASE_SENT && f->call == NULL)
+		flight_inquire_soon(f);
 }
 
 void executor_ended(struct executor *x, const struct item_ref *ref, const char *outcome)
@@ -96,25 +105,64 @@ void executor_ended(struct executor *x, const struct item_ref *ref, const char *
 	executor_pump(x);
 }
 
+/* --- what comes by itself --- */
+
+static struct mono mono_of(struct executor *x, struct wall at)
+{
+	struct loop *loop = x->world->loop;
+
+	return mono_add(loop_mono(loop), dur_max(wall_since(at, loop_wall(loop)), DUR_MS(0)));
+}
+
+void executor_look_later(struct executor *x)
+{
+	struct loop *loop = x->world->loop;
+	struct wall now = loop_wall(loop), due = failure_groups_due(x->failures);
+	struct wall probe = holdoff_due(x->holdoff, now);
+
+	if (wall_before(probe, due))
+		due = probe;
+	if (x->queued > 0 && !store_healthy(x->store) &&
+		wall_before(wall_add(now, STORE_LOOK), due))
+		due = wall_add(now, STORE_LOOK);
+	if (due.ms == WALL_NEVER.ms)
+		loop->ops->timer_disarm(x->later);
+	else
+		loop->ops->timer_arm(x->later, mono_of(x, due));
+}
+
+static void later_fired(void *ctx)
+{
+	struct executor *x = ctx;
+
+	executor_tell_failures(x);
+	if (holdoff_count(x->holdoff) > 0)
+		reconciler_plan_soon(x->reconciler);
+	executor_pump(x);
+	executor_look_later(x);
+}
+
 /* --- withdrawing --- */
 
 static void drop(struct flight *f)
 {
 	struct executor *x = f->executor;
+	struct holdoff_place place = flight_place(&f->ref);
 
-	item_of(&f->ref)->operation = NULL;
+	if (f->probe)
+		holdoff_says_nothing(x->holdoff, &place, loop_wall(x->world->loop));
 	if (f->op.phase == PHASE_INTENDED)
 		flight_store_outcome(f, "not-sent", NULL, NULL);
 	if (f->op.phase == PHASE_INTENDED && f->call == NULL) {
 		/* The store still holds a pointer to it, and gives it back when it is done. */
+		item_of(&f->ref)->operation = NULL;
 		flight_leave(f);
 		f->op.phase = PHASE_ENDED;
+		f->ref = (struct item_ref){.control = f->ref.control};
 		list_remove(&f->link);
 		list_append(&x->limbo, &f->link);
 		return;
 	}
-	if (f->waits_for_package)
-		onboarding_forget(x->packages, f);
 	flight_end(f);
 }
 
@@ -122,114 +170,38 @@ void executor_withdraw(struct executor *x, const struct item_ref *ref)
 {
 	struct flight *f = flight_of(ref);
 
+	culprits_forget(x->culprits, ref);
 	if (f != NULL && f->op.phase < PHASE_SENT) {
 		drop(f);
 		executor_pump(x);
 	}
 }
 
-static void withdraw_list(struct list *flights, enum reason reason)
+static void withdraw_list(struct executor *x, struct list *flights, enum reason reason)
 {
 	list_for_each (flights, node) {
 		struct flight *f = list_entry(node, struct flight, link);
+		struct item_ref ref = f->ref;
 		struct item_event event = {
 			.kind = EVENT_STEP_WITHDRAWN, .reason = reason, .detail = ""};
 
-		if (f->op.phase >= PHASE_SENT || f->ref.subscription == NULL)
+		if (f->op.phase >= PHASE_SENT || ref.subscription == NULL)
 			continue;
 		drop(f);
-		reconciler_event(f->executor->reconciler, &f->ref, &event, NULL);
+		reconciler_event(x->reconciler, &ref, &event, NULL);
 	}
 }
 
 void executor_withdraw_all(struct executor *x, enum reason reason)
 {
 	list_for_each (&x->lanes, node)
-		withdraw_list(&list_entry(node, struct lane, link)->queue, reason);
-	withdraw_list(&x->flights, reason);
+		withdraw_list(x, &list_entry(node, struct lane, link)->queue, reason);
+	withdraw_list(x, &x->flights, reason);
 }
 
 void executor_stop(struct executor *x)
 {
 	x->stopped = true;
-}
-
-/* --- after a restart --- */
-
-static char *recovered_key(const char *control, const char *resource_id)
-{
-	return xasprintf("%s %s", control, resource_id);
-}
-
-static void recover(void *ctx, const struct stored_operation *row)
-{
-	struct executor *x = ctx;
-	struct flight *f;
-	struct item_ref nothing = {.control = control_from_word(row->control)};
-	mdc_autofree char *key = NULL;
-
-	if (nothing.control == CONTROL_N_)
-		return;
-	f = flight_new(x, &nothing);
-	f->op.id = row->id;
-	f->op.resource_id = xstrdup(row->resource_id);
-	f->op.target_id = xstrdup(row->target_id);
-	f->op.verb = str_equal(row->verb, "DELETE") ? "DELETE" : "PUT";
-	str_copy(f->op.body_hash, sizeof(f->op.body_hash), row->body_hash);
-	str_copy(f->op.correlation_id, sizeof(f->op.correlation_id), row->correlation_id);
-	f->op.started = row->started;
-	f->op.deadline = row->deadline;
-	f->op.phase = PHASE_SENT;
-	f->op.recovered = true;
-	list_append(&x->flights, &f->link);
-	x->running++;
-	key = recovered_key(row->control, row->resource_id);
-	map_set(&x->recovered, key, f);
-}
-
-int executor_restore(struct executor *x)
-{
-	return store_load_operations(x->store, recover, x);
-}
-
-static void adopt(struct executor *x, const struct item_ref *ref)
-{
-	mdc_autofree char *key = recovered_key(control_word(ref->control), item_resource_id(ref));
-	struct flight *f = map_get(&x->recovered, key);
-
-	if (f == NULL)
-		return;
-	map_remove(&x->recovered, key);
-	f->ref = *ref;
-	item_of(ref)->operation = &f->op;
-	flight_follow_in(f, DUR_S(1));
-}
-
-void executor_adopt(struct executor *x, struct subscription *s, struct machine *m)
-{
-	unsigned first = m != NULL ? SUBSCRIPTION_CONTROLS : 0;
-	unsigned last = m != NULL ? CONTROL_N_ : SUBSCRIPTION_CONTROLS;
-
-	for (unsigned c = first; c < last && map_count(&x->recovered) > 0; c++)
-		adopt(x,
-			&(struct item_ref){
-				.subscription = s, .machine = m, .control = (enum control_id)c});
-}
-
-void executor_expire(struct executor *x)
-{
-	struct wall now = loop_wall(x->world->loop);
-	struct map_entry *entry;
-
-	map_for_each (&x->recovered, entry) {
-		struct flight *f = entry->value;
-
-		if (wall_before(now, f->op.deadline))
-			continue;
-		flight_store_outcome(f, "unknown", NULL, NULL);
-		flight_end(f);
-		map_remove(&x->recovered, entry->key);
-	}
 }
 
 /* --- numbers --- */
@@ -241,7 +213,7 @@ size_t executor_on_the_wire(const struct executor *x)
 	list_for_each ((struct list *)&x->flights, node) {
 		const struct flight *f = list_entry(node, struct flight, link);
 
-		n += f->op.phase == PHASE_SENT && f->call != NULL && !f->op.recovered;
+		n += f->on_wire;
 	}
 	return n;
 }
@@ -299,6 +271,21 @@ static void count_list(struct executor *x, struct list *flights)
 	}
 }
 
+/* An operator's word goes ahead of what others were refused. */
+static enum reason kept(void *ctx, const struct step *step)
+{
+	struct executor *x = ctx;
+	struct item_ref ref = {.subscription = step->subscription,
+		.machine = step->machine,
+		.control = step->control->id};
+	struct holdoff_place place;
+
+	if (holdoff_count(x->holdoff) == 0 || step->item->forced)
+		return REASON_NONE;
+	place = flight_place(&ref);
+	return holdoff_ask(x->holdoff, &place);
+}
+
 void executor_limits(struct executor *x, struct plan_limits *ret)
 {
 	map_clear(&x->running_by_scope);
@@ -308,6 +295,9 @@ void executor_limits(struct executor *x, struct plan_limits *ret)
 	count_list(x, &x->flights);
 	ret->running_by_scope = &x->running_by_scope;
 	ret->running_by_subscription = &x->running_by_subscription;
+	holdoff_round(x->holdoff, loop_wall(x->world->loop));
+	ret->kept = kept;
+	ret->kept_ctx = x;
 }
 
 void executor_counts(const struct executor *x, struct executor_counts *ret)
@@ -318,11 +308,22 @@ void executor_counts(const struct executor *x, struct executor_counts *ret)
 void executor_bind(struct executor *x, struct reconciler *r)
 {
 	x->reconciler = r;
+	culprits_bind(x->culprits, r);
 }
 
 void executor_configure(struct executor *x, const struct config *c)
 {
 	x->config = c;
+	/* It may be about other identities, or whoever reloads has given them their roles. */
+	holdoff_clear(x->holdoff);
+}
+
+static void reap(void *ctx)
+{
+	struct executor *x = ctx;
+
+	while (!list_is_empty(&x->ended))
+		flight_free(list_entry(x->ended.next, struct flight, link));
 }
 
 struct executor *executor_new(const struct world *w, struct store *store, struct arm_client *client,
@@ -336,9 +337,15 @@ struct executor *executor_new(const struct world *w, struct store *store, struct
 	x->gate = gate;
 	x->inventory = inv;
 	x->packages = onboarding_new(w, client);
+	x->culprits = culprits_new(w, client);
+	x->holdoff = holdoff_new();
+	x->failures = failure_groups_new();
+	x->reaper = loop_timer_new(w->loop, reap, x);
+	x->later = loop_timer_new(w->loop, later_fired, x);
 	list_init(&x->lanes);
 	list_init(&x->flights);
 	list_init(&x->limbo);
+	list_init(&x->ended);
 	map_init(&x->lane_of, free);
 	map_init(&x->recovered, NULL);
 	map_init(&x->running_by_scope, free);
@@ -353,7 +360,8 @@ static void free_flights(struct list *flights)
 
 		if (f->call != NULL)
 			arm_client_cancel(f->executor->client, f->call);
-		if (f->ref.subscription != NULL && item_of(&f->ref)->operation == &f->op)
+		if (f->ref.subscription != NULL && f->op.phase != PHASE_ENDED &&
+			item_of(&f->ref)->operation == &f->op)
 			item_of(&f->ref)->operation = NULL;
 		flight_free(f);
 	}
@@ -361,13 +369,22 @@ static void free_flights(struct list *flights)
 
 struct executor *executor_free(struct executor *x)
 {
+	const struct loop_ops *ops;
+
 	if (x == NULL)
 		return NULL;
+	ops = x->world->loop->ops;
 	x->packages = onboarding_free(x->packages);
+	x->culprits = culprits_free(x->culprits);
 	list_for_each (&x->lanes, node)
 		free_flights(&list_entry(node, struct lane, link)->queue);
 	free_flights(&x->flights);
 	free_flights(&x->limbo);
+	free_flights(&x->ended);
+	x->reaper = ops->timer_free(x->reaper);
+	x->later = ops->timer_free(x->later);
+	x->holdoff = holdoff_free(x->holdoff);
+	x->failures = failure_groups_free(x->failures);
 	map_fini(&x->lane_of);
 	map_fini(&x->recovered);
 	map_fini(&x->running_by_scope);

@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/flight.h"
 
+#include "lib/azure/activity_log.h"
 #include "lib/azure/arm_document.h"
 #include "lib/base/str.h"
 
 /* Bulk observation shows the end of most operations; only what takes longer is asked singly. */
 #define INQUIRY_AFTER DUR_MIN(10)
+/* Where the server says nothing else (ARM RPC: 60 s when Retry-After is absent). */
 #define INQUIRY_EVERY DUR_S(60)
-/* The activity log shows an event 3 to 20 minutes late (Azure Monitor, "Activity log"). */
-#define ACTIVITY_LAG DUR_MIN(25)
+/* One that runs on past its limit, as long as it does. */
+#define OVERDUE_EVERY DUR_H(1)
+#define OVERDUE_LIMIT DUR_H(2)
+/* Before the intent, for clocks that differ. */
+#define ACTIVITY_BEFORE DUR_MIN(15)
 
 static void follow_fired(void *ctx)
 {
@@ -28,106 +33,87 @@ void flight_follow_in(struct flight *f, struct dur delay)
 	loop->ops->timer_arm(f->timer, mono_add(loop_mono(loop), delay));
 }
 
+/* The server's own pace, and never at once: what was just written may not show yet. */
+static struct dur rest(struct flight *f)
+{
+	struct dur wait = dur_max(INQUIRY_EVERY, f->poll.after);
+
+	f->rests_until = mono_add(loop_mono(f->executor->world->loop), wait);
+	return wait;
+}
+
+static void follow_on(struct flight *f)
+{
+	flight_follow_in(f, rest(f));
+}
+
 /* An operation with a URL is watched in bulk first; without an answer nothing else is known. */
 void flight_follow(struct flight *f)
 {
-	if (f->op.phase == PHASE_RUNNING)
-		flight_follow_in(f, dur_max(INQUIRY_AFTER, f->poll.after));
+	struct dur wait = rest(f);
+
+	flight_follow_in(f, f->op.phase == PHASE_RUNNING ? dur_max(INQUIRY_AFTER, wait) : wait);
+}
+
+void flight_inquire_soon(struct flight *f)
+{
+	struct mono now = loop_mono(f->executor->world->loop);
+
+	if (mono_before(now, f->rests_until))
+		flight_follow_in(f, mono_since(f->rests_until, now));
 	else
-		flight_follow_in(f, INQUIRY_EVERY);
+		flight_inquire(f);
 }
 
 static void conclude(struct flight *f, const char *outcome, const struct item_event *event)
 {
 	flight_store_outcome(f, outcome, NULL, NULL);
-	if (f->ref.subscription != NULL)
-		item_of(&f->ref)->operation = NULL;
-	flight_tell(f, event);
+	flight_part(f, event);
 	flight_end(f);
 	executor_pump(f->executor);
 }
 
+static bool is_past_deadline(const struct flight *f)
+{
+	return !wall_before(loop_wall(f->executor->world->loop), f->op.deadline);
+}
+
+/* Nothing can be said of it: after its deadline it holds its item no longer. */
 static void give_up_at_deadline(struct flight *f)
 {
-	struct executor *x = f->executor;
-
-	if (wall_before(loop_wall(x->world->loop), f->op.deadline)) {
-		flight_follow_in(f, INQUIRY_EVERY);
+	if (!is_past_deadline(f)) {
+		follow_on(f);
 		return;
 	}
 	conclude(f, "unknown",
 		&(struct item_event){.kind = EVENT_CALL_RETRYABLE,
 			.reason = REASON_OPERATION_OVERDUE,
-			.detail = ""});
+			.detail = "",
+			.until = flight_rests_until(f)});
 }
 
-/* The activity log of the correlation id: an event that ended badly, or none long after. */
-static bool activity_says_failed(const json_t *log, bool *ret_any)
+/*
+ * Azure says that it is still at work. However long that takes, a second write would run into the
+ * first; it holds back no other machine's turn, though.
+ */
+static void run_on(struct flight *f)
 {
-	const json_t *events = json_object_get(log, "value");
-	size_t i;
-	json_t *event;
-	bool failed = false;
-
-	*ret_any = json_array_size(events) > 0;
-	json_array_foreach (events, i, event)
-		if (str_equal_nocase(json_path_text(event, "status.value"), "Failed"))
-			failed = true;
-	return failed;
-}
-
-static void activity_read(void *ctx, struct arm_result *result)
-{
-	struct flight *f = ctx;
-	json_t *log = NULL;
-	struct dur age;
-	bool any = false;
-	bool failed;
-
-	MDC_MAGIC_CHECK(f, FLIGHT_MAGIC);
-	f->call = NULL;
-	if (result->error.class == ARM_ERROR_NONE)
-		log = flight_document(result);
-	if (!json_is_array(json_object_get(log, "value"))) {
-		json_decref(log);
-		give_up_at_deadline(f);
+	if (!is_past_deadline(f)) {
+		follow_on(f);
 		return;
 	}
-	failed = activity_says_failed(log, &any);
-	json_decref(log);
-	age = wall_since(loop_wall(f->executor->world->loop), f->op.started);
-	if (failed)
-		conclude(f, "failed",
-			&(struct item_event){.kind = EVENT_CALL_RETRYABLE,
-				.reason = REASON_TRANSIENT,
-				.detail = "the activity log shows that the write failed"});
-	else if (!any && age.ms > ACTIVITY_LAG.ms)
-		conclude(f, "never-arrived",
-			&(struct item_event){.kind = EVENT_CALL_RETRYABLE,
-				.reason = REASON_TRANSIENT,
-				.detail = "the activity log shows no such write"});
-	else
-		give_up_at_deadline(f);
-}
-
-static void ask_activity_log(struct flight *f)
-{
-	struct executor *x = f->executor;
-	struct arm_request request = {0};
-	struct wall now = loop_wall(x->world->loop);
-
-	arm_find_activity(f->ref.subscription->id, f->op.correlation_id,
-		wall_add(f->op.started, DUR_MIN(-15)), now, &request);
-	f->call = arm_client_call(
-		x->client, flight_identity(f), &request, ARM_IDLE, NULL, activity_read, f);
-}
-
-static bool still_provisioning(const struct flight *f)
-{
-	const char *state = json_path_text(f->current, "properties.provisioningState");
-	enum provisioning p = provisioning_read(state);
-
-	return state != NULL && (p == PROVISIONING_RUNNING || p == PROVISIONING_UNKNOWN);
+	if (!f->overdue) {
+		flight_leave(f);
+		f->overdue = true;
+		executor_pump(f->executor);
+		reconciler_made_room(f->executor->reconciler);
+	}
+	flight_tell(f,
+		&(struct item_event){.kind = EVENT_CALL_LOST,
+			.reason = REASON_OPERATION_OVERDUE,
+			.detail = "",
+			.limit = OVERDUE_LIMIT});
+	flight_follow_in(f, OVERDUE_EVERY);
 }
 
 static void judge_again(struct flight *f)
@@ -140,10 +126,10 @@ static void judge_again(struct flight *f)
 		reconciler_subscription_seen(r, f->ref.subscription);
 }
 
-/* The answer was lost; what the resource shows now is the outcome. */
-static void accept_what_shows(struct flight *f)
+/* It took effect as far as can be told; what is seen next decides. */
+static void accept_late(struct flight *f, const char *outcome)
 {
-	conclude(f, "seen",
+	conclude(f, outcome,
 		&(struct item_event){.kind = EVENT_CALL_ACCEPTED,
 			.reason = REASON_ACCEPTED,
 			.detail = "",
@@ -151,25 +137,113 @@ static void accept_what_shows(struct flight *f)
 	judge_again(f);
 }
 
+/* --- the activity log --- */
+
+static void conclude_failed(struct flight *f, const char *outcome, enum reason reason,
+	const char *detail, struct wall until)
+{
+	f->executor->counts.failed++;
+	conclude(f, outcome,
+		&(struct item_event){.kind = EVENT_CALL_RETRYABLE,
+			.reason = reason,
+			.detail = detail,
+			.until = until});
+}
+
+/* Only that there is no event long after it should be there says that it never arrived. */
+static void conclude_never_arrived(struct flight *f)
+{
+	struct dur age = wall_since(loop_wall(f->executor->world->loop), f->op.started);
+
+	if (age.ms <= ACTIVITY_LAG.ms)
+		give_up_at_deadline(f);
+	else
+		conclude_failed(f, "never-arrived", REASON_TRANSIENT,
+			"the activity log shows that the write never arrived", WALL_UNSET);
+}
+
+static void activity_read(void *ctx, struct arm_result *result)
+{
+	struct flight *f = ctx;
+	json_t *log = NULL;
+	enum activity_outcome outcome;
+
+	MDC_MAGIC_CHECK(f, FLIGHT_MAGIC);
+	f->call = NULL;
+	if (result->error.class == ARM_ERROR_NONE)
+		log = flight_document(result);
+	outcome = activity_outcome(log);
+	json_decref(log);
+	switch (outcome) {
+	case ACTIVITY_UNREADABLE:
+	case ACTIVITY_OPEN: give_up_at_deadline(f); break;
+	case ACTIVITY_NONE: conclude_never_arrived(f); break;
+	case ACTIVITY_SUCCEEDED: accept_late(f, "succeeded"); break;
+	case ACTIVITY_FAILED:
+		conclude_failed(f, "failed", REASON_OPERATION_FAILED,
+			"the activity log shows that the write failed", flight_rests_until(f));
+		break;
+	}
+}
+
+static void ask_activity_log(struct flight *f)
+{
+	struct executor *x = f->executor;
+	struct arm_request request = {0};
+
+	arm_find_activity(f->ref.subscription->id, f->op.correlation_id,
+		wall_add(f->op.started, DUR_MS(-ACTIVITY_BEFORE.ms)), loop_wall(x->world->loop),
+		&request);
+	f->call = arm_client_call(
+		x->client, flight_identity(f), &request, ARM_IDLE, NULL, activity_read, f);
+}
+
+/* --- the resource --- */
+
 /* The resource's own state decides; where it says nothing of a failure, the operation's error. */
 static void accept_failure(struct flight *f)
 {
-	struct item_ref ref = f->ref;
-	struct arm_error failure = f->failure;
 	struct executor *x = f->executor;
+	struct item_ref ref = f->ref;
 
-	flight_store_outcome(f, "failed", failure.code, NULL);
+	flight_store_outcome(f, "failed", f->failure.code, NULL);
 	x->counts.failed++;
 	item_of(&ref)->operation = NULL;
 	judge_again(f);
 	if (item_of(&ref)->state == ITEM_APPLYING)
 		flight_tell(f,
 			&(struct item_event){.kind = EVENT_CALL_RETRYABLE,
-				.reason = REASON_TRANSIENT,
-				.detail =
-					*failure.message != '\0' ? failure.message : failure.code});
+				.reason = REASON_OPERATION_FAILED,
+				.detail = *f->failure.message != '\0' ? f->failure.message
+								      : f->failure.code,
+				.until = flight_rests_until(f)});
 	flight_end(f);
 	executor_pump(x);
+}
+
+static enum provisioning state_read(const struct flight *f)
+{
+	const char *state = json_path_text(f->current, "properties.provisioningState");
+
+	/* Absent means Succeeded (ARM RPC). */
+	return state != NULL ? provisioning_read(state) : PROVISIONING_SUCCEEDED;
+}
+
+static void conclude_from_state(struct flight *f)
+{
+	const char *state = json_path_text(f->current, "properties.provisioningState");
+
+	switch (state_read(f)) {
+	case PROVISIONING_RUNNING:
+	case PROVISIONING_UNKNOWN: run_on(f); break;
+	case PROVISIONING_FAILED:
+	case PROVISIONING_CANCELED:
+		str_copy(f->failure.code, sizeof(f->failure.code), state);
+		accept_failure(f);
+		break;
+	case PROVISIONING_SUCCEEDED:
+	case PROVISIONING_N_: accept_late(f, "seen"); break;
+	}
 }
 
 static void resource_read(void *ctx, struct arm_result *result)
@@ -189,18 +263,12 @@ static void resource_read(void *ctx, struct arm_result *result)
 		ask_activity_log(f);
 		return;
 	}
-	if (flight_take_reading(f, result) != 0 || (still_provisioning(f) && !failed)) {
+	if (flight_take_reading(f, result) != 0)
 		give_up_at_deadline(f);
-		return;
-	}
-	if (failed) {
+	else if (failed)
 		accept_failure(f);
-	} else if (f->op.phase == PHASE_SENT || f->op.recovered) {
-		accept_what_shows(f);
-	} else {
-		flight_follow_in(f, INQUIRY_EVERY);
-		judge_again(f);
-	}
+	else
+		conclude_from_state(f);
 }
 
 static void read_resource(struct flight *f)
@@ -215,6 +283,8 @@ void flight_look_why(struct flight *f, const struct arm_error *failure)
 	operation_poll_fini(&f->poll);
 	read_resource(f);
 }
+
+/* --- the operation --- */
 
 static void polled(void *ctx, struct arm_result *result)
 {
@@ -235,7 +305,7 @@ static void polled(void *ctx, struct arm_result *result)
 		flight_log_failure(f, result);
 		flight_look_why(f, &error);
 		break;
-	case OPERATION_RUNNING:
+	case OPERATION_RUNNING: run_on(f); break;
 	case OPERATION_UNREADABLE: give_up_at_deadline(f); break;
 	case OPERATION_EXPIRED:
 		operation_poll_fini(&f->poll);

@@ -10,25 +10,52 @@
 
 /* Quota that is further away than this goes back to the item, which waits for it. */
 #define PATIENCE DUR_S(60)
+/* What a rule holds back that the plan does not see coming is not read again at once. */
+#define RULE_PAUSE DUR_MIN(1)
 
-static void withhold(struct flight *f, enum compose_result result, const struct verdict *verdict)
+void flight_withdraw(struct flight *f, enum reason reason, const char *detail, struct dur wait)
 {
-	struct item_event event;
+	struct executor *x = f->executor;
+	struct wall now = loop_wall(x->world->loop);
+	struct holdoff_place place = flight_place(&f->ref);
 
-	f->executor->counts.withheld++;
-	item_of(&f->ref)->operation = NULL;
-	if (result == COMPOSE_IN_SYNC)
-		event = (struct item_event){
-			.kind = EVENT_SEEN_COMPLIANT, .reason = REASON_IN_SYNC, .detail = ""};
-	else
-		event = item_event_from_verdict(verdict);
-	/* Queued on facts that no longer hold: out of the queue first, then what is true now. */
-	flight_tell(f,
-		&(struct item_event){
-			.kind = EVENT_STEP_WITHDRAWN, .reason = event.reason, .detail = ""});
-	flight_tell(f, &event);
+	if (f->probe)
+		holdoff_says_nothing(x->holdoff, &place, now);
+	flight_part(f,
+		&(struct item_event){.kind = EVENT_STEP_WITHDRAWN,
+			.reason = reason,
+			.detail = detail,
+			.until = wait.ms > 0 ? wall_add(now, wait) : WALL_UNSET});
 	flight_end(f);
-	executor_pump(f->executor);
+	executor_pump(x);
+}
+
+/* --- deciding again --- */
+
+/* What the facts do not show, but the fresh document does, holds the item: nothing else would. */
+static struct item_event event_of_verdict(const struct verdict *verdict)
+{
+	struct item_event event = item_event_from_verdict(verdict);
+
+	if (verdict->kind == VERDICT_BLOCKED)
+		event.kind = EVENT_CALL_REFUSED;
+	else if (verdict->kind == VERDICT_UNKNOWN)
+		event.kind = EVENT_CALL_RETRYABLE;
+	return event;
+}
+
+static void withhold(struct flight *f, const struct verdict *verdict)
+{
+	struct executor *x = f->executor;
+	struct holdoff_place place = flight_place(&f->ref);
+	struct item_event event = event_of_verdict(verdict);
+
+	if (f->probe)
+		holdoff_says_nothing(x->holdoff, &place, loop_wall(x->world->loop));
+	x->counts.withheld++;
+	flight_part(f, &event);
+	flight_end(f);
+	executor_pump(x);
 }
 
 static void hash_body(const struct arm_request *request, char ret[static SHA256_HEX_SIZE])
@@ -84,135 +111,132 @@ static enum write_refusal check_rules(struct flight *f, bool durable)
 	return write_rules_check(&context, now);
 }
 
+/* What our own write is made of, and not when or where it may go. */
+static bool refuses_the_request(enum write_refusal refusal)
+{
+	return refusal == WRITE_REFUSED_NOT_LISTED || refusal == WRITE_REFUSED_LOWERS;
+}
+
+/* The plan holds back what the other rules do; these two it does not see coming. */
+static struct dur pause_after(enum write_refusal refusal)
+{
+	return refusal == WRITE_REFUSED_NOT_READ || refusal == WRITE_REFUSED_TARGET_BUSY
+		? RULE_PAUSE
+		: DUR_MS(0);
+}
+
+static void log_refusal(struct flight *f, enum write_refusal refusal)
+{
+	struct log_entry *e = log_begin(f->executor->world->log, LOG_RULE_MESSAGE);
+
+	log_add(e, "MDCD_CONTROL", control_word(f->op.control));
+	log_add(e, "MDCD_RESOURCE_ID", f->op.resource_id);
+	log_add(e, "MDCD_REASON", reason_word(write_refusal_reason(refusal)));
+	log_commit(e, 0, "%s: %s is not sent: %s", f->op.resource_id, control_word(f->op.control),
+		write_refusal_text(refusal));
+}
+
 static void refuse_by_rule(struct flight *f, enum write_refusal refusal)
 {
 	struct executor *x = f->executor;
-	bool passing = refusal == WRITE_REFUSED_HALTED || refusal == WRITE_REFUSED_PAUSED ||
-		refusal == WRITE_REFUSED_UNCONFIRMED || refusal == WRITE_REFUSED_TARGET_BUSY ||
-		refusal == WRITE_REFUSED_OBSERVE_MODE || refusal == WRITE_REFUSED_NOT_READ ||
-		refusal == WRITE_REFUSED_INCOMPLETE || refusal == WRITE_REFUSED_SCOPE_CONFLICT;
-	struct log_entry *e;
+	enum reason reason = write_refusal_reason(refusal);
 
-	item_of(&f->ref)->operation = NULL;
-	if (passing) {
-		flight_tell(f,
-			&(struct item_event){.kind = EVENT_STEP_WITHDRAWN,
-				.reason = REASON_RULE,
-				.detail = write_refusal_text(refusal)});
-	} else {
-		x->counts.refused_by_rule++;
-		e = log_begin(x->world->log, LOG_RULE_MESSAGE);
-		log_add(e, "MDCD_CONTROL", control_word(f->op.control));
-		log_add(e, "MDCD_RESOURCE_ID", f->op.resource_id);
-		log_commit(e, 0, "%s: %s is not sent: %s", f->op.resource_id,
-			control_word(f->op.control), write_refusal_text(refusal));
-		flight_tell(f,
-			&(struct item_event){.kind = EVENT_CALL_REFUSED,
-				.reason = REASON_RULE,
-				.detail = write_refusal_text(refusal)});
+	if (!refuses_the_request(refusal)) {
+		flight_withdraw(f, reason, "", pause_after(refusal));
+		return;
 	}
+	x->counts.refused_by_rule++;
+	log_refusal(f, refusal);
+	flight_part(f,
+		&(struct item_event){.kind = EVENT_CALL_REFUSED,
+			.reason = reason,
+			.detail = write_refusal_text(refusal)});
 	flight_end(f);
 	executor_pump(x);
 }
 
-/* --- sending --- */
+/* --- what came of sending --- */
 
 void flight_succeed(struct flight *f, const char *request_id)
 {
-	const struct control *control = control_by_id(f->op.control);
+	struct executor *x = f->executor;
 
 	flight_store_outcome(f, "accepted", "", request_id);
-	f->executor->counts.succeeded++;
-	item_of(&f->ref)->operation = NULL;
-	flight_tell(f,
+	x->counts.succeeded++;
+	flight_part(f,
 		&(struct item_event){.kind = EVENT_CALL_ACCEPTED,
 			.reason = REASON_ACCEPTED,
 			.detail = "",
-			.limit = control->settle});
+			.limit = control_by_id(f->op.control)->settle});
 	flight_end(f);
-	executor_pump(f->executor);
+	executor_pump(x);
 }
 
 static void run(struct flight *f)
 {
-	const struct control *control = control_by_id(f->op.control);
-
 	f->op.phase = PHASE_RUNNING;
 	flight_store(f);
-	store_flush(f->executor->store, NULL, NULL);
 	flight_tell(f,
 		&(struct item_event){.kind = EVENT_CALL_RUNNING,
 			.reason = REASON_RUNNING,
 			.detail = "",
-			.limit = control->operation_limit});
+			.limit = control_by_id(f->op.control)->operation_limit});
+	store_flush(f->executor->store, NULL, NULL);
 	flight_follow(f);
 }
 
-/* Whether the write took effect cannot be told from these answers. */
+/* Whether the write took effect cannot be told from these answers, or from one that was too large.
+ */
 static bool outcome_is_open(const struct arm_result *result)
 {
-	return result->error.class == ARM_ERROR_TRANSIENT && result->error.status != 503 &&
-		!result->unsent;
+	bool unread = result->error.class == ARM_ERROR_TOO_LARGE && result->error.status == 0;
+	bool failed = result->error.class == ARM_ERROR_TRANSIENT && result->error.status != 503;
+
+	return (unread || failed) && !result->unsent;
 }
 
 static void lose(struct flight *f)
 {
-	const struct control *control = control_by_id(f->op.control);
-
 	flight_tell(f,
 		&(struct item_event){.kind = EVENT_CALL_LOST,
 			.reason = REASON_OUTCOME_UNKNOWN,
 			.detail = "",
-			.limit = control->operation_limit});
+			.limit = control_by_id(f->op.control)->operation_limit});
+	store_flush(f->executor->store, NULL, NULL);
 	flight_follow(f);
 }
 
-/* A setting that is not there, and that cannot be put either: this subscription has no such one. */
+/*
+ * The switch for the unified solution does not exist everywhere: one that is not there and cannot
+ * be put either is not offered to this subscription. The others exist wherever the plan does.
+ */
 static bool setting_is_not_offered(const struct flight *f, const struct arm_error *error)
 {
-	return f->current == NULL && f->ref.machine == NULL &&
-		setting_from_name(strrchr(f->read_id, '/') + 1) != SETTING_N_ &&
-		(error->class == ARM_ERROR_ABSENT || error->status == 400);
+	return f->op.control == CONTROL_UNIFIED_SOLUTION && f->current == NULL &&
+		(error->class == ARM_ERROR_ABSENT ||
+			(error->class == ARM_ERROR_REQUEST && error->status == 400));
 }
 
-static void accept_not_offered(struct flight *f)
+static void accept_not_offered(struct flight *f, const struct arm_result *result)
 {
 	struct executor *x = f->executor;
 	struct subscription *s = f->ref.subscription;
 
-	flight_store_outcome(f, "not-offered", NULL, NULL);
-	inventory_setting_not_offered(x->inventory, s,
-		setting_from_name(strrchr(f->read_id, '/') + 1),
+	flight_store_outcome(f, "not-offered", result->error.code, result->request_id);
+	inventory_setting_not_offered(x->inventory, s, SETTING_UNIFIED,
 		(struct stamp){.at = loop_wall(x->world->loop), .source = SOURCE_ARM});
 	item_of(&f->ref)->operation = NULL;
-	flight_end(f);
 	reconciler_subscription_seen(x->reconciler, s);
+	flight_end(f);
 	executor_pump(x);
 }
 
-static void sent(void *ctx, struct arm_result *result)
+static void read_acceptance(struct flight *f, struct arm_result *result)
 {
-	struct flight *f = ctx;
 	struct arm_error error;
 
-	MDC_MAGIC_CHECK(f, FLIGHT_MAGIC);
-	f->call = NULL;
-	/* A secret in it is not kept longer than the wire needs it. */
-	arm_request_fini(&f->request);
-	if (outcome_is_open(result)) {
-		flight_log_failure(f, result);
-		lose(f);
-		return;
-	}
-	if (setting_is_not_offered(f, &result->error)) {
-		accept_not_offered(f);
-		return;
-	}
-	if (result->error.class != ARM_ERROR_NONE) {
-		flight_fail(f, result);
-		return;
-	}
 	operation_poll_fini(&f->poll);
+	flight_passed(f, HOLDOFF_WRITE);
 	switch (operation_started(result->reply, f->op.verb, result->arm_origin,
 		loop_wall(f->executor->world->loop), &f->poll, &error)) {
 	case OPERATION_SUCCEEDED: flight_succeed(f, result->request_id); break;
@@ -226,6 +250,29 @@ static void sent(void *ctx, struct arm_result *result)
 	case OPERATION_EXPIRED: run(f); break;
 	}
 }
+
+static void sent(void *ctx, struct arm_result *result)
+{
+	struct flight *f = ctx;
+
+	MDC_MAGIC_CHECK(f, FLIGHT_MAGIC);
+	f->call = NULL;
+	f->on_wire = false;
+	/* A secret in it is not kept longer than the wire needs it. */
+	arm_request_fini(&f->request);
+	if (f->op.phase >= PHASE_SENT && outcome_is_open(result)) {
+		flight_log_failure(f, result);
+		lose(f);
+	} else if (setting_is_not_offered(f, &result->error)) {
+		accept_not_offered(f, result);
+	} else if (result->error.class != ARM_ERROR_NONE) {
+		flight_fail(f, result);
+	} else {
+		read_acceptance(f, result);
+	}
+}
+
+/* --- sending --- */
 
 static void log_sending(struct flight *f)
 {
@@ -249,7 +296,9 @@ static bool last_look(void *ctx)
 	MDC_MAGIC_CHECK(f, FLIGHT_MAGIC);
 	if (refusal != WRITE_ALLOWED) {
 		f->call = NULL;
-		flight_store_outcome(f, "not-sent", write_refusal_text(refusal), NULL);
+		f->on_wire = false;
+		flight_store_outcome(
+			f, "not-sent", reason_word(write_refusal_reason(refusal)), NULL);
 		refuse_by_rule(f, refusal);
 		return false;
 	}
@@ -260,6 +309,7 @@ static bool last_look(void *ctx)
 	log_sending(f);
 	flight_leave(f);
 	f->op.phase = PHASE_SENT;
+	f->on_wire = true;
 	x->running++;
 	x->counts.sent++;
 	flight_tell(f,
@@ -294,13 +344,10 @@ static void intent_durable(void *ctx, int error)
 		return;
 	}
 	if (error != 0 || flight_identity(f) == NULL) {
-		item_of(&f->ref)->operation = NULL;
-		flight_tell(f,
-			&(struct item_event){.kind = EVENT_STEP_WITHDRAWN,
-				.reason = REASON_TRANSIENT,
-				.detail = error != 0 ? "the state cannot be stored" : ""});
-		flight_end(f);
-		executor_pump(x);
+		/* It may have reached the disk all the same, or will. */
+		flight_store_outcome(f, "not-sent", "", NULL);
+		flight_withdraw(f, error != 0 ? REASON_NOT_STORED : REASON_RELOADED, "",
+			error != 0 ? RULE_PAUSE : DUR_MS(0));
 		return;
 	}
 	request = share(&f->request);
@@ -308,12 +355,22 @@ static void intent_durable(void *ctx, int error)
 		x->client, flight_identity(f), &request, f->op.correlation_id, last_look, sent, f);
 }
 
+/* The id of what is written, which the path holds percent-encoded. */
+static char *target_of(const struct arm_request *request)
+{
+	char *id = xstrndup(request->path, strcspn(request->path, "?"));
+	bool sound = http_percent_decode(id);
+
+	assert(sound);
+	return id;
+}
+
 static void intend(struct flight *f)
 {
 	struct executor *x = f->executor;
-	const struct control *control = control_by_id(f->op.control);
+	struct holdoff_place place = flight_place(&f->ref);
+	enum reason held = f->probe ? REASON_NONE : holdoff_holds(x->holdoff, &place);
 	enum write_refusal refusal = check_rules(f, false);
-	size_t path_len;
 
 	/* Before the intent is stored, only that one rule is still unmet. */
 	if (refusal != WRITE_REFUSED_NO_INTENT) {
@@ -321,12 +378,16 @@ static void intend(struct flight *f)
 		refuse_by_rule(f, refusal);
 		return;
 	}
-	path_len = strcspn(f->request.path, "?");
+	if (held != REASON_NONE) {
+		flight_withdraw(f, held, "", DUR_MS(0));
+		return;
+	}
+	f->stage = HOLDOFF_WRITE;
 	f->op.id = store_next_operation_id(x->store);
-	f->op.target_id = xstrndup(f->request.path, path_len);
+	f->op.target_id = target_of(&f->request);
 	f->op.verb = f->request.method;
 	f->op.started = loop_wall(x->world->loop);
-	f->op.deadline = wall_add(f->op.started, control->operation_limit);
+	f->op.deadline = wall_add(f->op.started, control_by_id(f->op.control)->operation_limit);
 	f->op.phase = PHASE_INTENDED;
 	hash_body(&f->request, f->op.body_hash);
 	random_guid(x->world->random, f->op.correlation_id);
@@ -334,27 +395,39 @@ static void intend(struct flight *f)
 	store_flush(x->store, intent_durable, f);
 }
 
+/* --- reading before writing --- */
+
 static void compose(struct flight *f, const char *package)
 {
 	struct executor *x = f->executor;
 	const struct control *control = control_by_id(f->op.control);
 	struct control_view view = item_view(&f->ref, x->config, loop_wall(x->world->loop));
 	struct compose_input input = {.current = f->current, .package = package};
-	struct verdict verdict = {0};
-	enum compose_result result;
+	struct verdict verdict = {
+		.kind = VERDICT_COMPLIANT, .reason = REASON_IN_SYNC, .detail = ""};
 
 	if (view.scope == NULL) {
-		verdict = (struct verdict){
-			.kind = VERDICT_UNKNOWN, .reason = REASON_RELOADED, .detail = ""};
-		withhold(f, COMPOSE_WITHHELD, &verdict);
+		flight_withdraw(f, REASON_RELOADED, "", DUR_MS(0));
 		return;
 	}
-	result = control->compose(&view, &input, &f->request, &verdict);
-	switch (result) {
+	switch (control->compose(&view, &input, &f->request, &verdict)) {
 	case COMPOSED: intend(f); break;
 	case COMPOSE_IN_SYNC:
-	case COMPOSE_WITHHELD: withhold(f, result, &verdict); break;
+	case COMPOSE_WITHHELD: withhold(f, &verdict); break;
 	}
+}
+
+static void miss_package(struct flight *f)
+{
+	struct executor *x = f->executor;
+
+	x->counts.withheld++;
+	flight_part(f,
+		&(struct item_event){.kind = EVENT_CALL_RETRYABLE,
+			.reason = REASON_NO_PACKAGE,
+			.detail = os_is_windows(f->ref.machine->os) ? "Windows" : "Linux"});
+	flight_end(f);
+	executor_pump(x);
 }
 
 static void package_ready(void *ctx, struct arm_result *failure, const char *package)
@@ -363,13 +436,18 @@ static void package_ready(void *ctx, struct arm_result *failure, const char *pac
 
 	MDC_MAGIC_CHECK(f, FLIGHT_MAGIC);
 	f->waits_for_package = false;
-	if (failure != NULL)
+	if (failure != NULL) {
 		flight_fail(f, failure);
+		return;
+	}
+	flight_passed(f, HOLDOFF_PACKAGE);
+	if (package == NULL)
+		miss_package(f);
 	else
 		compose(f, package);
 }
 
-/* The extension is not there is one thing; its machine or group is not there is another. */
+/* That the extension is not there is one thing; that its machine or group is not is another. */
 static bool parent_is_gone(const struct arm_error *error)
 {
 	return str_equal_nocase(error->code, "ParentResourceNotFound") ||
@@ -389,14 +467,17 @@ static void current_read(void *ctx, struct arm_result *result)
 		return;
 	}
 	if (flight_take_reading(f, result) != 0) {
-		arm_error_transport("the answer is not what was asked for", &result->error);
+		arm_error_transport(
+			"the answer is not the resource that was asked for", &result->error);
 		flight_fail(f, result);
 		return;
 	}
+	flight_passed(f, HOLDOFF_READ);
 	if (!control_by_id(f->op.control)->needs_package || flight_identity(f) == NULL) {
 		compose(f, NULL);
 		return;
 	}
+	f->stage = HOLDOFF_PACKAGE;
 	f->waits_for_package = true;
 	onboarding_get(x->packages, flight_identity(f), f->ref.subscription->id,
 		os_is_windows(f->ref.machine->os), package_ready, f);
@@ -406,8 +487,7 @@ static void wait_for_quota(struct flight *f, struct dur wait)
 {
 	struct executor *x = f->executor;
 
-	item_of(&f->ref)->operation = NULL;
-	flight_tell(f,
+	flight_part(f,
 		&(struct item_event){.kind = EVENT_CALL_RETRYABLE,
 			.reason = REASON_THROTTLED,
 			.detail = "",
@@ -417,14 +497,21 @@ static void wait_for_quota(struct flight *f, struct dur wait)
 
 void flight_take_off(struct flight *f)
 {
+	struct executor *x = f->executor;
+	struct holdoff_place place = flight_place(&f->ref);
+	enum reason held = f->probe ? REASON_NONE : holdoff_holds(x->holdoff, &place);
 	struct dur wait;
 
+	f->stage = HOLDOFF_READ;
+	if (held != REASON_NONE) {
+		flight_withdraw(f, held, "", DUR_MS(0));
+		return;
+	}
 	if (flight_identity(f) == NULL) {
 		refuse_by_rule(f, WRITE_REFUSED_OBSERVE_MODE);
 		return;
 	}
-	wait = arm_client_write_wait(
-		f->executor->client, flight_identity(f), f->ref.subscription->id);
+	wait = arm_client_write_wait(x->client, flight_identity(f), f->ref.subscription->id);
 	if (wait.ms > PATIENCE.ms)
 		wait_for_quota(f, wait);
 	else if (!flight_read(f, ARM_URGENT, current_read))

@@ -253,7 +253,7 @@ void holdoff_says_nothing(struct holdoff *h, const struct holdoff_place *place, 
 	}
 }
 
-struct wall holdoff_due(const struct holdoff *h)
+struct wall holdoff_due(const struct holdoff *h, struct wall now)
 {
 	struct wall due = WALL_NEVER;
 	struct map_entry *entry;
@@ -261,7 +261,7 @@ struct wall holdoff_due(const struct holdoff *h)
 	map_for_each (&h->holds, entry) {
 		const struct hold *known = entry->value;
 
-		if (wall_before(known->due, due))
+		if (wall_before(now, known->due) && wall_before(known->due, due))
 			due = known->due;
 	}
 	return due;

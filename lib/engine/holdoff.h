@@ -61,8 +61,8 @@ void holdoff_says_nothing(struct holdoff *h, const struct holdoff_place *place, 
 /* For one that has set out before the hold began: whether it has to wait. Asks for no probe. */
 enum reason holdoff_holds(const struct holdoff *h, const struct holdoff_place *place);
 
-/* When the next probe is due; WALL_NEVER when nothing is held. */
-struct wall holdoff_due(const struct holdoff *h);
+/* When the next probe is due after `now`; WALL_NEVER when none is. */
+struct wall holdoff_due(const struct holdoff *h, struct wall now);
 /* An operator, or another configuration: everything may go. */
 void holdoff_clear(struct holdoff *h);
 size_t holdoff_count(const struct holdoff *h);

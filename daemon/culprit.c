@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/culprit.h"
+
+#include "lib/azure/activity_log.h"
+#include "lib/base/http_message.h"
+#include "lib/base/str.h"
+#include "lib/base/xalloc.h"
+
+#include <string.h>
+
+#define CULPRIT_MAGIC 0xc0177a17u
+/* It was done since we last corrected it, which is seven days ago at most. */
+#define LOOK_BACK DUR_DAYS(7)
+#define DETAIL_MAX 512
+
+struct search {
+	uint32_t magic;
+	struct list link;
+	struct culprits *owner;
+	struct item_ref ref;
+	struct arm_call *call;
+	struct loop_timer *timer;
+	char *client; /* the application that we are ourselves */
+	bool again;   /* the second time */
+};
+
+struct culprits {
+	const struct world *world;
+	struct arm_client *client;
+	struct reconciler *reconciler;
+	struct list searches;
+};
+
+static void search_free(struct search *s)
+{
+	MDC_MAGIC_CHECK(s, CULPRIT_MAGIC);
+	s->magic = 0;
+	list_remove(&s->link);
+	if (s->call != NULL)
+		arm_client_cancel(s->owner->client, s->call);
+	s->owner->world->loop->ops->timer_free(s->timer);
+	free(s->client);
+	free(s);
+}
+
+static bool is_in_conflict(const struct item_ref *ref)
+{
+	const struct item *item = item_of(ref);
+
+	return item->applies && item->state == ITEM_BLOCKED && item->reason == REASON_CONFLICT;
+}
+
+static void tell(struct search *s, const char *detail)
+{
+	struct item_event event = {.kind = EVENT_SEEN_BLOCKED,
+		.reason = REASON_CONFLICT,
+		.detail = detail,
+		.stamp = {.at = loop_wall(s->owner->world->loop), .source = SOURCE_ARM}};
+	struct log_entry *e = log_begin(s->owner->world->log, LOG_CONFLICT_MESSAGE);
+
+	log_add(e, "MDCD_CONTROL", control_word(s->ref.control));
+	log_add(e, "MDCD_RESOURCE_ID", item_resource_id(&s->ref));
+	log_add(e, "MDCD_SUBSCRIPTION_ID", s->ref.subscription->id);
+	log_add(e, "MDCD_DETAIL", detail);
+	log_commit(e, 0, "%s: %s was undone twice and is not corrected again: %s",
+		item_resource_id(&s->ref), control_word(s->ref.control), detail);
+	reconciler_event(s->owner->reconciler, &s->ref, &event, NULL);
+}
+
+static void name(struct search *s, const struct activity_writer *writer)
+{
+	struct buf detail = BUF_INIT(DETAIL_MAX);
+	char at[WALL_TEXT_SIZE];
+
+	wall_format(writer->at, at);
+	buf_addf(&detail, "last written by %.200s at %s%s%.100s%s", writer->caller, at,
+		*writer->operation != '\0' ? " (" : "", writer->operation,
+		*writer->operation != '\0' ? ")" : "");
+	tell(s, buf_str(&detail));
+	buf_fini(&detail);
+}
+
+static void look_again(struct search *s)
+{
+	struct loop *loop = s->owner->world->loop;
+
+	if (s->again) {
+		tell(s, "the activity log does not tell by whom");
+		search_free(s);
+		return;
+	}
+	s->again = true;
+	loop->ops->timer_arm(s->timer, mono_add(loop_mono(loop), ACTIVITY_LAG));
+}
+
+static void events_read(void *ctx, struct arm_result *result)
+{
+	struct search *s = ctx;
+	struct activity_writer writer;
+	json_t *log = NULL;
+	bool named;
+
+	MDC_MAGIC_CHECK(s, CULPRIT_MAGIC);
+	s->call = NULL;
+	if (!is_in_conflict(&s->ref)) {
+		search_free(s);
+		return;
+	}
+	if (result->error.class == ARM_ERROR_NONE && result->reply != NULL)
+		log = json_body(result->reply->body, result->reply->body_len);
+	named = activity_last_writer(log, s->client, &writer);
+	if (named)
+		name(s, &writer);
+	json_decref(log);
+	if (named)
+		search_free(s);
+	else
+		look_again(s);
+}
+
+/* What was written is what the control reads. */
+static char *target_of(const struct control *control, const struct control_view *view)
+{
+	struct arm_request request = {0};
+	char *id;
+	bool sound;
+
+	control->read(view, &request);
+	id = xstrndup(request.path, strcspn(request.path, "?"));
+	sound = http_percent_decode(id);
+	assert(sound);
+	arm_request_fini(&request);
+	return id;
+}
+
+static void ask(void *ctx)
+{
+	struct search *s = ctx;
+	const struct control *control = control_by_id(s->ref.control);
+	const struct scope_config *scope = s->ref.subscription->scope;
+	struct wall now = loop_wall(s->owner->world->loop);
+	struct control_view view = item_view(&s->ref, NULL, now);
+	struct arm_request request = {0};
+	mdc_autofree char *target = NULL;
+
+	MDC_MAGIC_CHECK(s, CULPRIT_MAGIC);
+	if (!is_in_conflict(&s->ref) || scope == NULL || control->read == NULL) {
+		search_free(s);
+		return;
+	}
+	free(s->client);
+	s->client = xstrdup(scope->identity->client != NULL ? scope->identity->client : "");
+	target = target_of(control, &view);
+	arm_find_activity_on(s->ref.subscription->id, target, wall_add(now, DUR_MS(-LOOK_BACK.ms)),
+		now, &request);
+	s->call = arm_client_call(
+		s->owner->client, scope->identity->name, &request, ARM_IDLE, NULL, events_read, s);
+}
+
+static bool is_about(const struct search *s, const struct item_ref *ref)
+{
+	return s->ref.subscription == ref->subscription && s->ref.machine == ref->machine &&
+		s->ref.control == ref->control;
+}
+
+void culprits_search(struct culprits *c, const struct item_ref *ref)
+{
+	struct search *s;
+
+	if (!is_in_conflict(ref))
+		return;
+	culprits_forget(c, ref);
+	s = xcalloc(1, sizeof(*s));
+	s->magic = CULPRIT_MAGIC;
+	s->owner = c;
+	s->ref = *ref;
+	s->timer = loop_timer_new(c->world->loop, ask, s);
+	list_append(&c->searches, &s->link);
+	ask(s);
+}
+
+void culprits_forget(struct culprits *c, const struct item_ref *ref)
+{
+	list_for_each (&c->searches, node) {
+		struct search *s = list_entry(node, struct search, link);
+
+		if (is_about(s, ref))
+			search_free(s);
+	}
+}
+
+struct culprits *culprits_new(const struct world *w, struct arm_client *client)
+{
+	struct culprits *c = xcalloc(1, sizeof(*c));
+
+	c->world = w;
+	c->client = client;
+	list_init(&c->searches);
+	return c;
+}
+
+void culprits_bind(struct culprits *c, struct reconciler *r)
+{
+	c->reconciler = r;
+}
+
+struct culprits *culprits_free(struct culprits *c)
+{
+	if (c == NULL)
+		return NULL;
+	list_for_each (&c->searches, node)
+		search_free(list_entry(node, struct search, link));
+	free(c);
+	return NULL;
+}
