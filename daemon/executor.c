@@ -260,10 +260,10 @@ static void count_one(struct map *counts, const char *key)
 static void count_list(struct executor *x, struct list *flights)
 {
 	list_for_each (flights, node) {
-		const struct subscription *s =
-			list_entry(node, struct flight, link)->ref.subscription;
+		const struct flight *f = list_entry(node, struct flight, link);
+		const struct subscription *s = f->ref.subscription;
 
-		if (s == NULL)
+		if (s == NULL || f->overdue)
 			continue;
 		count_one(&x->running_by_subscription, s->id);
 		if (s->scope != NULL)
