@@ -68,8 +68,15 @@ static void adopt(struct executor *x, const struct item_ref *ref)
 	if (f == NULL)
 		return;
 	map_remove(&x->recovered, key);
+	/* It may have come to life by another observation, and have been planned already. */
+	executor_withdraw(x, ref);
 	f->ref = *ref;
 	item_of(ref)->operation = &f->op;
+	if (item_of(ref)->applies)
+		flight_tell(f,
+			&(struct item_event){.kind = EVENT_RESTORED_INTENT,
+				.reason = REASON_OUTCOME_UNKNOWN,
+				.detail = ""});
 	flight_follow_in(f, FIRST_INQUIRY);
 }
 
