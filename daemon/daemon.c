@@ -125,6 +125,20 @@ static void on_pass_ended(void *ctx, const struct pass_report *report)
 		once_pass_ended(d->life->once, report);
 }
 
+static void on_pass(void *ctx, enum pass_kind kind)
+{
+	struct daemon *d = ctx;
+
+	observer_pass(d->observer, kind);
+}
+
+static size_t on_running(void *ctx)
+{
+	struct daemon *d = ctx;
+
+	return executor_running(d->executor);
+}
+
 static void on_observe(void *ctx, const struct item_ref *ref)
 {
 	struct daemon *d = ctx;
@@ -415,6 +429,7 @@ static void make_parts(struct daemon *d, enum store_condition condition)
 		.machine_gone = on_machine_gone,
 		.pass_ended = on_pass_ended,
 		.watched = on_watched};
+	struct scheduler_ports scheduler = {.ctx = d, .pass = on_pass, .running = on_running};
 	bool lost = condition == STORE_BEHIND || condition == STORE_REPLACED;
 
 	d->inventory = inventory_new();
@@ -424,7 +439,7 @@ static void make_parts(struct daemon *d, enum store_condition condition)
 	d->observer = observer_new(w, d->client, d->inventory, &observer);
 	d->executor = executor_new(w, d->store, d->client, d->gate, d->inventory);
 	executor_bind(d->executor, d->reconciler);
-	d->scheduler = scheduler_new(w, d->observer, d->executor);
+	d->scheduler = scheduler_new(w, &scheduler);
 	d->life->housekeeping = loop_timer_new(w->loop, keep_house, d);
 	d->life->stop_timer = loop_timer_new(w->loop, look_at_stop, d);
 	d->life->store_was_healthy = true;

@@ -1,23 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/scheduler.h"
 
+#include "lib/base/rng.h"
 #include "lib/base/xalloc.h"
 
 #define SCHEDULER_MAGIC 0x5c4ed01eu
+#define FIRST_REPEAT DUR_S(30)
 
 struct slot {
 	struct scheduler *scheduler;
 	enum pass_kind kind;
 	struct loop_timer *timer;
 	struct wall due;
-	struct wall last; /* end of the last pass */
+	bool ran;          /* a pass has ended */
+	unsigned troubled; /* passes with problems, one after the other */
 };
 
 struct scheduler {
 	uint32_t magic;
 	const struct world *world;
-	struct observer *observer;
-	struct executor *executor;
+	struct scheduler_ports ports;
 	const struct config *config;
 	struct slot slots[PASS_KIND_N_];
 	struct rng rng;
@@ -64,9 +66,9 @@ static void fired(void *ctx)
 
 	MDC_MAGIC_CHECK(s, SCHEDULER_MAGIC);
 	slot->due = WALL_UNSET;
-	if (s->stopped || (slot->kind == PASS_WATCH && executor_running(s->executor) == 0))
+	if (s->stopped || (slot->kind == PASS_WATCH && s->ports.running(s->ports.ctx) == 0))
 		return;
-	observer_pass(s->observer, slot->kind);
+	s->ports.pass(s->ports.ctx, slot->kind);
 }
 
 void scheduler_now(struct scheduler *s, enum pass_kind kind)
@@ -74,7 +76,7 @@ void scheduler_now(struct scheduler *s, enum pass_kind kind)
 	if (s->stopped)
 		return;
 	disarm(&s->slots[kind]);
-	observer_pass(s->observer, kind);
+	s->ports.pass(s->ports.ctx, kind);
 }
 
 void scheduler_operations_began(struct scheduler *s)
@@ -85,45 +87,49 @@ void scheduler_operations_began(struct scheduler *s)
 		arm(slot, jittered(s, s->config->poll.operations));
 }
 
+/* What was not read may be readable soon; what stays so costs no more than the usual passes. */
+static struct dur wait_after(struct slot *slot, const struct pass_report *report)
+{
+	struct dur interval = interval_of(slot->scheduler, slot->kind);
+	struct dur repeat = FIRST_REPEAT;
+
+	slot->troubled = report->problems > 0 ? slot->troubled + 1 : 0;
+	if (slot->troubled == 0 || slot->kind == PASS_WATCH)
+		return interval;
+	for (unsigned i = 1; i < slot->troubled && repeat.ms < interval.ms; i++)
+		repeat.ms *= 2;
+	return dur_min(repeat, interval);
+}
+
 void scheduler_pass_ended(struct scheduler *s, const struct pass_report *report)
 {
 	struct slot *slot = &s->slots[report->kind];
-	bool first = !wall_is_set(slot->last);
+	bool first = !slot->ran;
 
-	slot->last = report->ended;
+	slot->ran = true;
 	if (s->stopped)
 		return;
-	if (report->kind != PASS_WATCH || executor_running(s->executor) > 0)
-		arm(slot, jittered(s, interval_of(s, report->kind)));
+	if (report->kind != PASS_WATCH || s->ports.running(s->ports.ctx) > 0)
+		arm(slot, jittered(s, wait_after(slot, report)));
 	/* Machines can be read once it is known whose they are. */
 	if (report->kind == PASS_SUBSCRIPTIONS && first)
 		scheduler_now(s, PASS_MACHINES);
 }
 
-static void reschedule(struct slot *slot)
-{
-	struct scheduler *s = slot->scheduler;
-	struct dur gone = wall_since(loop_wall(s->world->loop), slot->last);
-	struct dur interval = jittered(s, interval_of(s, slot->kind));
-
-	if (wall_is_set(slot->due))
-		arm(slot, dur_max(DUR_MS(interval.ms - gone.ms), DUR_MS(0)));
-}
-
 void scheduler_configure(struct scheduler *s, const struct config *c)
 {
+	struct slot *watch = &s->slots[PASS_WATCH];
 	bool first = s->config == NULL;
 
 	s->config = c;
-	if (first) {
-		scheduler_now(s, PASS_SUBSCRIPTIONS);
+	if (s->stopped)
 		return;
-	}
-	for (unsigned k = 0; k < PASS_KIND_N_; k++)
-		reschedule(&s->slots[k]);
+	if (wall_is_set(watch->due))
+		arm(watch, jittered(s, c->poll.operations));
 	/* Other scopes may be about other subscriptions. */
 	scheduler_now(s, PASS_SUBSCRIPTIONS);
-	scheduler_now(s, PASS_MACHINES);
+	if (!first)
+		scheduler_now(s, PASS_MACHINES);
 }
 
 void scheduler_stop(struct scheduler *s)
@@ -138,16 +144,14 @@ struct wall scheduler_due(const struct scheduler *s, enum pass_kind kind)
 	return s->slots[kind].due;
 }
 
-struct scheduler *scheduler_new(
-	const struct world *w, struct observer *observer, struct executor *executor)
+struct scheduler *scheduler_new(const struct world *w, const struct scheduler_ports *ports)
 {
 	struct scheduler *s = xcalloc(1, sizeof(*s));
 	uint64_t seed;
 
 	s->magic = SCHEDULER_MAGIC;
 	s->world = w;
-	s->observer = observer;
-	s->executor = executor;
+	s->ports = *ports;
 	w->random->fill(w->random, &seed, sizeof(seed));
 	rng_seed(&s->rng, seed);
 	for (unsigned k = 0; k < PASS_KIND_N_; k++) {

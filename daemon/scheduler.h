@@ -1,21 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * scheduler: when passes are due: subscriptions, then machines at once after a start, later each on
- * its own timer with jitter; running operations are watched while there are any.
+ * its own timer with jitter; running operations are watched while there are any. After a pass that
+ * could not read everything the next one comes sooner, a little later each time, until that is the
+ * interval.
  */
 #ifndef MDCD_SCHEDULER_H
 #define MDCD_SCHEDULER_H
 
-#include "daemon/executor.h"
 #include "daemon/observer.h"
-#include "lib/base/rng.h"
 
 struct scheduler;
 
-struct scheduler *scheduler_new(
-	const struct world *w, struct observer *observer, struct executor *executor);
+struct scheduler_ports {
+	void *ctx;
+	void (*pass)(void *ctx, enum pass_kind kind);
+	/* Operations that are running. */
+	size_t (*running)(void *ctx);
+};
+
+struct scheduler *scheduler_new(const struct world *w, const struct scheduler_ports *ports);
 struct scheduler *scheduler_free(struct scheduler *s);
-/* New intervals count from the last pass; after a start, everything is due. Borrowed. */
+/* After a start and after a reload everything is due. Borrowed. */
 void scheduler_configure(struct scheduler *s, const struct config *c);
 /* No more passes. */
 void scheduler_stop(struct scheduler *s);
