@@ -68,6 +68,13 @@ static void on_machine_gone(void *ctx, struct machine *m)
 	reconciler_machine_gone(d->reconciler, m);
 }
 
+static bool on_judging(void *ctx)
+{
+	struct daemon *d = ctx;
+
+	return reconciler_is_judging(d->reconciler);
+}
+
 static size_t on_watched(void *ctx, const struct subscription **ret, size_t room)
 {
 	struct daemon *d = ctx;
@@ -427,6 +434,7 @@ static void make_parts(struct daemon *d, enum store_condition condition)
 		.subscription_seen = on_subscription_seen,
 		.machine_seen = on_machine_seen,
 		.machine_gone = on_machine_gone,
+		.judging = on_judging,
 		.pass_ended = on_pass_ended,
 		.watched = on_watched};
 	struct scheduler_ports scheduler = {.ctx = d, .pass = on_pass, .running = on_running};

@@ -3,6 +3,8 @@
 
 /* Deadlines are looked at together; a second more or less does not matter to any of them. */
 #define DEADLINE_GRAIN DUR_S(1)
+/* Resources whose deadlines are met in one turn of the loop. */
+#define FIRED_AT_ONCE 64
 
 static struct mono mono_of(struct reconciler *r, struct wall at)
 {
@@ -102,7 +104,6 @@ static bool take_due(struct reconciler *r, struct wall now, struct item_ref *ret
 void deadlines_fired(void *ctx)
 {
 	struct reconciler *r = ctx;
-	size_t most = r->due_subscriptions.count + r->due_machines.count;
 	struct item_ref ref;
 	struct wall now;
 
@@ -110,7 +111,7 @@ void deadlines_fired(void *ctx)
 	/* Whatever is due within the grain goes now, so that a crowd wakes the loop once. */
 	now = wall_add(loop_wall(r->world->loop), DEADLINE_GRAIN);
 	r->deadline_at = WALL_NEVER;
-	for (size_t i = 0; i < most && take_due(r, now, &ref); i++) {
+	for (size_t i = 0; i < FIRED_AT_ONCE && take_due(r, now, &ref); i++) {
 		visit_items_of(r, ref.subscription, ref.machine, fire_if_due, &now);
 		place(r, ref.subscription, ref.machine);
 	}

@@ -5,12 +5,9 @@
 #include "lib/base/xalloc.h"
 
 #include <stdio.h>
-#include <string.h>
 
 /* Listings of one pass that run at the same time; Graph's quota is 15 in 5 s. */
 #define LISTINGS_AT_ONCE 6
-/* Machines that are judged in one turn of the loop. */
-#define TELL_AT_ONCE 256
 /* How long Graph is left alone once it has refused. */
 #define GRAPH_REST DUR_H(1)
 
@@ -32,9 +29,9 @@ const struct identity_config *pass_identity(const struct pass *p)
 
 void pass_problem(struct pass *p, const char *what, const struct arm_error *error)
 {
-	const char *why = error == NULL   ? "incomplete"
-		: *error->message != '\0' ? error->message
-					  : error->code;
+	const char *why = error == NULL || error->class == ARM_ERROR_NONE ? "incomplete"
+		: *error->message != '\0'                                 ? error->message
+									  : error->code;
 
 	p->report.problems++;
 	if (*p->report.first_problem != '\0')
@@ -42,9 +39,11 @@ void pass_problem(struct pass *p, const char *what, const struct arm_error *erro
 	snprintf(p->report.first_problem, sizeof(p->report.first_problem), "%s: %.200s", what, why);
 }
 
-bool graph_refuses(const struct arm_error *error)
+/* --- whether Graph answers --- */
+
+static bool is_refusal(enum arm_error_class class)
 {
-	switch (error->class) {
+	switch (class) {
 	case ARM_ERROR_DENIED:
 	case ARM_ERROR_POLICY:
 	case ARM_ERROR_REQUEST:
@@ -66,6 +65,38 @@ bool graph_refuses(const struct arm_error *error)
 	return false;
 }
 
+bool graph_refuses(struct pass *p, const struct arm_error *error)
+{
+	struct observer *o = p->observer;
+
+	if (!is_refusal(error->class))
+		return false;
+	o->graph[p->identity].refuses = true;
+	o->graph[p->identity].since = loop_mono(o->world->loop);
+	return true;
+}
+
+static bool identity_rests(const struct observer *o, size_t identity)
+{
+	struct mono now = loop_mono(o->world->loop);
+
+	return o->graph[identity].refuses &&
+		mono_since(now, o->graph[identity].since).ms < GRAPH_REST.ms;
+}
+
+bool graph_rests(const struct pass *p)
+{
+	return identity_rests(p->observer, p->identity);
+}
+
+bool observer_graph_is_refused(const struct observer *o)
+{
+	for (size_t i = 0; o->config != NULL && i < o->config->identity_count; i++)
+		if (identity_rests(o, i))
+			return true;
+	return false;
+}
+
 /* --- the parts of a stage --- */
 
 static void stage_advance(struct pass *p);
@@ -82,7 +113,7 @@ struct part *part_new(struct pass *p, size_t index)
 	return part;
 }
 
-struct listing_target part_target(struct part *part, listing_row_fn row, listing_done_fn done)
+static struct listing_target target_of(struct part *part, listing_row_fn row, listing_done_fn done)
 {
 	struct observer *o = part->pass->observer;
 
@@ -96,6 +127,34 @@ struct listing_target part_target(struct part *part, listing_row_fn row, listing
 	};
 }
 
+void part_list_arm(struct part *part, struct arm_request *take_request, listing_row_fn row,
+	listing_done_fn done)
+{
+	struct listing_target target = target_of(part, row, done);
+
+	part->listing = listing_arm(&target, take_request);
+}
+
+void part_list_graph(struct part *part, enum graph_table table, unsigned index, listing_row_fn row,
+	listing_done_fn done)
+{
+	struct pass *p = part->pass;
+	const struct batch *b = &p->batches[part->index];
+	struct listing_target target = target_of(part, row, done);
+	const char *ids[BATCH_SUBSCRIPTIONS];
+	struct graph_question question = {
+		.table = table,
+		.partitions = b->partitions,
+		.index = index,
+		.subscriptions = ids,
+		.subscription_count = b->count,
+	};
+
+	for (size_t i = 0; i < b->count; i++)
+		ids[i] = p->progress[b->first + i].subscription->id;
+	part->listing = listing_graph(&target, &question);
+}
+
 void part_end(struct part *part)
 {
 	struct pass *p = part->pass;
@@ -106,65 +165,71 @@ void part_end(struct part *part)
 	stage_advance(p);
 }
 
-struct progress *pass_progress(struct pass *p, const char *subscription)
+bool part_ended_well(const struct listing_end *end)
 {
-	for (size_t i = 0; i < p->count; i++)
-		if (str_equal_nocase(p->progress[i].subscription->id, subscription))
-			return &p->progress[i];
-	return NULL;
-}
-
-struct listing *list_batch(struct part *part, enum graph_table table, unsigned index,
-	listing_row_fn row, listing_done_fn done)
-{
-	struct pass *p = part->pass;
-	const struct batch *b = &p->batches[part->index];
-	struct listing_target target = part_target(part, row, done);
-	unsigned partitions = b->partitions > 0 ? b->partitions : 1;
-	const char *ids[BATCH_SUBSCRIPTIONS];
-
-	for (size_t i = 0; i < b->count; i++)
-		ids[i] = p->progress[b->first + i].subscription->id;
-	return listing_graph(&target, table, partitions, index, ids, b->count);
+	return end->error->class == ARM_ERROR_NONE && end->complete;
 }
 
 /* --- which subscriptions the pass is about --- */
 
-static bool pass_concerns(const struct pass *p, const struct subscription *s)
+struct progress *pass_progress(struct pass *p, const char *subscription)
+{
+	uintptr_t place = (uintptr_t)map_get(&p->places, subscription);
+
+	return place > 0 ? &p->progress[place - 1] : NULL;
+}
+
+struct progress *row_progress(struct pass *p, const json_t *row)
+{
+	const char *id = json_text(row, "id");
+	char subscription[GUID_TEXT_SIZE];
+
+	return id != NULL && arm_id_subscription(id, subscription) ? pass_progress(p, subscription)
+								   : NULL;
+}
+
+struct progress *row_in_batch(struct part *part, const json_t *row)
+{
+	struct pass *p = part->pass;
+	struct batch *b = &p->batches[part->index];
+	struct progress *progress = row_progress(p, row);
+
+	if (progress != NULL && progress >= &p->progress[b->first] &&
+		progress < &p->progress[b->first + b->count])
+		return progress;
+	b->incomplete = true;
+	pass_problem(p, "a row about something else than was asked", NULL);
+	return NULL;
+}
+
+bool row_is_own(struct part *part, const json_t *row)
+{
+	return row_progress(part->pass, row) == &part->pass->progress[part->index];
+}
+
+bool is_listed_now(const struct pass *p, const struct subscription *s)
+{
+	(void)p;
+	return s->pass_seen;
+}
+
+bool is_concerned(const struct pass *p, const struct subscription *s)
 {
 	return s->scope != NULL && s->scope->identity == pass_identity(p) && s->visible;
 }
 
+bool has_operation(const struct machine *m)
+{
+	for (size_t i = 0; i < MACHINE_CONTROLS; i++)
+		if (m->items[i].operation != NULL)
+			return true;
+	return false;
+}
+
 static void add_progress(struct pass *p, struct subscription *s)
 {
-	p->progress = xreallocarray(p->progress, p->count + 1, sizeof(*p->progress));
 	p->progress[p->count++] = (struct progress){.subscription = s};
-}
-
-static void collect_all(struct pass *p)
-{
-	struct map_entry *entry;
-
-	map_for_each (&p->observer->inventory->subscriptions, entry)
-		if (pass_concerns(p, entry->value))
-			add_progress(p, entry->value);
-}
-
-static void collect_watched(struct pass *p)
-{
-	const struct subscription *watched[BATCH_SUBSCRIPTIONS];
-	struct observer *o = p->observer;
-	size_t n = o->ports.watched(o->ports.ctx, watched, ARRAY_LEN(watched));
-
-	for (size_t i = 0; i < n; i++)
-		if (pass_concerns(p, watched[i]))
-			add_progress(p, inventory_subscription(o->inventory, watched[i]->id));
-}
-
-static bool graph_rests(const struct observer *o)
-{
-	return wall_is_set(o->graph_refused) &&
-		wall_since(loop_wall(o->world->loop), o->graph_refused).ms < GRAPH_REST.ms;
+	map_set(&p->places, s->id, (void *)(uintptr_t)p->count);
 }
 
 static void make_batches(struct pass *p)
@@ -177,97 +242,44 @@ static void make_batches(struct pass *p)
 
 		p->batches[i].first = first;
 		p->batches[i].count = left < BATCH_SUBSCRIPTIONS ? left : BATCH_SUBSCRIPTIONS;
-		p->batches[i].from_arm = graph_rests(p->observer);
+		p->batches[i].from_arm = graph_rests(p);
 	}
 }
 
-static void collect(struct pass *p)
+static void collect_begin(struct pass *p)
 {
+	map_clear(&p->places);
+	free(p->progress);
 	p->count = 0;
-	if (p->kind == PASS_WATCH)
-		collect_watched(p);
-	else
-		collect_all(p);
+	p->progress = xcalloc(
+		map_count(&p->observer->inventory->subscriptions) + 1, sizeof(*p->progress));
+}
+
+void pass_collect(
+	struct pass *p, bool (*concerns)(const struct pass *, const struct subscription *))
+{
+	struct map_entry *entry;
+
+	collect_begin(p);
+	map_for_each (&p->observer->inventory->subscriptions, entry)
+		if (concerns(p, entry->value))
+			add_progress(p, entry->value);
 	make_batches(p);
 }
 
-/* --- telling what was seen --- */
-
-/* Subscriptions that are configured and cannot be seen have something to tell, too. */
-static void tell_invisible(struct pass *p)
+static void collect_watched(struct pass *p)
 {
 	struct observer *o = p->observer;
-	struct map_entry *entry;
+	size_t room = map_count(&o->inventory->subscriptions);
+	const struct subscription **watched = xcalloc(room + 1, sizeof(*watched));
+	size_t n = o->ports.watched(o->ports.ctx, watched, room);
 
-	map_for_each (&o->inventory->subscriptions, entry) {
-		struct subscription *s = entry->value;
-
-		if (!s->visible && s->scope != NULL && s->scope->identity == pass_identity(p))
-			o->ports.subscription_seen(o->ports.ctx, s);
-	}
-}
-
-/* Some machines, then back to the loop; false when all are told. */
-static bool tell_some(struct pass *p)
-{
-	struct observer *o = p->observer;
-	unsigned told = 0;
-
-	for (; p->next < p->count; p->next++, p->machine = 0) {
-		struct subscription *s = p->progress[p->next].subscription;
-
-		if (p->machine == 0)
-			o->ports.subscription_seen(o->ports.ctx, s);
-		while (p->kind == PASS_MACHINES && p->machine < s->machine_count) {
-			if (told++ == TELL_AT_ONCE)
-				return true;
-			o->ports.machine_seen(o->ports.ctx, s->machines[p->machine++]);
-		}
-	}
-	p->report.subscriptions += p->count;
-	return false;
-}
-
-static void tell_more(void *ctx)
-{
-	struct observer *o = ctx;
-
-	/* Given up meanwhile: another configuration came. */
-	if (o->pass != NULL && o->pass->stage == STAGE_TELL)
-		stage_advance(o->pass);
-}
-
-/* --- the end of a pass --- */
-
-static void pass_free(struct pass *p)
-{
-	list_for_each (&p->listings, node) {
-		struct part *part = list_entry(node, struct part, link);
-
-		listing_cancel(part->listing);
-		if (part->call != NULL)
-			arm_client_cancel(p->observer->client, part->call);
-		free(part);
-	}
-	free(p->progress);
-	free(p->batches);
-	free(p);
-}
-
-static void start_wanted(struct observer *o);
-
-static void pass_over(void *ctx)
-{
-	struct observer *o = ctx;
-	struct pass *p = o->pass;
-
-	if (p == NULL || p->stage != STAGE_END)
-		return;
-	o->pass = NULL;
-	p->report.ended = loop_wall(o->world->loop);
-	o->ports.pass_ended(o->ports.ctx, &p->report);
-	pass_free(p);
-	start_wanted(o);
+	collect_begin(p);
+	for (size_t i = 0; i < n; i++)
+		if (is_concerned(p, watched[i]))
+			add_progress(p, inventory_subscription(o->inventory, watched[i]->id));
+	free(watched);
+	make_batches(p);
 }
 
 /* --- from stage to stage --- */
@@ -281,48 +293,58 @@ static enum stage next_stage(const struct pass *p)
 {
 	switch (p->stage) {
 	case STAGE_SUBSCRIPTIONS: return STAGE_GROUPS;
-	case STAGE_GROUPS: return STAGE_PLANS;
+	case STAGE_GROUPS: return STAGE_GROUPS_FROM_ARM;
+	case STAGE_GROUPS_FROM_ARM: return STAGE_PLANS;
 	case STAGE_PLANS: return STAGE_PLANS_FROM_ARM;
 	case STAGE_PLANS_FROM_ARM: return STAGE_SETTINGS;
 	case STAGE_SETTINGS: return STAGE_TELL;
 	case STAGE_COUNTS: return p->kind == PASS_WATCH ? STAGE_EXTENSIONS : STAGE_MACHINES;
 	case STAGE_MACHINES: return STAGE_EXTENSIONS;
-	case STAGE_EXTENSIONS: return p->kind == PASS_WATCH ? STAGE_END : STAGE_TELL;
+	case STAGE_EXTENSIONS: return p->kind == PASS_WATCH ? STAGE_END : STAGE_CONCLUDE;
+	case STAGE_CONCLUDE: return STAGE_TELL;
 	case STAGE_TELL:
-	case STAGE_END: return STAGE_END;
+	case STAGE_END: break;
 	}
 	return STAGE_END;
 }
 
-static void stage_enter(struct pass *p, enum stage stage)
+static void begin_counts(struct pass *p)
+{
+	if (p->kind == PASS_WATCH) {
+		collect_watched(p);
+		return;
+	}
+	pass_collect(p, is_concerned);
+	inventory_sweep_begin(p->observer->inventory);
+}
+
+static void begin_plans(struct pass *p)
 {
 	struct observer *o = p->observer;
 
+	groups_conclude(p);
+	o->ports.subscriptions_listed(o->ports.ctx);
+	note_visible(p);
+	pass_collect(p, is_concerned);
+}
+
+static void stage_enter(struct pass *p, enum stage stage)
+{
 	p->stage = stage;
 	p->next = 0;
-	p->machine = 0;
+	p->begun = false;
 	switch (stage) {
-	case STAGE_PLANS:
-		o->ports.subscriptions_listed(o->ports.ctx);
-		note_invisible(p);
-		collect(p);
-		break;
-	case STAGE_COUNTS:
-		collect(p);
-		if (p->kind == PASS_MACHINES)
-			inventory_sweep_begin(o->inventory);
-		break;
-	case STAGE_TELL:
-		conclude_machines(p);
-		if (p->kind == PASS_SUBSCRIPTIONS)
-			tell_invisible(p);
-		break;
+	case STAGE_GROUPS: groups_begin(p); break;
+	case STAGE_GROUPS_FROM_ARM: groups_from_arm_begin(p); break;
+	case STAGE_PLANS: begin_plans(p); break;
+	case STAGE_COUNTS: begin_counts(p); break;
+	case STAGE_TELL: tell_begin(p); break;
 	case STAGE_SUBSCRIPTIONS:
-	case STAGE_GROUPS:
 	case STAGE_PLANS_FROM_ARM:
 	case STAGE_SETTINGS:
 	case STAGE_MACHINES:
 	case STAGE_EXTENSIONS:
+	case STAGE_CONCLUDE:
 	case STAGE_END: break;
 	}
 }
@@ -332,40 +354,71 @@ static bool stage_start_one(struct pass *p)
 	switch (p->stage) {
 	case STAGE_SUBSCRIPTIONS: return start_subscriptions(p);
 	case STAGE_GROUPS: return start_groups(p);
+	case STAGE_GROUPS_FROM_ARM: return start_groups_from_arm(p);
 	case STAGE_PLANS: return start_plans(p);
 	case STAGE_PLANS_FROM_ARM: return start_plan_from_arm(p);
 	case STAGE_SETTINGS: return start_settings(p);
 	case STAGE_COUNTS: return start_counts(p);
 	case STAGE_MACHINES: return start_machines(p);
 	case STAGE_EXTENSIONS: return start_extensions(p);
+	case STAGE_CONCLUDE:
 	case STAGE_TELL:
-	case STAGE_END: return false;
+	case STAGE_END: break;
 	}
 	return false;
 }
 
+/* Some of what needs no answer from anybody; true when there is more. */
+static bool stage_work(struct pass *p)
+{
+	if (p->stage == STAGE_CONCLUDE)
+		return conclude_some(p);
+	return p->stage == STAGE_TELL && tell_some(p);
+}
+
+static void in_another_turn(struct observer *o)
+{
+	struct loop *loop = o->world->loop;
+
+	loop->ops->timer_arm(o->turn, loop_mono(loop));
+}
+
 static void stage_advance(struct pass *p)
 {
-	struct loop *loop = p->observer->world->loop;
-
 	for (;;) {
 		while (p->pending < LISTINGS_AT_ONCE && stage_start_one(p))
 			;
 		if (p->pending > 0)
 			return;
-		if (p->stage == STAGE_TELL && tell_some(p)) {
-			loop->ops->defer(loop, tell_more, p->observer);
-			return;
-		}
+		if (stage_work(p))
+			break;
 		stage_enter(p, next_stage(p));
 		if (p->stage != STAGE_END)
 			continue;
-		if (++p->identity >= p->observer->config->identity_count) {
-			loop->ops->defer(loop, pass_over, p->observer);
-			return;
-		}
+		if (++p->identity >= p->observer->config->identity_count)
+			break;
 		stage_enter(p, first_stage(p->kind));
 	}
+	in_another_turn(p->observer);
+}
+
+/* --- from pass to pass --- */
+
+static void pass_free(struct pass *p)
+{
+	list_for_each (&p->listings, node) {
+		struct part *part = list_entry(node, struct part, link);
+
+		listing_cancel(part->listing);
+		if (part->call != NULL)
+			arm_client_cancel(p->observer->client, part->call);
+		free(part);
+	}
+	groups_free(p);
+	map_fini(&p->places);
+	free(p->progress);
+	free(p->batches);
+	free(p);
 }
 
 static void pass_start(struct observer *o, enum pass_kind kind)
@@ -378,18 +431,49 @@ static void pass_start(struct observer *o, enum pass_kind kind)
 	p->report.kind = kind;
 	p->report.started = loop_wall(o->world->loop);
 	list_init(&p->listings);
+	map_init(&p->places, NULL);
 	stage_enter(p, first_stage(kind));
 	stage_advance(p);
 }
 
 static void start_wanted(struct observer *o)
 {
-	for (unsigned k = 0; k < PASS_KIND_N_ && o->pass == NULL; k++) {
+	for (unsigned k = 0; k < PASS_KIND_N_; k++) {
 		if (!o->wanted[k])
 			continue;
 		o->wanted[k] = false;
 		pass_start(o, (enum pass_kind)k);
+		return;
 	}
+}
+
+static void pass_over(struct observer *o)
+{
+	struct pass *p = o->pass;
+
+	if (o->ports.judging != NULL && o->ports.judging(o->ports.ctx)) {
+		in_another_turn(o);
+		return;
+	}
+	o->pass = NULL;
+	p->report.ended = loop_wall(o->world->loop);
+	in_another_turn(o);
+	o->ports.pass_ended(o->ports.ctx, &p->report);
+	pass_free(p);
+}
+
+static void next_turn(void *ctx)
+{
+	struct observer *o = ctx;
+
+	MDC_MAGIC_CHECK(o, OBSERVER_MAGIC);
+	refresh_resume(o);
+	if (o->pass == NULL)
+		start_wanted(o);
+	else if (o->pass->stage == STAGE_END)
+		pass_over(o);
+	else
+		stage_advance(o->pass);
 }
 
 void observer_pass(struct observer *o, enum pass_kind kind)
@@ -399,36 +483,34 @@ void observer_pass(struct observer *o, enum pass_kind kind)
 		return;
 	o->wanted[kind] = true;
 	if (o->pass == NULL)
-		start_wanted(o);
+		in_another_turn(o);
 }
 
 bool observer_is_busy(const struct observer *o)
 {
-	return o->pass != NULL || !list_is_empty(&o->refreshes);
-}
-
-bool observer_graph_is_refused(const struct observer *o)
-{
-	return graph_rests(o);
+	for (unsigned k = 0; k < PASS_KIND_N_; k++)
+		if (o->wanted[k])
+			return true;
+	return o->pass != NULL || !list_is_empty(&o->waiting) || !list_is_empty(&o->running);
 }
 
 /* --- life --- */
 
 void observer_configure(struct observer *o, const struct config *c)
 {
-	enum pass_kind kind = PASS_SUBSCRIPTIONS;
-	bool again = o->pass != NULL;
-
-	if (again) {
-		kind = o->pass->kind;
+	MDC_MAGIC_CHECK(o, OBSERVER_MAGIC);
+	if (o->pass != NULL) {
+		o->wanted[o->pass->kind] = true;
 		pass_free(o->pass);
 		o->pass = NULL;
 	}
-	refresh_cancel_all(o);
-	o->graph_refused = WALL_UNSET;
+	refresh_restart(o);
+	free(o->graph);
+	o->graph = xcalloc(c->identity_count + 1, sizeof(*o->graph));
 	o->config = c;
-	if (again)
-		observer_pass(o, kind);
+	for (unsigned k = 0; k < PASS_KIND_N_; k++)
+		o->wanted[k] = o->wanted[k] && c->identity_count > 0;
+	in_another_turn(o);
 }
 
 struct observer *observer_new(const struct world *w, struct arm_client *client,
@@ -441,7 +523,9 @@ struct observer *observer_new(const struct world *w, struct arm_client *client,
 	o->client = client;
 	o->inventory = inv;
 	o->ports = *ports;
-	list_init(&o->refreshes);
+	o->turn = loop_timer_new(w->loop, next_turn, o);
+	list_init(&o->waiting);
+	list_init(&o->running);
 	return o;
 }
 
@@ -453,6 +537,8 @@ struct observer *observer_free(struct observer *o)
 	refresh_cancel_all(o);
 	if (o->pass != NULL)
 		pass_free(o->pass);
+	o->world->loop->ops->timer_free(o->turn);
+	free(o->graph);
 	free(o);
 	return NULL;
 }

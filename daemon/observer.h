@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * observer: fills the inventory. Passes read whole collections (Resource Graph in paged rows, ARM
- * for what Graph lacks); a refresh reads one resource from ARM.
+ * for what Graph lacks or refuses); a refresh reads one resource from ARM.
  *
- * One pass runs at a time; a pass that is asked for while another runs follows it. What could not
- * be read completely stays as it was, and says so.
+ * One pass runs at a time; a pass that is asked for while another runs follows it, once. What could
+ * not be read completely stays as it was, and says so. A machine is told when a fact of it has
+ * changed (struct machine, `unjudged`) or an operation runs on it: a quiet pass tells of none.
  */
 #ifndef MDCD_OBSERVER_H
 #define MDCD_OBSERVER_H
@@ -37,8 +38,11 @@ struct observer_ports {
 	/* The list of subscriptions is in: resolve scopes. */
 	void (*subscriptions_listed)(void *ctx);
 	void (*subscription_seen)(void *ctx, struct subscription *s);
+	/* Judge it, and clear `unjudged`. */
 	void (*machine_seen)(void *ctx, struct machine *m);
 	void (*machine_gone)(void *ctx, struct machine *m);
+	/* What was told is still being judged: the pass ends after that. NULL: never. */
+	bool (*judging)(void *ctx);
 	void (*pass_ended)(void *ctx, const struct pass_report *report);
 	/* For PASS_WATCH: the subscriptions to look at. */
 	size_t (*watched)(void *ctx, const struct subscription **ret, size_t room);
@@ -47,16 +51,19 @@ struct observer_ports {
 struct observer *observer_new(const struct world *w, struct arm_client *client,
 	struct inventory *inv, const struct observer_ports *ports);
 struct observer *observer_free(struct observer *o);
-/* Borrowed until the next call. A running pass is given up and begun again. */
+/*
+ * Borrowed until the next call. A running pass is given up and begins again in a later turn, when
+ * scopes have been resolved anew; so do refreshes.
+ */
 void observer_configure(struct observer *o, const struct config *c);
 
 void observer_pass(struct observer *o, enum pass_kind kind);
 bool observer_is_busy(const struct observer *o);
-/* Resource Graph refuses; ARM lists do its work, more slowly. */
+/* Resource Graph refuses an identity; ARM lists do its work, more slowly. */
 bool observer_graph_is_refused(const struct observer *o);
 /* Reads one subscription's plan and settings, or one machine's extensions, from ARM. */
 void observer_refresh(struct observer *o, struct subscription *s, struct machine *m);
 /* The machine's memory is going away. */
-void observer_forget(struct observer *o, const struct machine *m);
+void observer_forget(struct observer *o, struct machine *m);
 
 #endif

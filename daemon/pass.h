@@ -4,11 +4,14 @@
  *
  *   observer.c            which pass runs, and from stage to stage
  *   pass_subscriptions.c  which subscriptions there are, their plans and settings
+ *   pass_groups.c         their management groups
  *   pass_machines.c       machines and extensions, from Graph or, where it refuses, from ARM
+ *   pass_tell.c           what complete lists say, and telling what was seen
  *   refresh.c             one resource at a time, outside of passes
  *
  * A pass goes through its stages once for each identity. A stage starts listings, a bounded number
- * at a time; when the last has ended the next stage begins.
+ * at a time; when the last has ended the next stage begins. What takes long without waiting for
+ * anybody goes on in another turn of the loop.
  */
 #ifndef MDCD_PASS_H
 #define MDCD_PASS_H
@@ -25,12 +28,14 @@
 enum stage {
 	STAGE_SUBSCRIPTIONS,
 	STAGE_GROUPS,
+	STAGE_GROUPS_FROM_ARM,
 	STAGE_PLANS,
 	STAGE_PLANS_FROM_ARM,
 	STAGE_SETTINGS,
 	STAGE_COUNTS,
 	STAGE_MACHINES,
 	STAGE_EXTENSIONS,
+	STAGE_CONCLUDE,
 	STAGE_TELL,
 	STAGE_END,
 };
@@ -38,10 +43,12 @@ enum stage {
 /* What was learnt about one subscription in the present pass. */
 struct progress {
 	struct subscription *subscription;
-	bool plan_read;
-	bool incomplete;   /* a list of its own failed: nothing is concluded about it */
-	uint64_t machines; /* announced by the counting query, or listed by ARM */
-	uint32_t next;     /* ARM: the next machine whose extensions are to be listed */
+	bool groups_read, plan_read;
+	bool incomplete;               /* a list of its own failed: nothing is concluded about it */
+	uint64_t machines, extensions; /* announced by the counting query, or listed by ARM */
+	uint64_t extension_rows;       /* listed */
+	uint32_t next;                 /* ARM: the next machine whose extensions are to be listed */
+	unsigned failures;             /* of such lists, one after the other */
 	bool listed[SETTING_N_];
 };
 
@@ -50,8 +57,16 @@ struct batch {
 	size_t first, count; /* in pass->progress */
 	uint64_t machines, extensions;
 	unsigned partitions, next;
+	unsigned failures; /* partitions that failed; after some the others are not asked for */
 	bool incomplete;
 	bool from_arm; /* Graph refuses: ARM is asked, one subscription at a time */
+};
+
+/* A management group of the configuration, as ARM tells what is below it. */
+struct group {
+	const char *name;                /* the configuration's */
+	struct map subscriptions, below; /* by id, by name: the keys are the set */
+	bool listed;
 };
 
 struct pass {
@@ -61,10 +76,16 @@ struct pass {
 	size_t identity; /* index into the configuration's */
 	struct progress *progress;
 	size_t count;
+	struct map places; /* subscription's id -> its progress */
 	struct batch *batches;
 	size_t batch_count;
-	size_t next;      /* of the stage's work */
-	uint32_t machine; /* STAGE_TELL: next machine of progress[next] */
+	struct group *groups;
+	size_t group_count;
+	size_t next; /* of the stage's work */
+	/* STAGE_CONCLUDE, STAGE_TELL: within progress[next] */
+	bool begun;
+	struct sweep_conclusion conclusion;
+	uint32_t machine;
 	unsigned pending;
 	bool list_complete; /* of subscriptions */
 	struct list listings;
@@ -77,9 +98,12 @@ struct part {
 	struct list link;
 	struct listing *listing;
 	struct arm_call *call;
-	size_t index; /* of the progress or the batch */
+	size_t index; /* of the progress, the batch or the group */
 	struct wall asked;
 	struct machine *machine;
+	bool repeats; /* a row came twice */
+	/* ARM's list of one machine: what it showed, and whether something could not be read. */
+	bool mde_seen, legacy_seen, unclear;
 };
 
 struct observer {
@@ -91,8 +115,12 @@ struct observer {
 	const struct config *config;
 	struct pass *pass;
 	bool wanted[PASS_KIND_N_];
-	struct wall graph_refused; /* since when Graph is not asked; WALL_UNSET: it is */
-	struct list refreshes;
+	struct loop_timer *turn; /* the pass goes on, or another one begins, in the next turn */
+	struct {
+		bool refuses;
+		struct mono since;
+	} * graph;                    /* of each identity */
+	struct list waiting, running; /* refreshes */
 	unsigned refreshing;
 };
 
@@ -102,33 +130,80 @@ static inline struct stamp stamp_of(struct wall asked, enum fact_source source)
 	return (struct stamp){.at = asked, .source = source};
 }
 const struct identity_config *pass_identity(const struct pass *p);
-/* `error` NULL: incomplete. The first one is kept as text. */
+/* `error` NULL or of class NONE: incomplete. The first one is kept as text. */
 void pass_problem(struct pass *p, const char *what, const struct arm_error *error);
 struct part *part_new(struct pass *p, size_t index);
-struct listing_target part_target(struct part *part, listing_row_fn row, listing_done_fn done);
+/* Takes the request. */
+void part_list_arm(struct part *part, struct arm_request *take_request, listing_row_fn row,
+	listing_done_fn done);
+/* About the subscriptions of the part's batch. */
+void part_list_graph(struct part *part, enum graph_table table, unsigned index, listing_row_fn row,
+	listing_done_fn done);
 /* Ends the part and lets the pass go on. */
 void part_end(struct part *part);
-/* The progress of a subscription by id, or NULL. */
+bool part_ended_well(const struct listing_end *end);
+
+/* The progress of the subscription that the row's id is under, or NULL. */
+struct progress *row_progress(struct pass *p, const json_t *row);
+/* The same if the part's batch is about it; else the batch is incomplete: a foreign row. */
+struct progress *row_in_batch(struct part *part, const json_t *row);
+/* Whether the row is about the one subscription that the part reads. */
+bool row_is_own(struct part *part, const json_t *row);
 struct progress *pass_progress(struct pass *p, const char *subscription);
-struct listing *list_batch(struct part *part, enum graph_table table, unsigned index,
-	listing_row_fn row, listing_done_fn done);
-/* Whether the error says that Graph will not answer such queries for now. */
-bool graph_refuses(const struct arm_error *error);
+
+/* Graph of this pass's identity. */
+bool graph_rests(const struct pass *p);
+/* Whether the error says that Graph will not answer such queries for now; remembers it. */
+bool graph_refuses(struct pass *p, const struct arm_error *error);
+
+/* Which subscriptions the following stages are about. */
+bool is_listed_now(const struct pass *p, const struct subscription *s);
+bool is_concerned(const struct pass *p, const struct subscription *s);
+void pass_collect(
+	struct pass *p, bool (*concerns)(const struct pass *, const struct subscription *));
 
 /* Each starts one more listing of its stage; false when there is none left. */
 bool start_subscriptions(struct pass *p);
 bool start_groups(struct pass *p);
+bool start_groups_from_arm(struct pass *p);
 bool start_plans(struct pass *p);
 bool start_plan_from_arm(struct pass *p);
 bool start_settings(struct pass *p);
 bool start_counts(struct pass *p);
 bool start_machines(struct pass *p);
 bool start_extensions(struct pass *p);
-/* Subscriptions that left a complete list are not visible any more; nothing else is concluded. */
-void note_invisible(struct pass *p);
-/* What the complete lists say about absence. */
-void conclude_machines(struct pass *p);
+
+void groups_begin(struct pass *p);
+void groups_from_arm_begin(struct pass *p);
+void groups_conclude(struct pass *p);
+void groups_free(struct pass *p);
+/* The list of subscriptions and the scopes are known: who is visible. */
+void note_visible(struct pass *p);
+bool has_operation(const struct machine *m);
+
+/* Some work, then back to the loop; false when all is done. */
+bool conclude_some(struct pass *p);
+void tell_begin(struct pass *p);
+bool tell_some(struct pass *p);
+
+static inline bool is_mde(enum extension_kind kind)
+{
+	return kind == EXTENSION_MDE_WINDOWS || kind == EXTENSION_MDE_LINUX;
+}
+static inline bool is_legacy(enum extension_kind kind)
+{
+	return kind == EXTENSION_MMA || kind == EXTENSION_OMS;
+}
+/* False for what is not one of the machine's extensions, or does not say which. */
+bool note_extension_of(struct observer *o, struct machine *m, const json_t *row, struct wall asked,
+	struct noted *ret) MDC_MUST_CHECK;
+/* A complete list of one machine's extensions was read from ARM. */
+void conclude_extensions(
+	struct observer *o, struct machine *m, bool mde_seen, bool legacy_seen, struct wall asked);
 
 void refresh_cancel_all(struct observer *o);
+/* Those that were asked wait again; the others go on waiting. */
+void refresh_restart(struct observer *o);
+void refresh_resume(struct observer *o);
 
 #endif

@@ -162,53 +162,15 @@ void judge(struct reconciler *r, const struct item_ref *ref)
 		reconciler_event(r, ref, &event, NULL);
 }
 
-static void judge_subscription(struct reconciler *r, struct subscription *s)
-{
-	for (unsigned c = 0; c < SUBSCRIPTION_CONTROLS; c++)
-		judge(r, &(struct item_ref){.subscription = s, .control = (enum control_id)c});
-}
-
 void reconciler_machine_seen(struct reconciler *r, struct machine *m)
 {
+	MDC_MAGIC_CHECK(r, RECONCILER_MAGIC);
+	m->unjudged = false;
 	for (unsigned c = SUBSCRIPTION_CONTROLS; c < CONTROL_N_; c++)
 		judge(r,
 			&(struct item_ref){.subscription = m->subscription,
 				.machine = m,
 				.control = (enum control_id)c});
-}
-
-/* What the machines of a subscription wait for, in one number. */
-static uint64_t prerequisites(const struct subscription *s)
-{
-	struct buf facts = BUF_INIT(1024);
-	uint64_t hash;
-
-	buf_addf(&facts, "%d %d %.100s %.100s", s->visible, s->state, s->pricing.tier,
-		s->pricing.sub_plan);
-	for (unsigned i = 0; i < SETTING_N_; i++)
-		buf_addf(&facts, " %d %d", s->settings[i].enabled,
-			wall_is_set(s->settings[i].not_offered));
-	hash = str_hash(buf_str(&facts), facts.len);
-	buf_fini(&facts);
-	return hash;
-}
-
-static void judge_machines(struct reconciler *r, struct subscription *s)
-{
-	for (uint32_t i = 0; i < s->machine_count; i++)
-		reconciler_machine_seen(r, s->machines[i]);
-}
-
-void reconciler_subscription_seen(struct reconciler *r, struct subscription *s)
-{
-	uint64_t now = prerequisites(s);
-
-	MDC_MAGIC_CHECK(r, RECONCILER_MAGIC);
-	judge_subscription(r, s);
-	if (now == s->judged)
-		return;
-	s->judged = now;
-	judge_machines(r, s);
 }
 
 void reconciler_machine_gone(struct reconciler *r, struct machine *m)
@@ -357,15 +319,6 @@ void reconciler_cured(
 
 /* --- configuration and operators --- */
 
-static void reconfigure(struct reconciler *r, const struct item_ref *ref, void *ctx)
-{
-	struct item_event event = {
-		.kind = EVENT_RECONFIGURED, .reason = REASON_RELOADED, .detail = ""};
-
-	(void)ctx;
-	reconciler_event(r, ref, &event, NULL);
-}
-
 void reconciler_configure(struct reconciler *r, const struct config *c)
 {
 	bool first = r->config == NULL;
@@ -375,13 +328,8 @@ void reconciler_configure(struct reconciler *r, const struct config *c)
 	scope_resolve(c, r->inventory);
 	if (first)
 		return;
-	visit_items(r, reconfigure, NULL);
-	map_for_each (&r->inventory->subscriptions, entry) {
-		struct subscription *s = entry->value;
-
-		judge_subscription(r, s);
-		judge_machines(r, s);
-	}
+	map_for_each (&r->inventory->subscriptions, entry)
+		judge_machines_later(r, entry->value, true);
 	reconciler_plan_soon(r);
 	store_flush(r->store, NULL, NULL);
 }
@@ -451,6 +399,8 @@ struct reconciler *reconciler_new(const struct world *w, struct store *store, st
 	heap_init(&r->due_subscriptions);
 	heap_init(&r->due_machines);
 	r->planned = (struct mono){INT64_MIN / 2};
+	list_init(&r->judging);
+	r->judge_timer = loop_timer_new(w->loop, judge_some, r);
 	r->plan_timer = loop_timer_new(w->loop, plan_fired, r);
 	r->forget_timer = loop_timer_new(w->loop, memories_swept, r);
 	r->deadline_timer = loop_timer_new(w->loop, deadlines_fired, r);
@@ -464,6 +414,7 @@ struct reconciler *reconciler_free(struct reconciler *r)
 	if (r == NULL)
 		return NULL;
 	MDC_MAGIC_CHECK(r, RECONCILER_MAGIC);
+	r->world->loop->ops->timer_free(r->judge_timer);
 	r->world->loop->ops->timer_free(r->plan_timer);
 	r->world->loop->ops->timer_free(r->forget_timer);
 	r->world->loop->ops->timer_free(r->deadline_timer);

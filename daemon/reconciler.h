@@ -54,10 +54,15 @@ int reconciler_restore(struct reconciler *r) MDC_MUST_CHECK;
 /* Another configuration is in force; borrowed until the next call. */
 void reconciler_configure(struct reconciler *r, const struct config *c);
 
-/* Facts were read: judge again. */
+/*
+ * Facts were read: judge again. Where its machines wait for something else than before, or are
+ * selected otherwise, they are judged as well, some in each turn of the loop.
+ */
 void reconciler_subscription_seen(struct reconciler *r, struct subscription *s);
 void reconciler_machine_seen(struct reconciler *r, struct machine *m);
 void reconciler_machine_gone(struct reconciler *r, struct machine *m);
+/* Some machines are still to be judged in later turns. */
+bool reconciler_is_judging(const struct reconciler *r);
 /* A pass over `s` ended: what was first seen in it is summarised in one entry. */
 void reconciler_pass_ended(struct reconciler *r);
 

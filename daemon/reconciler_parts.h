@@ -4,6 +4,7 @@
  *
  *   reconciler.c         judging, planning, what operators want
  *   reconciler_memory.c  what the store remembers, until its resource is observed or gone
+ *   item_judging.c       judging the machines of whole subscriptions, some at a time
  *   item_setter.c        the one setter of an item's state; storing and telling transitions
  *   item_deadlines.c     which items are due
  */
@@ -12,6 +13,7 @@
 
 #include "daemon/reconciler.h"
 #include "lib/base/heap.h"
+#include "lib/base/list.h"
 #include "lib/base/rng.h"
 
 #define RECONCILER_MAGIC 0x5ec04c11u
@@ -32,6 +34,8 @@ struct reconciler {
 	bool crowded;        /* the last plan had steps that only waited for others */
 	struct mono planned; /* when the last plan was made */
 	struct heap due_subscriptions, due_machines;
+	struct list judging; /* subscriptions whose machines are to be judged */
+	struct loop_timer *judge_timer;
 	struct loop_timer *deadline_timer;
 	struct wall deadline_at;
 	uint64_t transitions;
@@ -47,6 +51,10 @@ void visit_items_of(struct reconciler *r, struct subscription *s, struct machine
 	item_visit_fn visit, void *ctx);
 /* Judges an item by the facts as they are known. */
 void judge(struct reconciler *r, const struct item_ref *ref);
+void judge_subscription(struct reconciler *r, struct subscription *s);
+/* All machines of the subscription, in later turns; `reconfigured`: under another configuration. */
+void judge_machines_later(struct reconciler *r, struct subscription *s, bool reconfigured);
+void judge_some(void *reconciler);
 /* Whether its operation was sent: only its outcome ends that. */
 bool item_is_in_flight(const struct item *item);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/pass.h"
 
+#include "lib/base/str.h"
 #include "lib/base/xalloc.h"
 
 #define REFRESHES_AT_ONCE 16
@@ -8,18 +9,31 @@
 /* One subscription's plan and settings, or one machine's extensions, read from ARM. */
 struct refresh {
 	struct observer *observer;
-	struct list link;
+	struct list link; /* waiting or running */
 	struct subscription *subscription;
 	struct machine *machine;
 	struct wall asked;
 	struct arm_call *call;
 	struct listing *listing;
 	bool settings_listed[SETTING_N_];
-	bool mde_seen, legacy_seen;
-	bool started;
+	bool mde_seen, legacy_seen, unclear;
 };
 
 static void refresh_pump(struct observer *o);
+
+/* Whether one that has not been asked yet waits already: it will do for both. */
+static bool is_queued(const struct subscription *s, const struct machine *m)
+{
+	return m != NULL ? m->refresh_queued : s->refresh_queued;
+}
+
+static void set_queued(const struct refresh *f, bool queued)
+{
+	if (f->machine != NULL)
+		f->machine->refresh_queued = queued;
+	else
+		f->subscription->refresh_queued = queued;
+}
 
 static void refresh_end(struct refresh *f)
 {
@@ -37,8 +51,8 @@ static void refresh_end(struct refresh *f)
 	refresh_pump(o);
 }
 
-static struct listing *list_from_arm(struct refresh *f, struct arm_request *take_request,
-	listing_row_fn row, listing_done_fn done)
+static void list_from_arm(struct refresh *f, struct arm_request *take_request, listing_row_fn row,
+	listing_done_fn done)
 {
 	struct listing_target target = {
 		.client = f->observer->client,
@@ -49,7 +63,7 @@ static struct listing *list_from_arm(struct refresh *f, struct arm_request *take
 		.ctx = f,
 	};
 
-	return listing_arm(&target, take_request);
+	f->listing = listing_arm(&target, take_request);
 }
 
 /* --- a machine --- */
@@ -57,109 +71,94 @@ static struct listing *list_from_arm(struct refresh *f, struct arm_request *take
 static void extension_row(void *ctx, const json_t *row)
 {
 	struct refresh *f = ctx;
-	struct observer *o = f->observer;
 	struct noted noted;
 
-	if (inventory_note(o->inventory, row, stamp_of(f->asked, SOURCE_ARM), &noted) != 0)
+	if (!note_extension_of(f->observer, f->machine, row, f->asked, &noted)) {
+		f->unclear = true;
 		return;
-	switch (noted.extension) {
-	case EXTENSION_MDE_WINDOWS:
-	case EXTENSION_MDE_LINUX: f->mde_seen = true; break;
-	case EXTENSION_MMA:
-	case EXTENSION_OMS: f->legacy_seen = true; break;
-	case EXTENSION_OTHER:
-	case EXTENSION_KIND_N_: break;
 	}
+	f->mde_seen = f->mde_seen || is_mde(noted.extension);
+	f->legacy_seen = f->legacy_seen || is_legacy(noted.extension);
 }
 
-static void conclude_extensions(struct refresh *f)
-{
-	struct observer *o = f->observer;
-	struct machine *m = f->machine;
-	bool windows = os_is_windows(m->os);
-	struct stamp stamp = stamp_of(f->asked, SOURCE_ARM);
-	bool changed;
-
-	/* While an operation of ours creates it, "not there" says nothing. */
-	if (!f->mde_seen &&
-		inventory_item(f->subscription, m, CONTROL_MDE_EXTENSION)->operation == NULL)
-		inventory_unset_extension(o->inventory, m,
-			windows ? EXTENSION_MDE_WINDOWS : EXTENSION_MDE_LINUX, stamp, &changed);
-	if (!f->legacy_seen)
-		inventory_unset_extension(
-			o->inventory, m, windows ? EXTENSION_MMA : EXTENSION_OMS, stamp, &changed);
-}
-
-static void extensions_done(void *ctx, const struct arm_error *error, bool complete, uint64_t rows)
+static void extensions_done(void *ctx, const struct listing_end *end)
 {
 	struct refresh *f = ctx;
 
-	(void)rows;
 	f->listing = NULL;
-	if (error->class == ARM_ERROR_NONE && complete)
-		conclude_extensions(f);
+	if (part_ended_well(end) && !f->unclear)
+		conclude_extensions(f->observer, f->machine, f->mde_seen, f->legacy_seen, f->asked);
 	refresh_end(f);
 }
 
 /* --- a subscription --- */
 
+/* What is not about it, or cannot be read, changes nothing; the next pass tells of it. */
+static bool note_own(struct refresh *f, const json_t *document, struct noted *ret)
+{
+	const char *id = json_text(document, "id");
+	char subscription[GUID_TEXT_SIZE];
+
+	return id != NULL && arm_id_subscription(id, subscription) &&
+		str_equal(subscription, f->subscription->id) &&
+		inventory_note(
+			f->observer->inventory, document, stamp_of(f->asked, SOURCE_ARM), ret) == 0;
+}
+
 static void setting_row(void *ctx, const json_t *row)
 {
 	struct refresh *f = ctx;
-	struct observer *o = f->observer;
 	struct noted noted;
 
-	if (inventory_note(o->inventory, row, stamp_of(f->asked, SOURCE_ARM), &noted) == 0 &&
-		noted.setting != SETTING_N_)
+	if (!note_own(f, row, &noted))
+		f->unclear = true;
+	else if (noted.setting != SETTING_N_)
 		f->settings_listed[noted.setting] = true;
 }
 
-static void settings_done(void *ctx, const struct arm_error *error, bool complete, uint64_t rows)
+static void settings_done(void *ctx, const struct listing_end *end)
 {
 	struct refresh *f = ctx;
-	struct observer *o = f->observer;
 
-	(void)rows;
 	f->listing = NULL;
-	if (error->class == ARM_ERROR_NONE && complete)
-		inventory_settings_complete(o->inventory, f->subscription, f->settings_listed,
-			stamp_of(f->asked, SOURCE_ARM));
+	if (part_ended_well(end) && !f->unclear)
+		inventory_settings_complete(f->observer->inventory, f->subscription,
+			f->settings_listed, stamp_of(f->asked, SOURCE_ARM));
 	refresh_end(f);
 }
 
 static void plan_read(void *ctx, struct arm_result *result)
 {
 	struct refresh *f = ctx;
-	struct observer *o = f->observer;
 	struct arm_request request = {0};
 	json_t *document = NULL;
 	struct noted noted;
-	int error;
 
 	f->call = NULL;
 	if (result->error.class == ARM_ERROR_NONE)
 		document = json_body(result->reply->body, result->reply->body_len);
-	/* What cannot be read stays as it was known; the next pass tells of it. */
-	error = inventory_note(o->inventory, document, stamp_of(f->asked, SOURCE_ARM), &noted);
-	(void)error;
+	(void)note_own(f, document, &noted);
 	json_decref(document);
+	/* It may have left its scope meanwhile. */
+	if (f->subscription->scope == NULL) {
+		refresh_end(f);
+		return;
+	}
 	arm_list_settings(f->subscription->id, &request);
-	f->listing = list_from_arm(f, &request, setting_row, settings_done);
+	list_from_arm(f, &request, setting_row, settings_done);
 }
 
 /* --- turns --- */
 
-static void refresh_start(struct refresh *f)
+static void refresh_ask(struct refresh *f)
 {
 	struct observer *o = f->observer;
 	struct arm_request request = {0};
 
-	f->started = true;
 	f->asked = loop_wall(o->world->loop);
-	o->refreshing++;
 	if (f->machine != NULL) {
 		arm_list_extensions(f->machine->id, &request);
-		f->listing = list_from_arm(f, &request, extension_row, extensions_done);
+		list_from_arm(f, &request, extension_row, extensions_done);
 		return;
 	}
 	arm_get_pricing(f->subscription->id, &request);
@@ -167,12 +166,24 @@ static void refresh_start(struct refresh *f)
 		ARM_NORMAL, NULL, plan_read, f);
 }
 
-static struct refresh *next_refresh(struct observer *o)
+static bool is_running(struct observer *o, const struct refresh *wish)
 {
-	list_for_each (&o->refreshes, node) {
+	list_for_each (&o->running, node) {
+		const struct refresh *f = list_entry(node, struct refresh, link);
+
+		if (f->subscription == wish->subscription && f->machine == wish->machine)
+			return true;
+	}
+	return false;
+}
+
+/* What is being asked for already is asked again after that, and not beside it. */
+static struct refresh *next_wish(struct observer *o)
+{
+	list_for_each (&o->waiting, node) {
 		struct refresh *f = list_entry(node, struct refresh, link);
 
-		if (!f->started)
+		if (!is_running(o, f))
 			return f;
 	}
 	return NULL;
@@ -182,55 +193,102 @@ static void refresh_pump(struct observer *o)
 {
 	struct refresh *f;
 
-	while (o->refreshing < REFRESHES_AT_ONCE && (f = next_refresh(o)) != NULL)
-		refresh_start(f);
+	while (o->refreshing < REFRESHES_AT_ONCE && (f = next_wish(o)) != NULL) {
+		set_queued(f, false);
+		list_remove(&f->link);
+		if (f->subscription->scope == NULL) {
+			free(f);
+			continue;
+		}
+		list_append(&o->running, &f->link);
+		o->refreshing++;
+		refresh_ask(f);
+	}
 }
 
-void observer_refresh(struct observer *o, struct subscription *s, struct machine *m)
+static void enqueue(struct observer *o, struct subscription *s, struct machine *m)
 {
 	struct refresh *f;
 
-	MDC_MAGIC_CHECK(o, OBSERVER_MAGIC);
-	if (s->scope == NULL)
+	if (is_queued(s, m))
 		return;
-	list_for_each (&o->refreshes, node) {
-		f = list_entry(node, struct refresh, link);
-		if (f->subscription == s && f->machine == m && !f->started)
-			return;
-	}
 	f = xcalloc(1, sizeof(*f));
 	f->observer = o;
 	f->subscription = s;
 	f->machine = m;
-	list_append(&o->refreshes, &f->link);
+	set_queued(f, true);
+	list_append(&o->waiting, &f->link);
+}
+
+void observer_refresh(struct observer *o, struct subscription *s, struct machine *m)
+{
+	MDC_MAGIC_CHECK(o, OBSERVER_MAGIC);
+	if (s->scope == NULL)
+		return;
+	enqueue(o, s, m);
 	refresh_pump(o);
 }
 
-static void refresh_cancel(struct refresh *f)
+void refresh_resume(struct observer *o)
+{
+	refresh_pump(o);
+}
+
+/* --- ends that are none --- */
+
+static void give_up(struct refresh *f)
 {
 	struct observer *o = f->observer;
 
 	if (f->call != NULL)
 		arm_client_cancel(o->client, f->call);
 	listing_cancel(f->listing);
-	if (f->started)
-		o->refreshing--;
 	list_remove(&f->link);
 	free(f);
 }
 
-void observer_forget(struct observer *o, const struct machine *m)
+static void forget_in(struct list *refreshes, const struct machine *m, unsigned *ret_count)
 {
-	list_for_each (&o->refreshes, node) {
+	list_for_each (refreshes, node) {
 		struct refresh *f = list_entry(node, struct refresh, link);
 
-		if (f->machine == m)
-			refresh_cancel(f);
+		if (f->machine != m)
+			continue;
+		give_up(f);
+		++*ret_count;
 	}
+}
+
+void observer_forget(struct observer *o, struct machine *m)
+{
+	unsigned waited = 0, ran = 0;
+
+	if (m->refresh_queued)
+		forget_in(&o->waiting, m, &waited);
+	m->refresh_queued = false;
+	forget_in(&o->running, m, &ran);
+	o->refreshing -= ran;
+	refresh_pump(o);
 }
 
 void refresh_cancel_all(struct observer *o)
 {
-	list_for_each (&o->refreshes, node)
-		refresh_cancel(list_entry(node, struct refresh, link));
+	list_for_each (&o->running, node)
+		give_up(list_entry(node, struct refresh, link));
+	list_for_each (&o->waiting, node) {
+		set_queued(list_entry(node, struct refresh, link), false);
+		give_up(list_entry(node, struct refresh, link));
+	}
+	o->refreshing = 0;
+}
+
+void refresh_restart(struct observer *o)
+{
+	list_for_each (&o->running, node) {
+		struct refresh *f = list_entry(node, struct refresh, link);
+
+		enqueue(o, f->subscription, f->machine);
+		give_up(f);
+	}
+	o->refreshing = 0;
 }

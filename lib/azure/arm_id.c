@@ -166,6 +166,23 @@ char *arm_id_key(const char *text)
 	return key;
 }
 
+bool arm_id_subscription(const char *text, char ret[static GUID_TEXT_SIZE])
+{
+	static const char prefix[] = "subscriptions/";
+	const char *id = text + (*text == '/');
+
+	if (!str_starts_nocase(id, prefix))
+		return false;
+	id += sizeof(prefix) - 1;
+	if (strnlen(id, GUID_TEXT_SIZE) < GUID_TEXT_SIZE - 1 ||
+		(id[GUID_TEXT_SIZE - 1] != '/' && id[GUID_TEXT_SIZE - 1] != '\0'))
+		return false;
+	memcpy(ret, id, GUID_TEXT_SIZE - 1);
+	ret[GUID_TEXT_SIZE - 1] = '\0';
+	str_fold(ret);
+	return str_is_guid(ret);
+}
+
 bool arm_id_same(const char *a, const char *b)
 {
 	if (a == NULL || b == NULL)

@@ -50,6 +50,8 @@ void arm_id_fini(struct arm_id *id);
 char *arm_id_parent(const struct arm_id *id);
 /* Lower-cased copy with leading slash, the key under which the id is stored; caller frees. */
 char *arm_id_key(const char *text);
+/* Under which subscription an id is, lower case, without a look at the rest; false: under none. */
+bool arm_id_subscription(const char *text, char ret[static GUID_TEXT_SIZE]);
 /* Same resource, whatever the casing and leading slash; NULL equals nothing. */
 bool arm_id_same(const char *a, const char *b);
 const char *arm_kind_name(enum arm_kind kind);

@@ -13,6 +13,7 @@
 #define SECURITY "Microsoft.Security"
 #define HYBRID_COMPUTE "Microsoft.HybridCompute"
 #define SUBSCRIPTIONS_VERSION "2022-12-01"
+#define GROUPS_VERSION "2023-04-01"
 #define ACTIVITY_VERSION "2015-04-01"
 #define LINK_MAX 16384
 #define INSTALLED_BY "mdcd"
@@ -85,6 +86,17 @@ static char *security_path(const char *subscription, const char *rest, enum arm_
 void arm_list_subscriptions(struct arm_request *ret)
 {
 	read_of("", "", xstrdup("/subscriptions?api-version=" SUBSCRIPTIONS_VERSION), ret);
+}
+
+void arm_list_descendants(const char *group, struct arm_request *ret)
+{
+	mdc_autofree char *name = http_percent_encode(group);
+
+	read_of("", "Microsoft.Management",
+		xasprintf("/providers/Microsoft.Management/managementGroups/%s/"
+			  "descendants?api-version=" GROUPS_VERSION,
+			name),
+		ret);
 }
 
 void arm_get_subscription(const char *subscription, struct arm_request *ret)

@@ -32,6 +32,8 @@ void arm_request_fini(struct arm_request *r);
 
 /* Reads. Ids are checked GUIDs or parsed ids: nothing from outside enters a path unescaped. */
 void arm_list_subscriptions(struct arm_request *ret);
+/* Everything below a management group, by its name: subscriptions and groups. */
+void arm_list_descendants(const char *group, struct arm_request *ret);
 void arm_get_subscription(const char *subscription, struct arm_request *ret);
 void arm_get_pricing(const char *subscription, struct arm_request *ret);
 void arm_list_settings(const char *subscription, struct arm_request *ret);

@@ -14,6 +14,7 @@
 #include "lib/azure/os_class.h"
 #include "lib/base/heap.h"
 #include "lib/base/intern.h"
+#include "lib/base/list.h"
 #include "lib/base/map.h"
 #include "lib/model/item.h"
 
@@ -72,6 +73,9 @@ struct machine {
 	bool connector_made : 1;
 	bool extensions_known : 1; /* a complete list of its extensions was read */
 	bool tags_unknown : 1;     /* too many to be read: no selector can be trusted */
+	bool unjudged : 1;         /* a fact changed since its items were last judged */
+	bool doubted : 1;          /* in this sweep something of its extensions was unreadable */
+	bool refresh_queued : 1;   /* the observer's own */
 	struct wall status_since;  /* lastStatusChange, or when we saw it change */
 	struct stamp stamp;
 	uint32_t seen;                  /* sweep in which it was last listed */
@@ -97,6 +101,7 @@ struct subscription {
 	char tenant[GUID_TEXT_SIZE];
 	char **management_groups; /* nearest first */
 	size_t management_group_count;
+	bool groups_known; /* they have been read */
 	enum subscription_state state;
 	bool visible;   /* in the last complete list */
 	bool pass_seen; /* listed in the present pass */
@@ -115,13 +120,21 @@ struct subscription {
 	struct stamp machines_stamp; /* of the last complete list of machines and extensions */
 	struct wall drop_since; /* since when lists are complete and much shorter than before */
 	uint32_t machine_count;
+	uint32_t seen_count; /* machines listed in the sweep `seen` */
+	uint32_t seen;
 	uint32_t os_count[OS_CLASS_N_];
 	uint64_t announced_machines;      /* by the counting query */
 	const struct scope_config *scope; /* resolved; NULL: in no scope */
 	const char *scope_conflict;       /* interned names of two scopes that tie, or NULL */
 	struct machine **machines;
 	size_t machine_room;
-	uint64_t judged; /* the facts, in one number, under which its machines were last judged */
+	bool refresh_queued; /* the observer's own */
+	/* The reconciler's own. `judged`: the facts, in one number, under which its machines were
+	 * judged; those below `to_judge` in the array are still to be judged under them. */
+	uint64_t judged;
+	uint32_t to_judge;
+	bool reconfigured;
+	struct list judging;
 	struct heap_node deadline; /* of the earliest item */
 	struct item items[SUBSCRIPTION_CONTROLS];
 };
@@ -141,15 +154,23 @@ struct subscription *inventory_subscription(const struct inventory *inv, const c
 struct subscription *inventory_add_subscription(struct inventory *inv, const char *id);
 struct machine *inventory_machine(const struct inventory *inv, const char *id);
 
+/* Far above any estate: what claims to be more is not taken (-ENOSPC, or NULL). */
+#define INVENTORY_SUBSCRIPTIONS_MAX 100000
+#define INVENTORY_MACHINES_MAX 4000000
+
 /*
  * Single facts. `changed` tells whether any fact that a control reads is different now.
  *
- * Resource Graph lags behind. What ARM itself told anew of a plan, and an extension that ARM showed
- * as succeeded, is not taken back by Graph within `graph_lag`. A stamp tells when the question was
- * asked, so that an answer is never younger than it looks.
+ * A stamp tells when the question was asked, so that an answer is never younger than it looks.
+ * Answers may cross: one to an earlier question than the known fact is not taken, unless it is so
+ * much earlier that the clock must have been set. Resource Graph lags behind: what ARM itself told
+ * anew of a plan, an extension that ARM showed as succeeded, and one that ARM showed as gone, are
+ * not taken back by Graph within `graph_lag`.
  */
 void inventory_set_subscription(struct inventory *inv, struct subscription *s,
 	const struct arm_subscription *facts, struct stamp stamp, bool *ret_changed);
+/* An array of {"name"}, nearest first. */
+void inventory_set_management_groups(struct subscription *s, const json_t *groups);
 void inventory_set_pricing(struct inventory *inv, struct subscription *s,
 	const struct arm_pricing *facts, struct stamp stamp, bool *ret_changed);
 /* enabled TRI_UNKNOWN records that the setting is not set. */
@@ -164,7 +185,7 @@ void inventory_setting_not_offered(
  */
 void inventory_settings_complete(struct inventory *inv, struct subscription *s,
 	const bool listed[static SETTING_N_], struct stamp stamp);
-/* Adds the machine where it is new. -EINVAL for a bad id or another subscription's. */
+/* Adds the machine where it is new. -EINVAL for a bad id or an unknown subscription, -ENOSPC. */
 int inventory_set_machine(struct inventory *inv, const struct arm_machine *facts,
 	struct stamp stamp, struct machine **ret, bool *ret_changed) MDC_MUST_CHECK;
 /* -ENOENT where the machine is not known (yet), -EINVAL for a bad id; 0 also for extensions that no
@@ -174,20 +195,41 @@ int inventory_set_extension(struct inventory *inv, const struct arm_extension *f
 /* The extension was read from ARM and is not there. */
 void inventory_unset_extension(struct inventory *inv, struct machine *m, enum extension_kind kind,
 	struct stamp stamp, bool *ret_changed);
+/* Whether that kind is one of the machine's two, as far as its system is known. */
+bool extension_fits(const struct machine *m, enum extension_kind kind);
+/* After a complete list of one machine's extensions: those not listed are not there. */
+void inventory_extensions_complete(
+	struct inventory *inv, struct machine *m, bool mde, bool legacy, struct stamp stamp);
+/* Something about its extensions could not be read: they are not known until the next sweep. */
+void inventory_doubt_extensions(struct inventory *inv, struct machine *m);
 
 /*
- * A sweep: begin, set machines and extensions as they are listed, then end it for each subscription
- * whose collections were listed completely. Machines that were not seen are then removed through
- * `gone`, extensions not seen are taken as absent. `announced` is the count told by the counting
- * query: more than `tolerance_percent` fewer machines than before, or than announced, makes the
- * sweep incomplete for that subscription (-ESTALE: nothing removed). Fewer than before is believed
- * once every list of a whole day agreed with what was announced: machines do get decommissioned.
+ * A sweep: begin, set machines and extensions as they are listed, then check for each subscription
+ * whose collections were listed completely whether the lists can be believed, and conclude, some
+ * machines at a time: those that were not seen are removed through `gone`, extensions not seen are
+ * taken as absent.
+ *
+ * `announced` is the count told by the counting query. More than `tolerance_percent` fewer machines
+ * than before, or than announced, is no list to conclude from (-ESTALE), and neither is an empty
+ * one where there were machines: lost access looks like that. Fewer than before is believed once
+ * every list of a whole day agreed with what was announced: machines do get decommissioned.
  */
-typedef void (*inventory_gone_fn)(void *ctx, struct machine *m);
 void inventory_sweep_begin(struct inventory *inv);
-int inventory_sweep_end(struct inventory *inv, struct subscription *s, uint64_t announced,
-	unsigned tolerance_percent, struct stamp stamp, inventory_gone_fn gone,
-	void *ctx) MDC_MUST_CHECK;
+bool inventory_is_far_below(uint64_t seen, uint64_t expected, unsigned tolerance_percent);
+int inventory_sweep_check(const struct inventory *inv, struct subscription *s, uint64_t announced,
+	unsigned tolerance_percent, struct wall now) MDC_MUST_CHECK;
+
+struct sweep_conclusion {
+	struct subscription *subscription;
+	struct stamp stamp; /* when the first question of the sweep was asked */
+	uint32_t left;      /* machines of the subscription's array, from its beginning */
+};
+void inventory_conclude_begin(
+	struct subscription *s, struct stamp stamp, struct sweep_conclusion *ret);
+typedef void (*inventory_gone_fn)(void *ctx, struct machine *m);
+/* At most `most` machines; true when there are more. */
+bool inventory_conclude(struct inventory *inv, struct sweep_conclusion *c, uint32_t most,
+	inventory_gone_fn gone, void *ctx) MDC_MUST_CHECK;
 void inventory_remove_machine(struct inventory *inv, struct machine *m);
 
 struct stamp extension_stamp(const struct extension_facts *e);

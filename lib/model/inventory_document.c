@@ -32,22 +32,35 @@ static int note_setting(
 static int note_machine(
 	struct inventory *inv, const json_t *document, struct stamp stamp, struct noted *n)
 {
+	const struct subscription *s = n->subscription;
+	uint32_t before = s->seen == inv->sweep ? s->seen_count : 0;
 	struct arm_machine facts;
+	int error;
 
 	if (arm_machine_read(document, &facts) != 0)
 		return -EINVAL;
-	return inventory_set_machine(inv, &facts, stamp, &n->machine, &n->changed);
+	error = inventory_set_machine(inv, &facts, stamp, &n->machine, &n->changed);
+	n->again = s->seen_count == before;
+	return error;
 }
 
 static int note_extension(
 	struct inventory *inv, const json_t *document, struct stamp stamp, struct noted *n)
 {
 	struct arm_extension facts;
+	int error;
 
 	if (arm_extension_read(document, &facts) != 0)
 		return -EINVAL;
+	error = inventory_set_extension(inv, &facts, stamp, &n->machine, &n->changed);
+	if (error != 0)
+		return error;
 	n->extension = extension_kind(facts.publisher, facts.type);
-	return inventory_set_extension(inv, &facts, stamp, &n->machine, &n->changed);
+	if (!extension_fits(n->machine, n->extension))
+		n->extension = EXTENSION_OTHER;
+	/* Without these nobody can say which one it is. */
+	n->unclear = facts.publisher == NULL || facts.type == NULL;
+	return 0;
 }
 
 int inventory_note(

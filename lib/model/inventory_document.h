@@ -14,13 +14,16 @@ struct noted {
 	struct subscription *subscription;
 	struct machine *machine;       /* for machines and their extensions */
 	enum setting_id setting;       /* for settings; SETTING_N_: one that no control reads */
-	enum extension_kind extension; /* for extensions */
+	enum extension_kind extension; /* for extensions; OTHER also where it does not fit */
+	bool unclear;                  /* an extension that does not say which one it is */
+	bool again;                    /* a machine that was listed in this sweep before */
 	bool changed;                  /* a fact that some control reads */
 };
 
 /*
  * -EINVAL for a document that is not what its id says, -ENOENT where the subscription or machine is
- * not known, -ENOTSUP for kinds that nothing here reads. *ret is only set on success.
+ * not known, -ENOTSUP for kinds that nothing here reads, -ENOSPC past a cap. *ret is only set on
+ * success.
  */
 int inventory_note(struct inventory *inv, const json_t *document, struct stamp stamp,
 	struct noted *ret) MDC_MUST_CHECK;

@@ -29,6 +29,20 @@ static uint32_t closeness(const struct scope_config *scope, const struct subscri
 	return scope->everything ? BY_EVERYTHING : NOT_NAMED;
 }
 
+/* A management group of its tenant that names it could be closer than what names it otherwise. */
+static bool groups_matter(const struct config *c, const struct subscription *s)
+{
+	for (size_t i = 0; i < c->scope_count; i++) {
+		const struct identity_config *identity = c->scopes[i].identity;
+
+		if (c->scopes[i].management_group_count > 0 &&
+			(*s->tenant == '\0' || identity == NULL || str_empty(identity->tenant) ||
+				str_equal_nocase(identity->tenant, s->tenant)))
+			return true;
+	}
+	return false;
+}
+
 enum scope_match scope_of(const struct config *c, const struct subscription *s,
 	const struct scope_config **ret, const struct scope_config **ret_a,
 	const struct scope_config **ret_b)
@@ -46,7 +60,7 @@ enum scope_match scope_of(const struct config *c, const struct subscription *s,
 		closest = how;
 	}
 	*ret = NULL;
-	if (best == NULL)
+	if (best == NULL || (closest != BY_ID && !s->groups_known && groups_matter(c, s)))
 		return SCOPE_NONE;
 	if (rival != NULL) {
 		*ret_a = rival;

@@ -96,7 +96,7 @@ static void calls_are_counted_by_what_they_spend(void **state)
 	send_put(&f, "WDATP", &o[1]);
 	arm_delete_extension(MACHINE, "MDE.Linux", &r);
 	send_request(&f, &r, ARM_URGENT, &o[2]);
-	graph_request(GRAPH_SUBSCRIPTIONS, 0, 0, NULL, 0, NULL, &r);
+	graph_request(&(struct graph_question){.table = GRAPH_SUBSCRIPTIONS}, &r);
 	send_request(&f, &r, ARM_NORMAL, &o[3]);
 	pass(&f, DUR_S(1));
 	arm_client_counts(f.client, &n);

@@ -190,7 +190,7 @@ static void subscriptions_share_what_graph_gives(void **state)
 	for (unsigned i = 0; i < 60; i++) {
 		struct arm_request r;
 
-		graph_request(GRAPH_SUBSCRIPTIONS, 0, 0, NULL, 0, NULL, &r);
+		graph_request(&(struct graph_question){.table = GRAPH_SUBSCRIPTIONS}, &r);
 		send_request(&f, &r, ARM_NORMAL, &o[i]);
 	}
 	pass(&f, DUR_S(5));

@@ -465,6 +465,8 @@ static void reads_are_operations(void **state)
 	check(&r, "MachineExtensions_Get");
 	arm_list_extensions(MACHINE, &r);
 	check(&r, "MachineExtensions_List");
+	arm_list_descendants("mg prod", &r);
+	check(&r, "ManagementGroups_GetDescendants");
 	arm_find_activity(SUB, SUB, (struct wall){1}, (struct wall){2}, &r);
 	check(&r, "ActivityLogs_List");
 }
@@ -476,9 +478,17 @@ static void every_question_to_resource_graph_is_an_operation(void **state)
 
 	(void)state;
 	for (unsigned t = 0; t < GRAPH_TABLE_N_; t++) {
-		graph_request((enum graph_table)t, 7, 3, subscriptions, 1, "token", &r);
+		struct graph_question question = {.table = (enum graph_table)t};
+
+		graph_request(&question, &r);
 		check(&r, "Resources");
-		graph_request((enum graph_table)t, 0, 0, NULL, 0, NULL, &r);
+		question.partitions = 7;
+		question.index = 3;
+		question.subscriptions = subscriptions;
+		question.subscription_count = 1;
+		question.skip_token = "token";
+		question.rows = 250;
+		graph_request(&question, &r);
 		check(&r, "Resources");
 	}
 }

@@ -6,6 +6,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -54,21 +55,37 @@ static void add_machines(struct estate *e, struct subscription *s, unsigned coun
 	}
 }
 
-/* One sweep in which the first `listed` machines were seen, and extensions of the first `with`. */
-static int sweep(struct estate *e, struct subscription *s, unsigned listed, unsigned with,
+static void list_machine_only(struct estate *e, struct machine *m)
+{
+	mdc_autofree char *status = xstrdup(m->status);
+
+	estate_status(e, m, status);
+}
+
+static int conclude(struct estate *e, struct subscription *s, unsigned announced,
 	struct stamp stamp, struct gone *g)
 {
-	*g = (struct gone){0};
-	inventory_sweep_begin(e->inv);
-	for (uint32_t i = 0; i < s->machine_count; i++) {
-		unsigned number = (unsigned)atoi(s->machines[i]->name + 1);
+	struct sweep_conclusion c;
+	int result = inventory_sweep_check(e->inv, s, announced, 10, stamp.at);
 
-		if (number < listed)
-			s->machines[i]->seen = e->inv->sweep;
-		if (number < with)
-			s->machines[i]->mde_seen = e->inv->sweep;
-	}
-	return inventory_sweep_end(e->inv, s, listed, 10, stamp, note_gone, g);
+	*g = (struct gone){0};
+	if (result != 0)
+		return result;
+	inventory_conclude_begin(s, stamp, &c);
+	while (inventory_conclude(e->inv, &c, 3, note_gone, g))
+		;
+	return 0;
+}
+
+/* One sweep in which the first `listed` machines were seen. */
+static int sweep(struct estate *e, struct subscription *s, unsigned listed, struct stamp stamp,
+	struct gone *g)
+{
+	inventory_sweep_begin(e->inv);
+	for (uint32_t i = 0; i < s->machine_count; i++)
+		if ((unsigned)atoi(s->machines[i]->name + 1) < listed)
+			list_machine_only(e, s->machines[i]);
+	return conclude(e, s, listed, stamp, g);
 }
 
 static void machines_not_listed_any_more_are_removed(void **state)
@@ -78,7 +95,7 @@ static void machines_not_listed_any_more_are_removed(void **state)
 	struct gone g;
 
 	add_machines(e, s, 40);
-	assert_int_equal(sweep(e, s, 38, 0, at(e, DUR_MS(0), SOURCE_GRAPH), &g), 0);
+	assert_int_equal(sweep(e, s, 38, at(e, DUR_MS(0), SOURCE_GRAPH), &g), 0);
 	assert_int_equal(g.count, 2);
 	assert_int_equal(s->machine_count, 38);
 	assert_int_equal(s->os_count[OS_WINDOWS_INBOX], 38);
@@ -93,9 +110,24 @@ static void a_few_machines_may_always_go(void **state)
 	struct subscription *s = estate_subscription(e, 1);
 	struct gone g;
 
-	add_machines(e, s, 3);
-	assert_int_equal(sweep(e, s, 0, 0, at(e, DUR_MS(0), SOURCE_GRAPH), &g), 0);
+	add_machines(e, s, 4);
+	assert_int_equal(sweep(e, s, 1, at(e, DUR_MS(0), SOURCE_GRAPH), &g), 0);
 	assert_int_equal(g.count, 3);
+	assert_int_equal(s->machine_count, 1);
+}
+
+/* A principal that has lost its role is shown no rows, and no error either. */
+static void that_the_last_machine_goes_is_believed_after_a_day(void **state)
+{
+	struct estate *e = *state;
+	struct subscription *s = estate_subscription(e, 1);
+	struct gone g;
+
+	add_machines(e, s, 1);
+	assert_int_equal(sweep(e, s, 0, at(e, DUR_H(0), SOURCE_GRAPH), &g), -ESTALE);
+	assert_int_equal(sweep(e, s, 0, at(e, DUR_H(23), SOURCE_GRAPH), &g), -ESTALE);
+	assert_int_equal(s->machine_count, 1);
+	assert_int_equal(sweep(e, s, 0, at(e, DUR_H(24), SOURCE_GRAPH), &g), 0);
 	assert_int_equal(s->machine_count, 0);
 }
 
@@ -106,7 +138,7 @@ static void a_sudden_drop_removes_nothing(void **state)
 	struct gone g;
 
 	add_machines(e, s, 40);
-	assert_int_equal(sweep(e, s, 20, 0, at(e, DUR_MS(0), SOURCE_GRAPH), &g), -ESTALE);
+	assert_int_equal(sweep(e, s, 20, at(e, DUR_MS(0), SOURCE_GRAPH), &g), -ESTALE);
 	assert_int_equal(g.count, 0);
 	assert_int_equal(s->machine_count, 40);
 }
@@ -118,9 +150,9 @@ static void a_drop_that_stays_for_a_day_is_believed(void **state)
 	struct gone g;
 
 	add_machines(e, s, 40);
-	assert_int_equal(sweep(e, s, 20, 0, at(e, DUR_H(0), SOURCE_GRAPH), &g), -ESTALE);
-	assert_int_equal(sweep(e, s, 20, 0, at(e, DUR_H(23), SOURCE_GRAPH), &g), -ESTALE);
-	assert_int_equal(sweep(e, s, 20, 0, at(e, DUR_H(24), SOURCE_GRAPH), &g), 0);
+	assert_int_equal(sweep(e, s, 20, at(e, DUR_H(0), SOURCE_GRAPH), &g), -ESTALE);
+	assert_int_equal(sweep(e, s, 20, at(e, DUR_H(23), SOURCE_GRAPH), &g), -ESTALE);
+	assert_int_equal(sweep(e, s, 20, at(e, DUR_H(24), SOURCE_GRAPH), &g), 0);
 	assert_int_equal(g.count, 20);
 }
 
@@ -131,9 +163,9 @@ static void a_drop_that_ends_starts_anew(void **state)
 	struct gone g;
 
 	add_machines(e, s, 40);
-	assert_int_equal(sweep(e, s, 20, 0, at(e, DUR_H(0), SOURCE_GRAPH), &g), -ESTALE);
-	assert_int_equal(sweep(e, s, 40, 0, at(e, DUR_H(12), SOURCE_GRAPH), &g), 0);
-	assert_int_equal(sweep(e, s, 20, 0, at(e, DUR_H(25), SOURCE_GRAPH), &g), -ESTALE);
+	assert_int_equal(sweep(e, s, 20, at(e, DUR_H(0), SOURCE_GRAPH), &g), -ESTALE);
+	assert_int_equal(sweep(e, s, 40, at(e, DUR_H(12), SOURCE_GRAPH), &g), 0);
+	assert_int_equal(sweep(e, s, 20, at(e, DUR_H(25), SOURCE_GRAPH), &g), -ESTALE);
 	assert_int_equal(s->machine_count, 40);
 }
 
@@ -147,10 +179,8 @@ static void fewer_than_announced_is_incomplete_for_good(void **state)
 	for (int hour = 0; hour < 72; hour += 12) {
 		inventory_sweep_begin(e->inv);
 		for (uint32_t i = 0; i < s->machine_count; i++)
-			s->machines[i]->seen = e->inv->sweep;
-		assert_int_equal(inventory_sweep_end(e->inv, s, 30, 10,
-					 at(e, DUR_H(hour), SOURCE_GRAPH), note_gone, &g),
-			-ESTALE);
+			list_machine_only(e, s->machines[i]);
+		assert_int_equal(conclude(e, s, 30, at(e, DUR_H(hour), SOURCE_GRAPH), &g), -ESTALE);
 	}
 }
 
@@ -164,10 +194,12 @@ static void absence_of_an_extension_is_concluded_from_complete_lists_only(void *
 	add_machines(e, s, 10);
 	m = s->machines[0];
 	estate_extension(e, m, &(struct estate_extension){0});
-	assert_int_equal(sweep(e, s, 5, 0, at(e, DUR_H(1), SOURCE_GRAPH), &g), -ESTALE);
+	assert_int_equal(sweep(e, s, 5, at(e, DUR_H(1), SOURCE_GRAPH), &g), -ESTALE);
 	assert_true(m->mde.present);
-	assert_int_equal(sweep(e, s, 10, 0, at(e, DUR_H(2), SOURCE_GRAPH), &g), 0);
+	m->unjudged = false;
+	assert_int_equal(sweep(e, s, 10, at(e, DUR_H(2), SOURCE_GRAPH), &g), 0);
 	assert_false(m->mde.present);
+	assert_true(m->unjudged);
 	assert_int_equal(m->mde.changed.ms, wall_add(e->now, DUR_H(2)).ms);
 }
 
@@ -181,11 +213,77 @@ static void a_new_machine_has_unknown_extensions_until_a_complete_list(void **st
 	add_machines(e, s, 1);
 	m = s->machines[0];
 	m->extensions_known = false;
-	assert_int_equal(sweep(e, s, 1, 0, at(e, DUR_H(1), SOURCE_GRAPH), &g), 0);
+	m->unjudged = false;
+	assert_int_equal(sweep(e, s, 1, at(e, DUR_H(1), SOURCE_GRAPH), &g), 0);
 	assert_true(m->extensions_known);
+	assert_true(m->unjudged);
+}
+
+static void doubted_extensions_are_unknown_until_the_next_complete_list(void **state)
+{
+	struct estate *e = *state;
+	struct subscription *s = estate_subscription(e, 1);
+	struct machine *m;
+	struct gone g;
+
+	add_machines(e, s, 2);
+	m = s->machines[0];
+	estate_extension(e, m, &(struct estate_extension){0});
+	inventory_sweep_begin(e->inv);
+	list_machine_only(e, s->machines[0]);
+	list_machine_only(e, s->machines[1]);
+	inventory_doubt_extensions(e->inv, m);
+	assert_int_equal(conclude(e, s, 2, at(e, DUR_H(1), SOURCE_GRAPH), &g), 0);
+	assert_false(m->extensions_known);
+	assert_true(m->mde.present);
+	assert_int_equal(sweep(e, s, 2, at(e, DUR_H(2), SOURCE_GRAPH), &g), 0);
+	assert_true(m->extensions_known);
+	assert_false(m->mde.present);
+}
+
+static void a_machine_listed_twice_counts_once(void **state)
+{
+	struct estate *e = *state;
+	struct subscription *s = estate_subscription(e, 1);
+	struct gone g;
+
+	add_machines(e, s, 40);
+	inventory_sweep_begin(e->inv);
+	for (unsigned i = 0; i < 40; i++)
+		list_machine_only(e, s->machines[0]);
+	assert_int_equal(s->seen_count, 1);
+	assert_int_equal(conclude(e, s, 40, at(e, DUR_MS(0), SOURCE_GRAPH), &g), -ESTALE);
+}
+
+static void a_quiet_sweep_leaves_nothing_to_judge(void **state)
+{
+	struct estate *e = *state;
+	struct subscription *s = estate_subscription(e, 1);
+	struct gone g;
+
+	add_machines(e, s, 20);
+	assert_int_equal(sweep(e, s, 20, at(e, DUR_H(1), SOURCE_GRAPH), &g), 0);
+	for (uint32_t i = 0; i < 20; i++) {
+		assert_true(s->machines[i]->unjudged);
+		s->machines[i]->unjudged = false;
+	}
+	assert_int_equal(sweep(e, s, 20, at(e, DUR_H(2), SOURCE_GRAPH), &g), 0);
+	for (uint32_t i = 0; i < 20; i++)
+		assert_false(s->machines[i]->unjudged);
+	estate_status(e, s->machines[7], "Disconnected");
+	for (uint32_t i = 0; i < 20; i++)
+		assert_int_equal(s->machines[i]->unjudged, i == 7);
 }
 
 /* --- extensions --- */
+
+static void set_tier(struct estate *e, struct subscription *s, const char *tier, struct stamp stamp,
+	bool *ret_changed)
+{
+	struct arm_pricing facts = {.id = "x", .tier = tier, .sub_plan = NULL};
+
+	inventory_set_pricing(e->inv, s, &facts, stamp, ret_changed);
+}
 
 static void absent_since_is_kept(void **state)
 {
@@ -275,9 +373,8 @@ static void graph_does_not_take_back_what_arm_has_just_shown(void **state)
 	estate_extension(e, m,
 		&(struct estate_extension){.state = "Failed", .at = wall_add(e->now, DUR_MIN(3))});
 	assert_int_equal(m->mde.provisioning, PROVISIONING_FAILED);
-	estate_extension(e, m, &(struct estate_extension){.source = SOURCE_ARM});
 	inventory_unset_extension(
-		e->inv, m, EXTENSION_MDE_LINUX, at(e, DUR_S(1), SOURCE_ARM), &changed);
+		e->inv, m, EXTENSION_MDE_LINUX, at(e, DUR_MIN(4), SOURCE_ARM), &changed);
 	assert_false(m->mde.present);
 	assert_true(changed);
 }
@@ -319,15 +416,100 @@ static void a_bad_or_unknown_parent_is_an_error(void **state)
 	assert_null(m);
 }
 
-/* --- plans and settings --- */
-
-static void set_tier(struct estate *e, struct subscription *s, const char *tier, struct stamp stamp,
-	bool *ret_changed)
+static void graph_does_not_bring_back_what_arm_has_just_shown_as_gone(void **state)
 {
-	struct arm_pricing facts = {.id = "x", .tier = tier, .sub_plan = NULL};
+	struct estate *e = *state;
+	struct subscription *s = estate_subscription(e, 1);
+	struct machine *m = estate_machine(e, s, "m", "Ubuntu 22.04.4 LTS");
+	bool changed = false;
 
-	inventory_set_pricing(e->inv, s, &facts, stamp, ret_changed);
+	estate_extension(e, m, &(struct estate_extension){0});
+	inventory_unset_extension(
+		e->inv, m, EXTENSION_MDE_LINUX, at(e, DUR_S(1), SOURCE_ARM), &changed);
+	assert_true(changed);
+	estate_extension(e, m, &(struct estate_extension){.at = wall_add(e->now, DUR_S(60))});
+	assert_false(m->mde.present);
+	estate_extension(e, m, &(struct estate_extension){.at = wall_add(e->now, DUR_MIN(3))});
+	assert_true(m->mde.present);
 }
+
+/* A question asked earlier is answered later. */
+static void answers_that_crossed_a_younger_one_are_not_taken(void **state)
+{
+	struct estate *e = *state;
+	struct subscription *s = estate_subscription(e, 1);
+	struct machine *m = estate_machine(e, s, "m", "Ubuntu 22.04.4 LTS");
+	struct wall first = wall_add(e->now, DUR_S(1)), second = wall_add(e->now, DUR_S(2));
+	bool changed;
+
+	estate_extension(e, m,
+		&(struct estate_extension){.state = "Failed", .source = SOURCE_ARM, .at = second});
+	estate_extension(e, m, &(struct estate_extension){.at = first});
+	assert_int_equal(m->mde.provisioning, PROVISIONING_FAILED);
+	inventory_unset_extension(e->inv, m, EXTENSION_MDE_LINUX,
+		(struct stamp){.at = first, .source = SOURCE_ARM}, &changed);
+	assert_true(m->mde.present);
+	assert_int_equal(m->mde.at.ms, second.ms);
+	inventory_set_setting(
+		e->inv, s, SETTING_WDATP, TRI_NO, at(e, DUR_S(2), SOURCE_ARM), &changed);
+	inventory_set_setting(
+		e->inv, s, SETTING_WDATP, TRI_YES, at(e, DUR_S(1), SOURCE_ARM), &changed);
+	assert_int_equal(s->settings[SETTING_WDATP].enabled, TRI_NO);
+	set_tier(e, s, "Free", at(e, DUR_S(2), SOURCE_ARM), &changed);
+	set_tier(e, s, "Standard", at(e, DUR_S(1), SOURCE_ARM), &changed);
+	assert_string_equal(s->pricing.tier, "Free");
+}
+
+static void a_clock_that_was_set_back_does_not_blind(void **state)
+{
+	struct estate *e = *state;
+	struct subscription *s = estate_subscription(e, 1);
+	struct machine *m = estate_machine(e, s, "m", "Ubuntu 22.04.4 LTS");
+
+	estate_extension(e, m, &(struct estate_extension){.source = SOURCE_ARM});
+	estate_extension(e, m,
+		&(struct estate_extension){.state = "Failed",
+			.source = SOURCE_ARM,
+			.at = wall_add(e->now, DUR_H(-5))});
+	assert_int_equal(m->mde.provisioning, PROVISIONING_FAILED);
+}
+
+static void a_complete_list_of_one_machine_tells_what_is_absent(void **state)
+{
+	struct estate *e = *state;
+	struct subscription *s = estate_subscription(e, 1);
+	struct machine *m = estate_machine(e, s, "m", "Windows Server 2016");
+
+	estate_extension(e, m, &(struct estate_extension){0});
+	estate_extension(e, m, &(struct estate_extension){.type = "MicrosoftMonitoringAgent"});
+	m->extensions_known = false;
+	inventory_extensions_complete(e->inv, m, true, false, at(e, DUR_S(1), SOURCE_ARM));
+	assert_true(m->mde.present);
+	assert_false(m->legacy.present);
+	assert_true(m->extensions_known);
+}
+
+static void a_long_message_is_cut_between_characters(void **state)
+{
+	struct estate *e = *state;
+	struct subscription *s = estate_subscription(e, 1);
+	struct machine *m = estate_machine(e, s, "m", "Ubuntu 22.04.4 LTS");
+	struct buf text = BUF_INIT(4096);
+	json_t *json;
+
+	buf_addc(&text, 'x');
+	for (unsigned i = 0; i < 500; i++)
+		buf_adds(&text, "\xe2\x82\xac");
+	estate_extension(
+		e, m, &(struct estate_extension){.state = "Failed", .message = buf_str(&text)});
+	json = json_string(m->mde.message);
+	assert_non_null(json);
+	assert_int_equal(strlen(m->mde.message), 1 + 133 * 3);
+	json_decref(json);
+	buf_fini(&text);
+}
+
+/* --- plans and settings --- */
 
 static void a_plan_read_from_arm_outlasts_the_lag_of_graph(void **state)
 {
@@ -508,12 +690,16 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(machines_not_listed_any_more_are_removed),
 		CASE(a_few_machines_may_always_go),
+		CASE(that_the_last_machine_goes_is_believed_after_a_day),
 		CASE(a_sudden_drop_removes_nothing),
 		CASE(a_drop_that_stays_for_a_day_is_believed),
 		CASE(a_drop_that_ends_starts_anew),
 		CASE(fewer_than_announced_is_incomplete_for_good),
 		CASE(absence_of_an_extension_is_concluded_from_complete_lists_only),
 		CASE(a_new_machine_has_unknown_extensions_until_a_complete_list),
+		CASE(doubted_extensions_are_unknown_until_the_next_complete_list),
+		CASE(a_machine_listed_twice_counts_once),
+		CASE(a_quiet_sweep_leaves_nothing_to_judge),
 		CASE(absent_since_is_kept),
 		CASE(changed_follows_the_state_and_not_the_message),
 		CASE(the_owner_is_compared_without_case),
@@ -521,6 +707,11 @@ int main(void)
 		CASE(a_machine_that_turns_out_to_be_windows_forgets_linux_facts),
 		CASE(graph_does_not_take_back_what_arm_has_just_shown),
 		CASE(progress_of_an_extension_is_taken_from_graph_at_once),
+		CASE(graph_does_not_bring_back_what_arm_has_just_shown_as_gone),
+		CASE(answers_that_crossed_a_younger_one_are_not_taken),
+		CASE(a_clock_that_was_set_back_does_not_blind),
+		CASE(a_complete_list_of_one_machine_tells_what_is_absent),
+		CASE(a_long_message_is_cut_between_characters),
 		CASE(a_bad_or_unknown_parent_is_an_error),
 		CASE(a_plan_read_from_arm_outlasts_the_lag_of_graph),
 		CASE(the_failure_of_a_plan_extension_is_kept_with_its_name),

@@ -591,57 +591,78 @@ static void the_daemons_own_queries_rebuild_documents(void **state)
 		    "'microsoft.resources/subscriptions', 'properties': {'state': 'Enabled', "
 		    "'managementGroupAncestorsChain': [{'name': 'root'}], 'quotaId': 'x'}}]}",
 		GRAPH_SUBSCRIPTIONS,
-		"[{'id': '/subscriptions/" S1 "', 'name': 'n', 'subscriptionId': '" S1 "', "
-		"'tenantId': 't', 'properties': {'state': 'Enabled', "
-		"'managementGroupAncestorsChain': [{'name': 'root'}]}}]");
+		"[{'id': '/subscriptions/" S1 "', 'subscriptionId': '" S1 "', 'properties': "
+		"{'managementGroupAncestorsChain': [{'name': 'root'}]}}]");
 	check_table("{'securityresources': [{'id': '/p', 'name': 'virtualMachines', 'type': "
-		    "'microsoft.security/pricings', 'properties': {'pricingTier': 'Free'}}]}",
+		    "'microsoft.security/pricings', 'properties': {'pricingTier': 'Free', "
+		    "'extensions': [{'name': 'x'}]}}]}",
 		GRAPH_PRICINGS,
-		"[{'id': '/p', 'name': 'virtualMachines', 'properties': {'pricingTier': 'Free'}}]");
+		"[{'id': '/p', 'properties': {'pricingTier': 'Free', 'subPlan': '', 'enforce': '', "
+		"'enablementTime': '', 'extensions': [{'name': 'x'}]}}]");
 	check_table(FLEET, GRAPH_MACHINE_COUNTS,
 		"[{'subscriptionId': '', 'machines': 0, 'extensions': 3}, {'subscriptionId': "
 		"'" S1 "', 'machines': 2, 'extensions': 0}, {'subscriptionId': '" S2 "', "
 		"'machines': 1, 'extensions': 0}]");
 }
 
-static void the_daemons_machines_and_extensions_keep_absent_members_null(void **state)
+static void the_daemons_machines_are_texts_but_for_lists_and_tags(void **state)
 {
 	(void)state;
 	check_table("{'resources': [{'id': '/m', 'location': 'eu', 'tags': {'a': 'b'}, 'type': "
 		    "'Microsoft.HybridCompute/machines', 'properties': {'status': 'Connected', "
-		    "'vmId': 'left out'}}]}",
+		    "'vmId': 'left out', 'osSku': 7, 'agentConfiguration': {'extensionsEnabled': "
+		    "true, 'extensionsAllowList': [{'type': 'x'}], 'proxyUrl': 'left out'}}}]}",
 		GRAPH_MACHINES,
 		"[{'id': '/m', 'location': 'eu', 'tags': {'a': 'b'}, 'properties': {'status': "
-		"'Connected', 'lastStatusChange': null, 'osType': null, 'osName': null, 'osSku': "
-		"null, 'osVersion': null, 'agentVersion': null, 'cloudMetadata': null, "
-		"'agentConfiguration': null}}]");
+		"'Connected', 'lastStatusChange': '', 'osType': '', 'osName': '', 'osSku': '7', "
+		"'agentVersion': '', 'cloudMetadata': {'provider': ''}, 'agentConfiguration': "
+		"{'extensionsEnabled': 'true', 'configMode': '', 'extensionsAllowList': [{'type': "
+		"'x'}], 'extensionsBlockList': null}}}]");
+}
+
+/* clang-format off */
+#define EXTENSION(id, publisher, type, state, version, vnext, code, message) \
+	"{'id': '" id "', 'properties': {'publisher': '" publisher "', 'type': '" type "', " \
+	"'provisioningState': '" state "', 'typeHandlerVersion': '" version "', 'settings': " \
+	"{'vNextEnabled': '" vnext "', 'azureResourceId': ''}, 'instanceView': {'status': " \
+	"{'code': '" code "', 'message': '" message "'}}}}"
+/* clang-format on */
+
+static void the_daemons_extensions_are_texts(void **state)
+{
+	(void)state;
 	check_table(FLEET, GRAPH_EXTENSIONS,
-		"[{'id': '" MACHINE(
-			"M1") "/extensions/MDE', 'name': 'MDE', 'properties': "
-			      "{'publisher': 'P', 'type': 'MDE.Windows', 'provisioningState': "
-			      "'Succeeded', "
-			      "'typeHandlerVersion': '1.0', 'settings': {'vNextEnabled': 'true', "
-			      "'azureResourceId': null, 'workspaceId': null}, 'instanceView': "
-			      "{'status': "
-			      "{'message': 'fine'}}}}, {'id': '" MACHINE(
-				      "M1") "/extensions/MMA', 'name': 'MMA', "
-					    "'properties': {'publisher': null, 'type': "
-					    "'MicrosoftMonitoringAgent', "
-					    "'provisioningState': 'Succeeded', "
-					    "'typeHandlerVersion': null, 'settings': "
-					    "{'vNextEnabled': null, 'azureResourceId': null, "
-					    "'workspaceId': 'c1'}, "
-					    "'instanceView': {'status': null}}}, {'id': '" MACHINE(
-						    "M3") "/extensions/MDE', "
-							  "'name': 'MDE', 'properties': "
-							  "{'publisher': null, 'type': "
-							  "'MDE.Linux', "
-							  "'provisioningState': 'Failed', "
-							  "'typeHandlerVersion': null, 'settings': "
-							  "{'vNextEnabled': null, "
-							  "'azureResourceId': null, 'workspaceId': "
-							  "null}, "
-							  "'instanceView': {'status': null}}}]");
+		"[" EXTENSION(MACHINE("M1") "/extensions/MDE", "P", "MDE.Windows", "Succeeded",
+			"1.0", "true", "", "fine") ", " EXTENSION(MACHINE("M1") "/extensions/MMA",
+			"", "MicrosoftMonitoringAgent", "Succeeded", "", "", "",
+			"") ", " EXTENSION(MACHINE("M3") "/extensions/MDE", "", "MDE.Linux",
+			"Failed", "", "", "", "") "]");
+}
+
+static void what_others_may_write_at_any_length_or_type_is_short_text(void **state)
+{
+	struct buf tables = BUF_INIT(65536), want = BUF_INIT(65536);
+
+	(void)state;
+	buf_adds(&tables,
+		"{'resources': [{'id': '/e', 'type': "
+		"'microsoft.hybridcompute/machines/extensions', 'properties': {'type': "
+		"'MDE.Linux', 'settings': {'vNextEnabled': 7.5, 'azureResourceId': "
+		"[1.5, {}]}, 'instanceView': {'status': {'code': -310, 'message': '");
+	buf_adds(&want,
+		"[{'id': '/e', 'properties': {'publisher': '', 'type': 'MDE.Linux', "
+		"'provisioningState': '', 'typeHandlerVersion': '', 'settings': "
+		"{'vNextEnabled': '7.5', 'azureResourceId': '[1.5,{}]'}, "
+		"'instanceView': {'status': {'code': '-310', 'message': '");
+	for (unsigned i = 0; i < 3000; i++)
+		buf_adds(&tables, "\xc3\xa4");
+	for (unsigned i = 0; i < 400; i++)
+		buf_adds(&want, "\xc3\xa4");
+	buf_adds(&tables, "'}}}}]}");
+	buf_adds(&want, "'}}}}]");
+	check_table(buf_str(&tables), GRAPH_EXTENSIONS, buf_str(&want));
+	buf_fini(&tables);
+	buf_fini(&want);
 }
 
 static void the_daemons_partitions_cover_every_row_once(void **state)
@@ -685,7 +706,9 @@ int main(void)
 		cmocka_unit_test(counts_and_running_writes),
 		cmocka_unit_test(recent_changes_of_machines),
 		cmocka_unit_test(the_daemons_own_queries_rebuild_documents),
-		cmocka_unit_test(the_daemons_machines_and_extensions_keep_absent_members_null),
+		cmocka_unit_test(the_daemons_machines_are_texts_but_for_lists_and_tags),
+		cmocka_unit_test(the_daemons_extensions_are_texts),
+		cmocka_unit_test(what_others_may_write_at_any_length_or_type_is_short_text),
 		cmocka_unit_test(the_daemons_partitions_cover_every_row_once),
 	};
 

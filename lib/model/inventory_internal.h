@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * inventory_internal: inside the inventory only.
+ *
+ *   inventory.c            life, subscriptions, plans and settings
+ *   inventory_machine.c    machines
+ *   inventory_extension.c  their extensions
+ *   inventory_sweep.c      what complete lists say
+ */
+#ifndef MDC_INVENTORY_INTERNAL_H
+#define MDC_INVENTORY_INTERNAL_H
+
+#include "lib/model/inventory.h"
+
+/* Sets an interned text; *changed becomes true where it is another one. */
+void inventory_set_text(struct inventory *inv, const char **fact, const char *text, bool *changed);
+void items_init(struct item *items, size_t count, unsigned first);
+
+/* The known fact was asked for later: the answers have crossed. */
+bool stamp_has_crossed(struct stamp known, struct stamp fresh);
+/* Graph may still show what ARM has just told otherwise. */
+bool stamp_may_lag(const struct inventory *inv, struct stamp known, struct stamp fresh);
+/* ARM told something new: Graph may not know it yet. What ARM only confirms, Graph knows. */
+bool stamp_is_ahead(bool ahead, struct stamp stamp, bool changed);
+
+void extension_drop_texts(struct inventory *inv, struct extension_facts *e);
+/* Back to "never seen". */
+void extension_drop(struct inventory *inv, struct extension_facts *e);
+void machine_set_extensions_known(struct machine *m, bool known);
+
+#endif
