@@ -219,6 +219,13 @@ static bool is_stored_as(const struct item *item, const struct item *before)
 		item->detail == before->detail;
 }
 
+/* What a call did, or a failure that has just come, shows in how the same facts are seen next. */
+static bool is_to_be_judged_again(const struct item_event *event, const struct item_step *step)
+{
+	return step->changed &&
+		(event->kind > EVENT_SEEN_UNREACHABLE || step->state == ITEM_BACKOFF);
+}
+
 void reconciler_event(struct reconciler *r, const struct item_ref *ref,
 	const struct item_event *event, const char *correlation_id)
 {
@@ -234,6 +241,8 @@ void reconciler_event(struct reconciler *r, const struct item_ref *ref,
 	step = item_step(item, &seeded, now);
 	if (step.ignored)
 		return;
+	if (ref->machine != NULL && is_to_be_judged_again(event, &step))
+		ref->machine->unjudged = true;
 	item->state = (uint8_t)step.state;
 	item->reason = (uint8_t)step.reason;
 	item->due = step.due;

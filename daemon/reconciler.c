@@ -138,6 +138,15 @@ static bool is_certain(const struct item_ref *ref)
 	return m != NULL ? m->extensions_known : s->machines_stamp.source != SOURCE_NONE;
 }
 
+/* Waiting and failed items have a deadline; of the others each pass tells. */
+static void note_what_time_changes(const struct item_ref *ref, const struct verdict *verdict)
+{
+	bool has_deadline = verdict->kind == VERDICT_WAITING || verdict->kind == VERDICT_FAILED;
+
+	if (ref->machine != NULL && !has_deadline && wall_is_set(verdict->until))
+		ref->machine->unjudged = true;
+}
+
 void judge(struct reconciler *r, const struct item_ref *ref)
 {
 	const struct control *control = control_by_id(ref->control);
@@ -155,6 +164,7 @@ void judge(struct reconciler *r, const struct item_ref *ref)
 		bring_to_life(r, ref);
 		verdict = assess(control, &view);
 	}
+	note_what_time_changes(ref, &verdict);
 	event = item_event_from_verdict(&verdict);
 	if (needs_a_closer_look(ref, &event))
 		r->ports.inquire(r->ports.ctx, ref);

@@ -43,7 +43,9 @@ enum verdict_kind {
 struct verdict {
 	enum verdict_kind kind;
 	enum reason reason;
-	struct wall until;  /* WAITING: its end; FAILED: not to be tried again before */
+	/* WAITING: its end; FAILED: not to be tried again before; others: when it may be another
+	 * one by time alone. */
+	struct wall until;
 	struct stamp stamp; /* who told the facts it rests on, and when */
 	const char *detail; /* borrowed from the view or the document, or static; "" */
 };

@@ -40,16 +40,23 @@ static bool wants_a_write(enum verdict_kind kind)
 /* A disabled subscription can be read, so what needs no write is told as it is. */
 static struct verdict check_subscription_state(const struct subscription *s, struct verdict own)
 {
+	struct verdict verdict = own;
+
 	if (!wants_a_write(own.kind))
 		return own;
 	switch (s->state) {
 	case SUBSCRIPTION_ENABLED: return own;
 	case SUBSCRIPTION_WARNED:
 	case SUBSCRIPTION_DISABLED:
-		return verdict_of(VERDICT_BLOCKED, REASON_SUBSCRIPTION_DISABLED, "");
-	case SUBSCRIPTION_STATE_UNKNOWN: break;
+		verdict = verdict_of(VERDICT_BLOCKED, REASON_SUBSCRIPTION_DISABLED, "");
+		break;
+	case SUBSCRIPTION_STATE_UNKNOWN:
+		verdict = verdict_unreadable("the subscription's state");
+		break;
 	}
-	return verdict_unreadable("the subscription's state");
+	/* What waits no more may need no write. */
+	verdict.until = own.until;
+	return verdict;
 }
 
 /* A plan that is on, though not exactly as configured, lets the others go on. */

@@ -111,10 +111,9 @@ static size_t on_watched(void *ctx, const struct subscription **ret, size_t room
 	return n;
 }
 
-/* One identity, one scope over everything. */
-static void fixture_init(struct fixture *f)
+static struct observer_ports ports_of(struct fixture *f)
 {
-	struct observer_ports ports = {.ctx = f,
+	return (struct observer_ports){.ctx = f,
 		.subscriptions_listed = on_listed,
 		.subscription_seen = on_subscription,
 		.machine_seen = on_machine,
@@ -122,7 +121,11 @@ static void fixture_init(struct fixture *f)
 		.judging = on_judging,
 		.pass_ended = on_pass_ended,
 		.watched = on_watched};
+}
 
+/* One identity, one scope over everything. */
+static void fixture_init_with(struct fixture *f, const struct observer_ports *ports)
+{
 	*f = (struct fixture){0};
 	fake_world_init(&f->fake, 5);
 	small_config_init(&f->small);
@@ -145,8 +148,15 @@ static void fixture_init(struct fixture *f)
 	f->client = arm_client_new(&f->fake.world);
 	arm_client_configure(f->client, &f->small.config);
 	f->inv = inventory_new();
-	f->observer = observer_new(&f->fake.world, f->client, f->inv, &ports);
+	f->observer = observer_new(&f->fake.world, f->client, f->inv, ports);
 	observer_configure(f->observer, &f->small.config);
+}
+
+UNUSED static void fixture_init(struct fixture *f)
+{
+	struct observer_ports ports = ports_of(f);
+
+	fixture_init_with(f, &ports);
 }
 
 static void fixture_fini(struct fixture *f)
