@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/harness/scenario_parts.h"
+
+#include "lib/azure/arm_document.h"
+#include "lib/base/str.h"
+#include "lib/base/xalloc.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* --- items --- */
+
+typedef void (*visit_fn)(void *ctx, const char *name, const struct item *item);
+
+static void visit_resource(
+	struct item *items, size_t count, const char *name, visit_fn fn, void *ctx)
+{
+	for (size_t i = 0; i < count; i++)
+		if (items[i].applies)
+			fn(ctx, name, &items[i]);
+}
+
+static void visit_items(struct scenario *s, visit_fn fn, void *ctx)
+{
+	struct map_entry *entry;
+
+	map_for_each (&s->daemon->inventory->subscriptions, entry) {
+		struct subscription *sub = entry->value;
+
+		visit_resource(sub->items, SUBSCRIPTION_CONTROLS, sub->name, fn, ctx);
+		for (uint32_t i = 0; i < sub->machine_count; i++)
+			visit_resource(sub->machines[i]->items, MACHINE_CONTROLS,
+				sub->machines[i]->id, fn, ctx);
+	}
+}
+
+static bool is_called(const struct subscription *sub, const struct machine *m, const char *target)
+{
+	if (m == NULL)
+		return str_equal_nocase(sub->name, target) || str_equal_nocase(sub->id, target);
+	return str_equal_nocase(m->name, target) || str_equal_nocase(m->id, target);
+}
+
+const struct item *scenario_item(struct scenario *s, const char *target, const char *control)
+{
+	enum control_id id = control_from_word(control);
+	struct map_entry *entry;
+
+	assert_int_not_equal(id, CONTROL_N_);
+	map_for_each (&s->daemon->inventory->subscriptions, entry) {
+		struct subscription *sub = entry->value;
+		struct item *item = NULL;
+
+		if (id < SUBSCRIPTION_CONTROLS && is_called(sub, NULL, target))
+			item = inventory_item(sub, NULL, id);
+		for (uint32_t i = 0; id >= SUBSCRIPTION_CONTROLS && i < sub->machine_count; i++)
+			if (is_called(sub, sub->machines[i], target))
+				item = inventory_item(sub, sub->machines[i], id);
+		if (item != NULL)
+			return item->applies ? item : NULL;
+	}
+	return NULL;
+}
+
+void scenario_item_is(struct scenario *s, const char *target, const char *control,
+	const char *state, const char *reason)
+{
+	const struct item *item = scenario_item(s, target, control);
+	const char *is = item != NULL ? item_state_word((enum item_state)item->state) : "not there";
+	const char *why = item != NULL ? reason_word((enum reason)item->reason) : "";
+
+	if (!str_equal(is, state) || (reason != NULL && !str_equal(why, reason)))
+		fail_msg("%s %s is %s %s (%s), not %s %s:\n%s", target, control, is, why,
+			item != NULL ? item->detail : "", state, reason != NULL ? reason : "",
+			scenario_trace(s));
+}
+
+struct counting {
+	enum control_id control;
+	enum item_state state;
+	size_t n;
+};
+
+static void count_item(void *ctx, const char *name, const struct item *item)
+{
+	struct counting *c = ctx;
+
+	(void)name;
+	c->n += (c->control == CONTROL_N_ || item->control == c->control) &&
+		(c->state == ITEM_STATE_N_ || item->state == c->state);
+}
+
+size_t scenario_count(struct scenario *s, const char *control, const char *state)
+{
+	struct counting c = {
+		.control = control != NULL ? control_from_word(control) : CONTROL_N_,
+		.state = state != NULL ? item_state_from_word(state) : ITEM_STATE_N_,
+	};
+
+	visit_items(s, count_item, &c);
+	return c.n;
+}
+
+/* --- all states as text --- */
+
+struct lines {
+	char **v;
+	size_t n;
+};
+
+static void add_state(void *ctx, const char *name, const struct item *item)
+{
+	struct lines *l = ctx;
+
+	l->v = xreallocarray(l->v, l->n + 1, sizeof(*l->v));
+	l->v[l->n++] = xasprintf("%s %s %s %s", name, control_word((enum control_id)item->control),
+		item_state_word((enum item_state)item->state),
+		reason_word((enum reason)item->reason));
+}
+
+static int compare_lines(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+char *scenario_states(struct scenario *s)
+{
+	struct lines l = {0};
+	struct buf text = BUF_INIT(16 << 20);
+
+	visit_items(s, add_state, &l);
+	if (l.n > 0)
+		qsort(l.v, l.n, sizeof(*l.v), compare_lines);
+	for (size_t i = 0; i < l.n; i++) {
+		buf_addf(&text, "%s\n", l.v[i]);
+		free(l.v[i]);
+	}
+	free(l.v);
+	buf_adds(&text, "");
+	return buf_steal(&text);
+}
+
+/* --- nothing waits for ever, and nothing is bad without a reason --- */
+
+static bool needs_deadline(enum item_state state)
+{
+	switch (state) {
+	case ITEM_WAITING:
+	case ITEM_QUEUED:
+	case ITEM_APPLYING:
+	case ITEM_SETTLING:
+	case ITEM_BACKOFF: return true;
+	case ITEM_UNKNOWN:
+	case ITEM_COMPLIANT:
+	case ITEM_DRIFTED:
+	case ITEM_BLOCKED:
+	case ITEM_MANUAL:
+	case ITEM_EXCLUDED:
+	case ITEM_UNSUPPORTED:
+	case ITEM_UNREACHABLE:
+	case ITEM_STATE_N_: break;
+	}
+	return false;
+}
+
+static void check_item(void *ctx, const char *name, const struct item *item)
+{
+	struct scenario *s = ctx;
+	enum item_state state = item->state;
+	struct wall now = scenario_wall(s);
+	bool overdue = wall_before(item->due, wall_add(now, DUR_MIN(-1)));
+
+	if (needs_deadline(state) &&
+		(!wall_is_set(item->due) || item->due.ms == WALL_NEVER.ms || overdue))
+		fail_msg("%s %s is %s %s without a deadline to come (seed %llu):\n%s", name,
+			control_word((enum control_id)item->control), item_state_word(state),
+			reason_word((enum reason)item->reason), (unsigned long long)s->options.seed,
+			scenario_trace(s));
+	if (state != ITEM_COMPLIANT && item->reason == REASON_NONE)
+		fail_msg("%s %s is %s without a reason", name,
+			control_word((enum control_id)item->control), item_state_word(state));
+}
+
+void scenario_nothing_is_stuck(struct scenario *s)
+{
+	visit_items(s, check_item, s);
+}
+
+/* --- what was written --- */
+
+size_t scenario_writes(const struct scenario *s, const char *path_end)
+{
+	const struct transport *t = s->world.transport;
+	size_t n = 0;
+
+	for (size_t i = 0; i < transport_estate_write_count(t); i++)
+		n += path_end == NULL ||
+			str_ends_nocase(transport_estate_write(t, i)->path, path_end);
+	return n;
+}
+
+void scenario_is_good(struct scenario *s)
+{
+	struct estate_verdict verdict;
+	struct buf text = BUF_INIT(1 << 20);
+
+	estate_advance(s->estate, scenario_wall(s));
+	estate_verdict(s->estate, &verdict);
+	if (!verdict.good) {
+		estate_verdict_render(s->estate, &text);
+		fail_msg("the verdict is bad (seed %llu):\n%s\n%s",
+			(unsigned long long)s->options.seed, buf_str(&text), scenario_trace(s));
+	}
+}
+
+unsigned scenario_protected(struct scenario *s)
+{
+	struct estate_verdict verdict;
+
+	estate_advance(s->estate, scenario_wall(s));
+	estate_verdict(s->estate, &verdict);
+	return verdict.protected_after;
+}
+
+/* --- the history --- */
+
+static bool entry_fits(const struct captured_entry *e, const json_t *row)
+{
+	const char *seq = captured_field(e, "MDCD_SEQ");
+	mdc_autofree char *number =
+		xasprintf("%lld", (long long)json_integer_value(json_object_get(row, "seq")));
+
+	return str_equal(seq, number) &&
+		str_equal(captured_field(e, "MDCD_CONTROL"), json_text(row, "control")) &&
+		str_equal(captured_field(e, "MDCD_FROM"), json_text(row, "from")) &&
+		str_equal(captured_field(e, "MDCD_TO"), json_text(row, "to")) &&
+		str_equal_nocase(
+			captured_field(e, "MDCD_RESOURCE_ID"), json_text(row, "resource_id"));
+}
+
+static bool was_told(const struct scenario *s, const json_t *row)
+{
+	const struct captured_entry *e;
+
+	for (size_t i = 0; (e = log_capture_entry(s->log, LOG_TRANSITION_MESSAGE, i)) != NULL; i++)
+		if (entry_fits(e, row))
+			return true;
+	return false;
+}
+
+static void check_told(struct scenario *s)
+{
+	json_t *rows = NULL, *row;
+	uint64_t after = 0;
+	size_t i;
+
+	for (;;) {
+		assert_int_equal(store_transitions_after(s->daemon->store, after, 1000, &rows), 0);
+		json_array_foreach (rows, i, row) {
+			after = (uint64_t)json_integer_value(json_object_get(row, "seq"));
+			if (!was_told(s, row))
+				fail_msg(
+					"transition %llu of the history is not in the journal:\n%s",
+					(unsigned long long)after, scenario_trace(s));
+		}
+		if (json_array_size(rows) == 0)
+			break;
+		json_decref(rows);
+	}
+	json_decref(rows);
+}
+
+void scenario_history_is_whole(struct scenario *s)
+{
+	struct store_verification v;
+	struct diags diags = DIAGS_INIT;
+
+	store_flush(s->daemon->store, NULL, NULL);
+	loop_virtual_settle(s->world.loop);
+	assert_int_equal(store_verify(s->daemon->store, NULL, &diags, &v), 0);
+	if (v.broken_at != 0 || diags.errors > 0 || (v.losses > 0 && !s->lost))
+		fail_msg("the history is broken at %llu, with %llu losses",
+			(unsigned long long)v.broken_at, (unsigned long long)v.losses);
+	diags_fini(&diags);
+	check_told(s);
+}

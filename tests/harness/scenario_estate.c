@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/harness/scenario_parts.h"
+
+#include "lib/azure/arm_document.h"
+#include "lib/base/str.h"
+#include "lib/base/xalloc.h"
+
+#include <stdio.h>
+
+/* What takes its time takes always the same time, and answers come at once. */
+#define STEADY \
+	"{'latency': {'read': '1ms', 'write': '1ms', 'token': '1ms', 'graph': '1ms'}," \
+	" 'operations': {'create': '3m', 'update': '2m', 'delete': '2m'}," \
+	" 'plan': {'write': '5s'}," \
+	" 'deployer': {'first': '2h', 'later': '20m'}," \
+	" 'graph': {'lag': '0s'}," \
+	" 'activity': {'delay': '5m'}," \
+	" 'providers': {'registration': '1m'}}"
+#define SMALL \
+	"{'tenants': [{'id': '" TENANT "', 'name': 'Contoso'}]," \
+	" 'principals': [{'tenant': '" TENANT "', 'client': '" CLIENT "', 'secret': '" SECRET "'," \
+	"                 'roles': [{'scope': '/', 'role': 'Owner'}]}]," \
+	" 'subscriptions': [%s]}"
+
+json_t *quoted_json(const char *format, ...)
+{
+	struct buf text = BUF_INIT(16 << 20);
+	json_error_t error;
+	json_t *value;
+	va_list args;
+
+	va_start(args, format);
+	buf_addv(&text, format, args);
+	va_end(args);
+	for (size_t i = 0; i < text.len; i++)
+		if (text.data[i] == '\'')
+			text.data[i] = '"';
+	value = json_loads(buf_str(&text), JSON_DECODE_ANY, &error);
+	if (value == NULL)
+		fail_msg("%s at: %.60s", error.text, buf_str(&text) + error.position);
+	buf_fini(&text);
+	return value;
+}
+
+static void report(const struct diags *diags)
+{
+	struct buf text = BUF_INIT(1 << 16);
+
+	diags_render(diags, &text);
+	if (diags->errors > 0)
+		fail_msg("the estate is not valid: %s", buf_str(&text));
+	buf_fini(&text);
+}
+
+static json_t *read_document(const char *name)
+{
+	mdc_autofree char *path = xasprintf("tests/scenario/estates/%s.json", name);
+	json_error_t error;
+	json_t *document = json_load_file(path, 0, &error);
+
+	if (document == NULL)
+		fail_msg("%s:%d: %s", path, error.line, error.text);
+	return document;
+}
+
+static json_t *base_document(const struct scenario_options *options)
+{
+	struct diags diags = DIAGS_INIT;
+	json_t *document = NULL;
+
+	if (options->file != NULL)
+		return read_document(options->file);
+	if (options->subscriptions != NULL)
+		return quoted_json(SMALL, options->subscriptions);
+	assert_non_null(options->specification);
+	if (estate_generate(
+		    options->specification, options->seed, SCENARIO_START, &diags, &document) != 0)
+		report(&diags);
+	diags_fini(&diags);
+	return document;
+}
+
+/* Merges group by group. Takes `behaviour`. */
+static void set_behaviour(json_t *document, json_t *take_behaviour)
+{
+	json_t *present = json_object_get(document, "behaviour");
+
+	if (present == NULL) {
+		json_object_set_new(document, "behaviour", take_behaviour);
+		return;
+	}
+	json_object_update_recursive(present, take_behaviour);
+	json_decref(take_behaviour);
+}
+
+static void set_members(json_t *document, const char *text)
+{
+	json_t *members = quoted_json("{%s}", text);
+	const char *key;
+	json_t *value;
+
+	json_object_foreach (members, key, value) {
+		if (str_equal(key, "behaviour"))
+			set_behaviour(document, json_deep_copy(value));
+		else
+			json_object_set(document, key, value);
+	}
+	json_decref(members);
+}
+
+void scenario_make_estate(struct scenario *s)
+{
+	struct estate_options options = {.seed = s->options.seed,
+		.start = SCENARIO_START,
+		.arm_host = "management.test",
+		.login_host = "login.test"};
+	json_t *document = base_document(&s->options);
+	struct diags diags = DIAGS_INIT;
+
+	if (!s->options.lively)
+		set_behaviour(document, quoted_json("%s", STEADY));
+	if (s->options.document != NULL)
+		set_members(document, s->options.document);
+	if (estate_new(&options, document, &diags, &s->estate) != 0)
+		report(&diags);
+	diags_fini(&diags);
+	json_decref(document);
+}
+
+/* --- what happens to it --- */
+
+void scenario_faults(struct scenario *s, const char *rules)
+{
+	json_t *script = rules != NULL ? quoted_json("%s", rules) : NULL;
+	struct diags diags = DIAGS_INIT;
+
+	if (estate_set_faults(s->estate, script, &diags) != 0)
+		report(&diags);
+	diags_fini(&diags);
+	json_decref(script);
+}
+
+void scenario_meddle(
+	struct scenario *s, const char *resource_id, const char *member, const char *value)
+{
+	json_t *parsed = value != NULL ? quoted_json("%s", value) : NULL;
+
+	estate_advance(s->estate, scenario_wall(s));
+	if (estate_meddle(s->estate, resource_id, member, parsed) != 0)
+		fail_msg("%s cannot be meddled with", resource_id);
+	json_decref(parsed);
+}
+
+const char *scenario_peek(struct scenario *s, const char *resource_id, const char *path)
+{
+	estate_advance(s->estate, scenario_wall(s));
+	return json_path_text(estate_peek(s->estate, resource_id), path);
+}
+
+bool scenario_exists(struct scenario *s, const char *resource_id)
+{
+	estate_advance(s->estate, scenario_wall(s));
+	return estate_peek(s->estate, resource_id) != NULL;
+}
