@@ -333,7 +333,7 @@ void scenario_await(struct scenario *s, const char *target, const char *control,
 	struct awaited a = {target, control, state};
 
 	if (!scenario_run_until(s, is_there, &a, limit) && !s->frozen)
-		fail_msg("%s %s is not %s in time:\n%s", target, control, state, scenario_trace(s));
+		scenario_fail(s, "%s %s is not %s in time", target, control, state);
 }
 
 bool scenario_is_settled(struct scenario *s, void *unused)
@@ -351,13 +351,8 @@ bool scenario_is_settled(struct scenario *s, void *unused)
 
 void scenario_settle(struct scenario *s, struct dur limit)
 {
-	mdc_autofree char *states = NULL;
-
-	if (scenario_run_until(s, scenario_is_settled, NULL, limit) || s->frozen)
-		return;
-	states = scenario_states(s);
-	fail_msg("it does not settle (seed %llu):\n%s\n%s", (unsigned long long)s->options.seed,
-		states, scenario_trace(s));
+	if (!scenario_run_until(s, scenario_is_settled, NULL, limit) && !s->frozen)
+		scenario_fail(s, "it does not settle");
 }
 
 static bool is_observed(struct scenario *s, void *unused)
@@ -369,7 +364,7 @@ static bool is_observed(struct scenario *s, void *unused)
 void scenario_observe(struct scenario *s)
 {
 	if (!scenario_run_until(s, is_observed, NULL, DUR_MIN(10)) && !s->frozen)
-		fail_msg("nothing is observed:\n%s", scenario_trace(s));
+		scenario_fail(s, "nothing is observed");
 }
 
 void scenario_begin(struct scenario *s)
@@ -430,6 +425,12 @@ void scenario_signal(struct scenario *s, int signal_number)
 }
 
 /* --- seeds --- */
+
+void scenario_main(void)
+{
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	cmocka_set_test_filter(getenv("MDC_TEST"));
+}
 
 unsigned scenario_seeds(unsigned standard)
 {

@@ -60,6 +60,9 @@
 
 /* Without jitter, so that traces do not depend on random numbers. */
 #define CONFIG_POLL "poll { subscriptions = 15m  machines = 5m  operations = 1m  jitter = 0% }\n"
+/* For days and weeks: each pass takes the test's time. */
+#define CONFIG_POLL_SLOW \
+	"poll { subscriptions = 1h  machines = 30m  operations = 1m  jitter = 0% }\n"
 #define CONFIG_POLICY \
 	"policy \"servers\" {\n" \
 	"    plan = P2  integration = on  unified-solution = on\n" \
@@ -70,6 +73,8 @@
 	"scope \"all\" { identity = \"main\"  policy = \"servers\"  " members " }\n"
 #define CONFIG_ENFORCE \
 	CONFIG_POLL CONFIG_POLICY CONFIG_SCOPE("subscriptions = { \"*\" }  mode = enforce")
+#define CONFIG_SLOW \
+	CONFIG_POLL_SLOW CONFIG_POLICY CONFIG_SCOPE("subscriptions = { \"*\" }  mode = enforce")
 #define CONFIG_OBSERVE \
 	CONFIG_POLL CONFIG_POLICY CONFIG_SCOPE("subscriptions = { \"*\" }  mode = observe")
 
@@ -172,6 +177,9 @@ void scenario_faults(struct scenario *s, const char *rules);
 /* As estate_meddle(); `value` NULL deletes. */
 void scenario_meddle(
 	struct scenario *s, const char *resource_id, const char *member, const char *value);
+/* Another client of the small estate reads and writes; the HTTP status. */
+int scenario_other_put(
+	struct scenario *s, const char *resource_id, const char *version, const char *document);
 /* A text of the resource's document in the estate, or NULL. */
 const char *scenario_peek(struct scenario *s, const char *resource_id, const char *path);
 /* Whether it stands in the estate. */
@@ -187,6 +195,8 @@ void scenario_item_is(struct scenario *s, const char *target, const char *contro
 size_t scenario_count(struct scenario *s, const char *control, const char *state);
 /* Writes that reached the estate whose path ends so (NULL: all). */
 size_t scenario_writes(const struct scenario *s, const char *path_end);
+/* The test fails when they are not so many. */
+void scenario_writes_are(struct scenario *s, const char *path_end, size_t least, size_t most);
 /* No refused, forbidden, repeated request. */
 void scenario_is_good(struct scenario *s);
 /* How many machines of the estate have a working sensor. */
@@ -208,6 +218,9 @@ void scenario_golden(struct scenario *s, const char *name);
 size_t scenario_traced(const struct scenario *s, const char *text);
 
 /* --- seeds --- */
+
+/* At the beginning of main(): TAP, and MDC_TEST=PATTERN runs only the tests of such names. */
+void scenario_main(void);
 
 /* How many seeds a sweep runs: MDC_SEEDS, or `standard`. */
 unsigned scenario_seeds(unsigned standard);

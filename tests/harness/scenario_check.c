@@ -8,6 +8,43 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* Lines of the trace that are shown. */
+#define SHOWN 60
+
+static const char *tail(const char *text)
+{
+	const char *at = text + strlen(text);
+
+	for (unsigned n = 0; at > text; at--)
+		if (at[-1] == '\n' && n++ == SHOWN)
+			break;
+	return at;
+}
+
+static void show(const char *text)
+{
+	for (; *text != '\0'; text += strcspn(text, "\n") + (strchr(text, '\n') != NULL))
+		print_message("# %.*s\n", (int)strcspn(text, "\n"), text);
+}
+
+void scenario_fail(struct scenario *s, const char *format, ...)
+{
+	mdc_autofree char *states = s->daemon != NULL ? scenario_states(s) : xstrdup("");
+	struct buf why = BUF_INIT(1 << 20);
+	va_list args;
+
+	va_start(args, format);
+	buf_addv(&why, format, args);
+	va_end(args);
+	print_message("# seed %llu\n", (unsigned long long)s->options.seed);
+	show(tail(scenario_trace(s)));
+	show(states);
+	show(buf_str(&why));
+	buf_fini(&why);
+	fail();
+	abort();
+}
+
 /* --- items --- */
 
 typedef void (*visit_fn)(void *ctx, const char *name, const struct item *item);
@@ -70,9 +107,8 @@ void scenario_item_is(struct scenario *s, const char *target, const char *contro
 	const char *why = item != NULL ? reason_word((enum reason)item->reason) : "";
 
 	if (!str_equal(is, state) || (reason != NULL && !str_equal(why, reason)))
-		fail_msg("%s %s is %s %s (%s), not %s %s:\n%s", target, control, is, why,
-			item != NULL ? item->detail : "", state, reason != NULL ? reason : "",
-			scenario_trace(s));
+		scenario_fail(s, "%s %s is %s %s (%s), not %s %s", target, control, is, why,
+			item != NULL ? item->detail : "", state, reason != NULL ? reason : "");
 }
 
 struct counting {
@@ -177,7 +213,7 @@ static void check_item(void *ctx, const char *name, const struct item *item)
 			reason_word((enum reason)item->reason), (unsigned long long)s->options.seed,
 			scenario_trace(s));
 	if (state != ITEM_COMPLIANT && item->reason == REASON_NONE)
-		fail_msg("%s %s is %s without a reason", name,
+		scenario_fail(s, "%s %s is %s without a reason", name,
 			control_word((enum control_id)item->control), item_state_word(state));
 }
 
@@ -208,8 +244,7 @@ void scenario_is_good(struct scenario *s)
 	estate_verdict(s->estate, &verdict);
 	if (!verdict.good) {
 		estate_verdict_render(s->estate, &text);
-		fail_msg("the verdict is bad (seed %llu):\n%s\n%s",
-			(unsigned long long)s->options.seed, buf_str(&text), scenario_trace(s));
+		scenario_fail(s, "%s", buf_str(&text));
 	}
 }
 
@@ -279,8 +314,17 @@ void scenario_history_is_whole(struct scenario *s)
 	loop_virtual_settle(s->world.loop);
 	assert_int_equal(store_verify(s->daemon->store, NULL, &diags, &v), 0);
 	if (v.broken_at != 0 || diags.errors > 0 || (v.losses > 0 && !s->lost))
-		fail_msg("the history is broken at %llu, with %llu losses",
+		scenario_fail(s, "the history is broken at %llu, with %llu losses",
 			(unsigned long long)v.broken_at, (unsigned long long)v.losses);
 	diags_fini(&diags);
 	check_told(s);
+}
+
+void scenario_writes_are(struct scenario *s, const char *path_end, size_t least, size_t most)
+{
+	size_t n = scenario_writes(s, path_end);
+
+	if (n < least || n > most)
+		scenario_fail(s, "%zu writes to %s, not %zu to %zu", n,
+			path_end != NULL ? path_end : "anything", least, most);
 }

@@ -19,8 +19,15 @@
 #define SMALL \
 	"{'tenants': [{'id': '" TENANT "', 'name': 'Contoso'}]," \
 	" 'principals': [{'tenant': '" TENANT "', 'client': '" CLIENT "', 'secret': '" SECRET "'," \
+	"                 'roles': [{'scope': '/', 'role': 'Owner'}]}," \
+	"                {'tenant': '" TENANT "', 'client': '" OTHER_CLIENT "'," \
+	"                 'secret': '" OTHER_SECRET "', 'name': 'other'," \
 	"                 'roles': [{'scope': '/', 'role': 'Owner'}]}]," \
 	" 'subscriptions': [%s]}"
+
+/* Another client of the small estate. */
+#define OTHER_CLIENT "20000000-0000-4000-8000-000000000002"
+#define OTHER_SECRET "other-secret"
 
 json_t *quoted_json(const char *format, ...)
 {
@@ -161,4 +168,75 @@ bool scenario_exists(struct scenario *s, const char *resource_id)
 {
 	estate_advance(s->estate, scenario_wall(s));
 	return estate_peek(s->estate, resource_id) != NULL;
+}
+
+/* --- another client --- */
+
+struct exchange {
+	const char *method, *url, *token, *type;
+	const char *body;
+};
+
+/* Handled at once: nobody waits for the answer. */
+static int ask(struct scenario *s, const struct exchange *x, struct estate_answer *ret)
+{
+	struct http_request r = {.method = xstrdup(x->method), .url = xstrdup(x->url)};
+	mdc_autofree char *bearer = xasprintf("Bearer %s", x->token != NULL ? x->token : "");
+
+	if (x->token != NULL)
+		http_headers_add(&r.headers, "Authorization", bearer);
+	if (x->body != NULL) {
+		http_headers_add(&r.headers, "Content-Type", x->type);
+		r.body = xstrdup(x->body);
+		r.body_len = strlen(x->body);
+	}
+	estate_handle(s->estate, &r, scenario_wall(s), ret);
+	http_request_fini(&r);
+	return ret->reply.status;
+}
+
+static char *other_token(struct scenario *s)
+{
+	struct exchange x = {.method = "POST",
+		.url = "https://login.test/" TENANT "/oauth2/v2.0/token",
+		.type = "application/x-www-form-urlencoded",
+		.body = "grant_type=client_credentials&client_id=" OTHER_CLIENT
+			"&client_secret=" OTHER_SECRET
+			"&scope=https%3A%2F%2Fmanagement.azure.com%2F.default"};
+	struct estate_answer answer;
+	json_t *doc;
+	char *token;
+
+	assert_int_equal(ask(s, &x, &answer), 200);
+	doc = json_loadb(answer.reply.body, answer.reply.body_len, 0, NULL);
+	token = xstrdup(json_text(doc, "access_token"));
+	json_decref(doc);
+	estate_answer_fini(&answer);
+	return token;
+}
+
+int scenario_other_put(
+	struct scenario *s, const char *resource_id, const char *version, const char *document)
+{
+	mdc_autofree char *url =
+		xasprintf("https://management.test%s?api-version=%s", resource_id, version);
+	mdc_autofree char *token = other_token(s);
+	json_t *doc = quoted_json("%s", document);
+	char *body = json_dumps(doc, 0);
+	struct exchange read = {.method = "GET", .url = url, .token = token};
+	struct exchange write = {.method = "PUT",
+		.url = url,
+		.token = token,
+		.type = "application/json",
+		.body = body};
+	struct estate_answer answer;
+	int status;
+
+	ask(s, &read, &answer);
+	estate_answer_fini(&answer);
+	status = ask(s, &write, &answer);
+	estate_answer_fini(&answer);
+	json_decref(doc);
+	free(body);
+	return status;
 }

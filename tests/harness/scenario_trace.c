@@ -256,7 +256,7 @@ static int line_length(const char *line)
 }
 
 /* Says where they part. */
-static void compare(const char *path, const char *expected, const char *actual)
+static void compare(struct scenario *s, const char *path, const char *expected, const char *actual)
 {
 	unsigned number = 1;
 
@@ -264,10 +264,10 @@ static void compare(const char *path, const char *expected, const char *actual)
 		int a = line_length(expected), b = line_length(actual);
 
 		if (a != b || strncmp(expected, actual, (size_t)a) != 0)
-			fail_msg("%s:%u: expected\n  %.*s\nbut it is\n  %.*s\nUPDATE_GOLDEN=1 "
-				 "writes "
-				 "it anew; what follows is\n%.2000s",
-				path, number, a, expected, b, actual, actual);
+			scenario_fail(s,
+				"%s:%u: expected\n  %.*s\nbut it is\n  %.*s\n"
+				"UPDATE_GOLDEN=1 writes it anew",
+				path, number, a, expected, b, actual);
 		expected += a + (expected[a] == '\n');
 		actual += b + (actual[b] == '\n');
 		number++;
@@ -284,5 +284,5 @@ void scenario_golden(struct scenario *s, const char *name)
 	expected = read_golden(path);
 	if (expected == NULL)
 		fail_msg("%s is not there (run from the top; UPDATE_GOLDEN=1 writes it)", path);
-	compare(path, expected, scenario_trace(s));
+	compare(s, path, expected, scenario_trace(s));
 }

@@ -207,6 +207,6 @@ int main(void)
 		cmocka_unit_test(test_a_machine_that_was_away_is_left_alone_until_it_is_back),
 	};
 
-	cmocka_set_message_output(CM_OUTPUT_TAP);
+	scenario_main();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
