@@ -83,6 +83,7 @@ struct call {
 	bool early;          /* retried before its Retry-After was over */
 	bool faulted;        /* the answer was made or changed by a fault */
 	bool own_conflict;   /* 409 that the same caller brought about */
+	bool outcome;        /* how an operation ended, which may be an error */
 };
 
 /* --- answers: exactly one of these per call --- */

@@ -468,7 +468,7 @@ static const char *offence_of(const struct call *c, int status)
 		return NULL;
 	if (c->own_conflict)
 		return "written while the caller's own write was in progress";
-	if (status < 400 || is_denied(c, status) || is_absent(c, status) || is_graph_limit(c) ||
+	if (status < 400 || c->outcome || is_denied(c, status) || is_absent(c, status) || is_graph_limit(c) ||
 		status == 409)
 		return NULL;
 	return c->error_code[0] != '\0' ? c->error_code : "refused";

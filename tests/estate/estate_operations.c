@@ -498,6 +498,7 @@ static void get_result(struct call *c)
 		answer_empty(c, 202);
 		return;
 	}
+	c->outcome = true;
 	r = estate_find_kind(c->e, op->extension_id, RESOURCE_EXTENSION);
 	if (op->phase == PHASE_FAILED)
 		answer_error_object(c, 400, json_incref(op->error));
