@@ -75,6 +75,15 @@
 	CONFIG_POLL CONFIG_POLICY CONFIG_SCOPE("subscriptions = { \"*\" }  mode = enforce")
 #define CONFIG_SLOW \
 	CONFIG_POLL_SLOW CONFIG_POLICY CONFIG_SCOPE("subscriptions = { \"*\" }  mode = enforce")
+/* Without graces: Defender for Cloud is not waited for. */
+#define CONFIG_POLICY_PROMPT \
+	"policy \"servers\" {\n" \
+	"    plan = P2  integration = on  unified-solution = on\n" \
+	"    extension { deploy = after-grace  grace = 0s  first-grace = 0s }\n" \
+	"    legacy { replace = on }\n" \
+	"}\n"
+#define CONFIG_PROMPT \
+	CONFIG_POLL CONFIG_POLICY_PROMPT CONFIG_SCOPE("subscriptions = { \"*\" }  mode = enforce")
 #define CONFIG_OBSERVE \
 	CONFIG_POLL CONFIG_POLICY CONFIG_SCOPE("subscriptions = { \"*\" }  mode = observe")
 
