@@ -3,7 +3,8 @@
  * Request limits, in the three models that documents describe, those of resource providers where a
  * document sets them, and Resource Graph's own quota.
  *
- * A request that comes before its Retry-After is over is refused again, and the wait begins anew.
+ * A request that comes before its Retry-After is over is refused again, and the wait begins anew,
+ * if its sender could know: not so for what was sent before the first refusal arrived.
  */
 #include "lib/base/str.h"
 #include "lib/base/xalloc.h"
@@ -19,6 +20,7 @@ struct bucket {
 	int64_t level; /* thousandths of a request; requests used in the hourly model */
 	struct wall filled_at;
 	struct wall closed_until;
+	struct wall told_at; /* when the first refusal of this closing arrives */
 };
 
 struct throttle {
@@ -197,10 +199,13 @@ static bool refuse_if_closed(struct call *c, struct limit *l)
 	struct dur wait = c->e->knobs.throttling.retry_after;
 
 	if (wall_before(c->now, l->bucket->closed_until)) {
-		c->early = true;
-		l->bucket->closed_until = wall_add(c->now, wait);
+		c->early = wall_before(l->bucket->told_at, c->now);
+		if (c->early)
+			l->bucket->closed_until = wall_add(c->now, wait);
+		wait = wall_since(l->bucket->closed_until, c->now);
 	} else if (l->bucket->level < 1000) {
 		l->bucket->closed_until = wall_add(c->now, wait);
+		l->bucket->told_at = wall_add(c->now, c->answer->delay);
 	} else {
 		return false;
 	}
@@ -241,7 +246,9 @@ static bool pass_hourly(struct call *c, const char *sub, enum op_class op)
 	if (b->level >= most[op]) {
 		struct wall end = wall_add(b->filled_at, DUR_H(1));
 
-		c->early = wall_before(c->now, b->closed_until);
+		if (!wall_before(c->now, b->closed_until))
+			b->told_at = wall_add(c->now, c->answer->delay);
+		c->early = wall_before(c->now, b->closed_until) && wall_before(b->told_at, c->now);
 		b->closed_until = end;
 		refuse(c,
 			sub[0] != '\0' ? "SubscriptionRequestsThrottled"
