@@ -245,7 +245,8 @@ static void read_answer(struct arm_call *call, struct arm_error *ret)
 	land(call,
 		&(struct quota_answer){.status = r->status,
 			.headers = &r->headers,
-			.retry_after = call->retry_after});
+			.retry_after = call->retry_after,
+			.code = ret->code});
 }
 
 /* Below HTTP. What arrived of a reply is no answer, but its counts are true. */

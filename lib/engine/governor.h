@@ -77,6 +77,7 @@ struct quota_answer {
 	bool unsent;                        /* and Azure cannot have seen the call */
 	const struct http_headers *headers; /* NULL: no reply */
 	struct dur retry_after;             /* 0: none */
+	const char *code;                   /* of the error, or NULL */
 };
 
 struct governor *governor_new(const struct quota_settings *s);
@@ -93,7 +94,7 @@ struct mono governor_admit(
 /*
  * What came of an admitted call. A 429 freezes the bucket whose remaining count is lowest, or the
  * provider's where `x-ms-failure-cause: service` or counts far from zero say that the provider
- * refused.
+ * refused, or the tenant's where the error's code names it: then all calls drain that one.
  */
 void governor_answered(struct governor *g, const struct quota_call *c,
 	const struct quota_ticket *ticket, const struct quota_answer *answer, struct mono now);

@@ -192,12 +192,27 @@ static void freeze_lane(struct lane *l, struct mono until)
 		l->frozen = until;
 }
 
+/* The tenant's bucket, where the refusal of a call on a subscription speaks of it. */
+static struct quota *named_tenant(const struct answering *a)
+{
+	struct quota *q;
+
+	if (*a->call->subscription == '\0' || a->answer->code == NULL ||
+		!str_contains_nocase(a->answer->code, "tenant"))
+		return NULL;
+	q = governor_find_quota(a->governor, QUOTA_TENANT, a->call, a->call->quota, NULL);
+	if (q != NULL)
+		q->shared = true;
+	return q;
+}
+
 static void throttled(const struct answering *a, const struct suspect *lowest)
 {
 	struct mono until = frozen_until(a);
-	struct quota *q = lowest->quota;
+	struct quota *tenant = named_tenant(a);
+	struct quota *q = tenant != NULL ? tenant : lowest->quota;
 
-	if (provider_refused(a, lowest)) {
+	if (tenant == NULL && provider_refused(a, lowest)) {
 		freeze_lane(a->route->lane, until);
 		halve(a->route->lane, a->ticket->serial);
 		return;
