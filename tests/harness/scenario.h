@@ -84,6 +84,9 @@
 	"}\n"
 #define CONFIG_PROMPT \
 	CONFIG_POLL CONFIG_POLICY_PROMPT CONFIG_SCOPE("subscriptions = { \"*\" }  mode = enforce")
+#define CONFIG_PROMPT_SLOW \
+	CONFIG_POLL_SLOW CONFIG_POLICY_PROMPT CONFIG_SCOPE( \
+		"subscriptions = { \"*\" }  mode = enforce")
 #define CONFIG_OBSERVE \
 	CONFIG_POLL CONFIG_POLICY CONFIG_SCOPE("subscriptions = { \"*\" }  mode = observe")
 
