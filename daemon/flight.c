@@ -31,6 +31,7 @@ void flight_free(struct flight *f)
 	json_decref(f->current);
 	arm_request_fini(&f->request);
 	operation_poll_fini(&f->poll);
+	free(f->identity);
 	free(f->read_id);
 	free(f->op.resource_id);
 	free(f->op.target_id);
@@ -140,7 +141,7 @@ const char *flight_identity(const struct flight *f)
 	const struct scope_config *scope =
 		f->ref.subscription != NULL ? f->ref.subscription->scope : NULL;
 
-	return scope != NULL ? scope->identity->name : NULL;
+	return scope != NULL ? scope->identity->name : f->identity;
 }
 
 struct wall flight_rests_until(const struct flight *f)

@@ -38,6 +38,7 @@ struct flight {
 	struct operation op;
 	struct item_ref ref; /* subscription NULL: recovered, resource not observed yet */
 	struct arm_call *call;
+	char *identity;    /* that it was sent as; NULL: not sent in this process */
 	char *read_id;     /* the resource that is read before and after the write */
 	json_t *current;   /* as last read; NULL: it is not there */
 	struct wall asked; /* when the reading was asked for: it is no younger than that */
@@ -102,7 +103,10 @@ void flight_store_outcome(
 	struct flight *f, const char *outcome, const char *code, const char *request_id);
 /* The reply as JSON, or NULL. */
 json_t *flight_document(const struct arm_result *result);
-/* The scope's identity by name; NULL where no scope has the subscription any more. */
+/*
+ * The scope's identity by name; where no scope has the subscription any more, the one that it was
+ * sent as, or NULL.
+ */
 const char *flight_identity(const struct flight *f);
 /* Not before this may the same be written again. */
 struct wall flight_rests_until(const struct flight *f);
@@ -139,6 +143,8 @@ void flight_inquire(struct flight *f);
 void flight_inquire_soon(struct flight *f);
 /* The write took effect as far as ARM's answers go. */
 void flight_succeed(struct flight *f, const char *request_id);
+/* Judges its resource by the facts as they are known. */
+void flight_judge_again(struct flight *f);
 /* The operation failed: the resource itself says more than the operation does. */
 void flight_look_why(struct flight *f, const struct arm_error *failure);
 

@@ -134,7 +134,7 @@ static void accept_late(struct flight *f, const char *outcome)
 			.reason = REASON_ACCEPTED,
 			.detail = "",
 			.limit = control_by_id(f->op.control)->settle});
-	judge_again(f);
+	flight_judge_again(f);
 }
 
 /* --- the activity log --- */
@@ -209,7 +209,7 @@ static void accept_failure(struct flight *f)
 	flight_store_outcome(f, "failed", f->failure.code, NULL);
 	x->counts.failed++;
 	item_of(&ref)->operation = NULL;
-	judge_again(f);
+	flight_judge_again(f);
 	if (item_of(&ref)->state == ITEM_APPLYING)
 		flight_tell(f,
 			&(struct item_event){.kind = EVENT_CALL_RETRYABLE,
