@@ -276,10 +276,16 @@ void scenario_lose_state(struct scenario *s)
 {
 	mdc_autofree char *state = xasprintf("%s/state", s->directory);
 
-	assert_null(s->daemon);
 	empty_directory(state);
+	scenario_lose_database(s);
+}
+
+void scenario_lose_database(struct scenario *s)
+{
+	assert_null(s->daemon);
 	vfs_crash_free(s->vfs);
 	make_vfs(s);
+	s->lost = true;
 }
 
 /* --- time --- */

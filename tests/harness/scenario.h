@@ -148,8 +148,9 @@ void scenario_stop(struct scenario *s);
 void scenario_crash(struct scenario *s, enum vfs_loss loss);
 /* Freezes the world at the n-th event of the transport from now on. */
 void scenario_crash_at(struct scenario *s, uint64_t n);
-/* The state directory is lost while the daemon is down. */
+/* While the daemon is down: all of the state directory is lost, or the database alone. */
 void scenario_lose_state(struct scenario *s);
+void scenario_lose_database(struct scenario *s);
 
 /* --- time --- */
 
