@@ -8,6 +8,7 @@
  *   scenario_estate.c  building the estate, and what happens to it
  *   scenario_trace.c   the trace, and its comparison with a golden file
  *   scenario_check.c   questions about items, writes and the verdict
+ *   scenario_facts.c   what was observed, as text
  *
  * Its asserts are cmocka's. Everything comes from the seed: same seed, same trace. JSON that tests
  * write stands in single quotes: {'name': 'web1'}.
@@ -200,6 +201,10 @@ bool scenario_exists(struct scenario *s, const char *resource_id);
 
 /* --- what came of it --- */
 
+/* Says why, shows seed, states and the end of the trace, and fails the test. */
+void scenario_fail(struct scenario *s, const char *format, ...) MDC_PRINTF(2, 3)
+	__attribute__((noreturn));
+
 /* By machine name, subscription name or id; NULL when it does not apply. */
 const struct item *scenario_item(struct scenario *s, const char *target, const char *control);
 /* `reason` NULL: any. */
@@ -220,6 +225,8 @@ void scenario_nothing_is_stuck(struct scenario *s);
 void scenario_history_is_whole(struct scenario *s);
 /* All items with their states and reasons, sorted, one a line; caller frees. */
 char *scenario_states(struct scenario *s);
+/* All facts that controls read, in the same way, without source and time of observation. */
+char *scenario_facts(struct scenario *s);
 
 /* The trace so far. */
 const char *scenario_trace(const struct scenario *s);

@@ -14,10 +14,6 @@
 /* 2026-11-24T14:00:00Z */
 #define SCENARIO_START ((struct wall){INT64_C(1795528800000)})
 
-/* scenario_check.c: says why, shows seed, states and the end of the trace, and fails the test. */
-void scenario_fail(struct scenario *s, const char *format, ...) MDC_PRINTF(2, 3)
-	__attribute__((noreturn));
-
 /* scenario_estate.c */
 void scenario_make_estate(struct scenario *s);
 

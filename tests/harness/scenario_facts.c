@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What was observed, as text: without who told it and when, so that ways of observing compare. */
+#include "tests/harness/scenario_parts.h"
+
+#include "lib/base/str.h"
+#include "lib/base/xalloc.h"
+
+#include <stdlib.h>
+
+static void add_time(struct buf *b, const char *name, struct wall at)
+{
+	char text[WALL_TEXT_SIZE];
+
+	if (!wall_is_set(at))
+		return;
+	wall_format(at, text);
+	buf_addf(b, " %s=%s", name, text);
+}
+
+static void add_subscription(struct buf *b, const struct subscription *s)
+{
+	buf_addf(b, "%s %s tenant=%s state=%d visible=%d plan=%s %s enforce=%d failure=%s", s->id,
+		s->name, s->tenant, s->state, s->visible, s->pricing.tier, s->pricing.sub_plan,
+		s->pricing.enforce, s->pricing.failure);
+	add_time(b, "enabled", s->pricing.enabled_at);
+	for (unsigned i = 0; i < SETTING_N_; i++)
+		buf_addf(b, " %s=%d", setting_name((enum setting_id)i), s->settings[i].enabled);
+	buf_addc(b, '\n');
+}
+
+static void add_extension(struct buf *b, const char *what, const struct extension_facts *e)
+{
+	if (!e->present) {
+		buf_addf(b, " %s=absent", what);
+		return;
+	}
+	buf_addf(b, " %s=%s %s %s unified=%d foreign=%d code=%s message=%s", what, e->name,
+		e->version, e->state, e->vnext, e->foreign_owner, e->code, e->message);
+}
+
+static void add_machine(struct buf *b, const struct machine *m)
+{
+	mdc_autofree char *id = xstrdup(m->id);
+
+	str_fold(id);
+	buf_addf(b, "%s %s %s os=%s %s %d agent=%s cloud=%s tags=%s", id, m->location, m->status,
+		m->os_sku, m->os_type, m->os, m->agent_version, m->cloud, m->tags);
+	buf_addf(b, " extensions=%d allowed=%d connector=%d known=%d", m->extensions_enabled,
+		m->mde_allowed, m->connector_made, m->extensions_known);
+	add_time(b, "since", m->status_since);
+	add_extension(b, "mde", &m->mde);
+	add_extension(b, "legacy", &m->legacy);
+	buf_addc(b, '\n');
+}
+
+static int compare(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+char *scenario_facts(struct scenario *s)
+{
+	const struct inventory *inv = s->daemon->inventory;
+	size_t room = map_count(&inv->subscriptions) + map_count(&inv->machines), n = 0;
+	char **lines = xcalloc(room + 1, sizeof(*lines));
+	struct buf line = BUF_INIT(1 << 20), text = BUF_INIT(256 << 20);
+	struct map_entry *entry;
+
+	map_for_each (&inv->subscriptions, entry) {
+		add_subscription(&line, entry->value);
+		lines[n++] = buf_steal(&line);
+	}
+	map_for_each (&inv->machines, entry) {
+		add_machine(&line, entry->value);
+		lines[n++] = buf_steal(&line);
+	}
+	qsort(lines, n, sizeof(*lines), compare);
+	for (size_t i = 0; i < n; i++) {
+		buf_adds(&text, lines[i]);
+		free(lines[i]);
+	}
+	free(lines);
+	buf_adds(&text, "");
+	return buf_steal(&text);
+}

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What has to hold for every field, every way of observing and every estate. */
+#include "lib/base/rng.h"
+#include "lib/base/str.h"
+#include "lib/base/xalloc.h"
+#include "lib/controls/control.h"
+#include "tests/harness/scenario.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define NO_GRAPH \
+	"[{'when': {'path': '/Microsoft.ResourceGraph/'}, 'do': {'status': 403," \
+	" 'code': 'AuthorizationFailed'}}]"
+
+/* --- every field that a control reads --- */
+
+/*
+ * One machine of each kind that some field needs: a sensor that is well, one that failed, a legacy
+ * agent beside one that is not unified, and an agent with a list of allowed extensions.
+ */
+#define ESTATE \
+	SUBSCRIPTION(1, ALL_ON, \
+		SERVER("good", WINDOWS UNREACHED WITH_SENSOR("MDE.Windows")) "," SERVER("bad", \
+			WINDOWS UNREACHED ", 'extensions': [{'type': 'MDE.Windows'," \
+					  " 'state': 'Failed', 'code': '13', 'message': " \
+					  "'missing'}]") "," SERVER("old", \
+			WINDOWS_2016 UNREACHED \
+			", 'extensions': [{'type': 'MicrosoftMonitoringAgent', 'name': 'MMA'}," \
+			" {'type': 'MDE.Windows', 'unified': false}]") "," SERVER("listed", \
+			WINDOWS UNREACHED ", 'allow': [{'publisher': 'Microsoft.Azure.Monitor'," \
+					  " 'type': 'AzureMonitorWindowsAgent'}]"))
+#define OLD_SENSOR SENSOR("old", "MDE.Windows")
+#define AGENT "properties.agentConfiguration."
+
+static const struct change {
+	enum control_id control;
+	const char *field;
+	const char *resource, *member, *value;
+} changes[] = {
+	{CONTROL_SERVERS_PLAN, "properties.pricingTier", PLAN_ID(1), NULL, "'Free'"},
+	{CONTROL_SERVERS_PLAN, "properties.subPlan", PLAN_ID(1), NULL, "'P1'"},
+	{CONTROL_SERVERS_PLAN, "properties.enforce", PLAN_ID(1), NULL, "'True'"},
+	{CONTROL_SERVERS_PLAN, "properties.enablementTime", PLAN_ID(1), NULL,
+		"'2026-11-01T00:00:00Z'"},
+	{CONTROL_SERVERS_PLAN, "properties.extensions", PLAN_ID(1), NULL,
+		"[{'name': 'AgentlessVmScanning', 'isEnabled': 'True', 'operationStatus':"
+		" {'code': 'Failed', 'message': 'no role'}}]"},
+	{CONTROL_MDE_INTEGRATION, "properties.enabled", SETTING_ID(1, "WDATP"), NULL, "false"},
+	{CONTROL_UNIFIED_SOLUTION, "properties.enabled", SETTING_ID(1, "WDATP_UNIFIED_SOLUTION"),
+		NULL, "false"},
+	{CONTROL_ARC_CONNECTED, "properties.status", MACHINE("good"), NULL, "'Disconnected'"},
+	{CONTROL_ARC_CONNECTED, "properties.lastStatusChange", MACHINE("good"), NULL,
+		"'2026-11-24T01:00:00Z'"},
+	{CONTROL_ARC_CONNECTED, "properties.agentVersion", MACHINE("good"), NULL, "'1.99'"},
+	{CONTROL_ARC_CONNECTED, AGENT "extensionsEnabled", MACHINE("good"), NULL, "'false'"},
+	{CONTROL_ARC_CONNECTED, AGENT "extensionsAllowList", MACHINE("good"), NULL,
+		"[{'publisher': 'Microsoft.Azure.Monitor', 'type': 'X'}]"},
+	{CONTROL_ARC_CONNECTED, AGENT "extensionsBlockList", MACHINE("good"), NULL,
+		"[{'publisher': 'Microsoft.Azure.AzureDefenderForServers',"
+		" 'type': 'MDE.Windows'}]"},
+	{CONTROL_ARC_CONNECTED, AGENT "configMode", MACHINE("listed"), NULL, "'monitor'"},
+	{CONTROL_MDE_EXTENSION, "properties.provisioningState", SENSOR("good", "MDE.Windows"), NULL,
+		"'Failed'"},
+	{CONTROL_MDE_EXTENSION, "properties.settings.azureResourceId",
+		SENSOR("good", "MDE.Windows"), NULL, "'" MACHINE("bad") "'"},
+	{CONTROL_MDE_EXTENSION, "properties.settings.vNextEnabled", OLD_SENSOR, NULL, "true"},
+	{CONTROL_MDE_EXTENSION, "properties.instanceView.status.code", SENSOR("bad", "MDE.Windows"),
+		NULL, "'51'"},
+	{CONTROL_MDE_EXTENSION, "properties.instanceView.status.message",
+		SENSOR("bad", "MDE.Windows"), NULL, "'something else'"},
+	{CONTROL_LEGACY_REPLACED, "properties.publisher", MACHINE("old") "/extensions/MMA", NULL,
+		"'Somebody.Else'"},
+	{CONTROL_LEGACY_REPLACED, "properties.type", MACHINE("old") "/extensions/MMA", NULL,
+		"'SomethingElse'"},
+	{CONTROL_LEGACY_REPLACED, "properties.provisioningState", OLD_SENSOR, NULL, "'Updating'"},
+	{CONTROL_LEGACY_REPLACED, "properties.settings.vNextEnabled", OLD_SENSOR, NULL, "true"},
+};
+
+static bool has_change(enum control_id control, const char *field)
+{
+	for (size_t i = 0; i < ARRAY_LEN(changes); i++)
+		if (changes[i].control == control && str_equal(changes[i].field, field))
+			return true;
+	return false;
+}
+
+static void test_each_field_of_each_control_is_tried(void **state)
+{
+	(void)state;
+	for (unsigned c = 0; c < CONTROL_N_; c++) {
+		const struct control *control = control_by_id((enum control_id)c);
+
+		for (const char *const *field = control->fields; *field != NULL; field++)
+			if (!has_change(control->id, *field))
+				fail_msg("%s reads %s", control_word(control->id), *field);
+	}
+}
+
+static void check_change(const struct change *c, const char *rules)
+{
+	scenario_auto *s = scenario_new(&(struct scenario_options){.subscriptions = ESTATE,
+		.document = "'behaviour': {'deployer': {'on': false}}",
+		.config = CONFIG_OBSERVE});
+	mdc_autofree char *facts = NULL, *states = NULL, *new_facts = NULL, *new_states = NULL;
+
+	scenario_faults(s, rules);
+	scenario_start(s);
+	/* Past two polls: what is different later is not just the time. */
+	scenario_run(s, DUR_MIN(31));
+	facts = scenario_facts(s);
+	states = scenario_states(s);
+	scenario_meddle(s, c->resource, c->member != NULL ? c->member : c->field, c->value);
+	scenario_run(s, DUR_MIN(16));
+	new_facts = scenario_facts(s);
+	new_states = scenario_states(s);
+	if (str_equal(facts, new_facts) && str_equal(states, new_states))
+		fail_msg("%s %s of %s is not noticed", control_word(c->control), c->field,
+			c->resource);
+}
+
+static void test_a_field_that_changes_is_noticed_at_the_next_poll(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(changes); i++) {
+		print_message("# %s %s\n", control_word(changes[i].control), changes[i].field);
+		check_change(&changes[i], NULL);
+		check_change(&changes[i], NO_GRAPH);
+	}
+}
+
+/* --- ways of observing --- */
+
+static char *specification_of(struct rng *rng, unsigned machines)
+{
+	return xasprintf("subscriptions=%u,machines=%u,legacy=%u%%,linux=%u%%,clients=%u%%,"
+			 "unsupported=%u%%,disconnected=%u%%,expired=%u%%,shells=%u%%,"
+			 "provisioned=%u%%,moved=%u%%,failing=%u%%,connector=%u%%,blocked=%u%%,"
+			 "unreached=%u%%,plan=%s,integration=%s,unified=%s,modern=%s",
+		1 + (unsigned)rng_below(rng, 3), machines, (unsigned)rng_below(rng, 30),
+		(unsigned)rng_below(rng, 40), (unsigned)rng_below(rng, 10),
+		(unsigned)rng_below(rng, 15), (unsigned)rng_below(rng, 20),
+		(unsigned)rng_below(rng, 8), (unsigned)rng_below(rng, 8),
+		(unsigned)rng_below(rng, 30), (unsigned)rng_below(rng, 10),
+		(unsigned)rng_below(rng, 20), (unsigned)rng_below(rng, 10),
+		(unsigned)rng_below(rng, 10), (unsigned)rng_below(rng, 50),
+		rng_below(rng, 2) == 0 ? "none" : "mixed", rng_below(rng, 2) == 0 ? "on" : "off",
+		rng_below(rng, 2) == 0 ? "on" : "off", rng_below(rng, 2) == 0 ? "on" : "off");
+}
+
+static void observe(unsigned seed, const char *rules, char **ret_facts, char **ret_states)
+{
+	struct rng rng;
+	mdc_autofree char *specification = NULL;
+	scenario_auto *s = NULL;
+
+	rng_seed(&rng, seed);
+	specification = specification_of(&rng, 80);
+	s = scenario_new(&(struct scenario_options){.seed = seed,
+		.specification = specification,
+		.document = seed % 2 == 0
+			? "'behaviour': {'casing': 'odd', 'deployer': {'on': false}}"
+			: "'behaviour': {'deployer': {'on': false}}",
+		.config = CONFIG_OBSERVE});
+	print_message("# seed %u: %s\n", seed, specification);
+	scenario_faults(s, rules);
+	scenario_start(s);
+	scenario_run(s, DUR_MIN(21));
+	*ret_facts = scenario_facts(s);
+	*ret_states = scenario_states(s);
+	scenario_is_good(s);
+}
+
+static void test_all_ways_of_observing_give_the_same_facts(void **state)
+{
+	unsigned seeds = scenario_seeds(8);
+
+	(void)state;
+	for (unsigned seed = 1; seed <= seeds; seed++) {
+		mdc_autofree char *facts = NULL, *states = NULL, *arm_facts = NULL;
+		mdc_autofree char *arm_states = NULL;
+
+		observe(seed, NULL, &facts, &states);
+		observe(seed, NO_GRAPH, &arm_facts, &arm_states);
+		assert_string_equal(facts, arm_facts);
+		assert_string_equal(states, arm_states);
+	}
+}
+
+/* --- any estate, any trouble --- */
+
+static const char *const troubles[] = {
+	"'status': 500",
+	"'status': 500, 'effect': 'taken'",
+	"'status': 502",
+	"'status': 503",
+	"'status': 504, 'effect': 'taken'",
+	"'status': 429, 'retryAfter': '7s'",
+	"'delivery': 'reset'",
+	"'delivery': 'reset', 'effect': 'taken'",
+	"'delivery': 'hang'",
+	"'delivery': 'hang', 'effect': 'taken'",
+	"'delivery': 'truncate'",
+	"'delivery': 'refuse'",
+	"'content': 'html'",
+	"'content': 'malformed', 'effect': 'taken'",
+	"'list': 'endless'",
+	"'list': 'foreign'",
+	"'delay': '40s'",
+};
+
+/* Each trouble now and then, for a day. */
+static char *troubles_of(struct rng *rng)
+{
+	struct buf rules = BUF_INIT(1 << 16);
+
+	for (size_t i = 0; i < ARRAY_LEN(troubles); i++)
+		buf_addf(&rules, "%s{'when': {'until': '24h', 'chance': 0.0%u}, 'do': {%s}}",
+			i > 0 ? ", " : "[", (unsigned)rng_below(rng, 10), troubles[i]);
+	buf_adds(&rules, "]");
+	return buf_steal(&rules);
+}
+
+#define CONFIG_ANY \
+	CONFIG_POLL_SLOW \
+	"policy \"servers\" {\n" \
+	"    plan = P2  integration = on  unified-solution = on\n" \
+	"    extension { deploy = after-grace  grace = 20m  first-grace = 1h }\n" \
+	"    legacy { replace = on }\n" \
+	"}\n" CONFIG_SCOPE("subscriptions = { \"*\" }  mode = enforce  max-in-flight = 20")
+
+static struct scenario *trouble(unsigned seed)
+{
+	static const char *const documents[] = {
+		"'behaviour': {'operations': {'shape': 'async'}}",
+		"'behaviour': {'operations': {'shape': 'location', 'movingLocation': true}}",
+		"'behaviour': {'operations': {'shape': 'body'}, 'graph': {'lag': ['1s', '4m']}}",
+		"'behaviour': {'operations': {'shape': 'bare', 'lost': 0.1}}",
+		"'behaviour': {'operations': {'urlLife': '1m', 'hideCreation': false}}",
+	};
+	struct rng rng;
+	mdc_autofree char *specification = NULL, *rules = NULL;
+	struct scenario *s;
+
+	rng_seed(&rng, seed);
+	specification = specification_of(&rng, 24);
+	rules = troubles_of(&rng);
+	s = scenario_new(&(struct scenario_options){.seed = seed,
+		.specification = specification,
+		.document = documents[seed % ARRAY_LEN(documents)],
+		.lively = true,
+		.config = CONFIG_ANY});
+	scenario_faults(s, rules);
+	scenario_start(s);
+	for (unsigned h = 0; h < 30; h++) {
+		scenario_run(s, DUR_H(1));
+		scenario_command(s, "confirm", NULL);
+		scenario_nothing_is_stuck(s);
+	}
+	return s;
+}
+
+/* Whether each item has come to an end, or to a trouble that is the machine's own. */
+static bool is_calm(struct scenario *s, void *unused)
+{
+	(void)unused;
+	return scenario_count(s, NULL, "unknown") + scenario_count(s, NULL, "drifted") +
+		scenario_count(s, NULL, "waiting") + scenario_count(s, NULL, "queued") +
+		scenario_count(s, NULL, "applying") + scenario_count(s, NULL, "settling") ==
+		0;
+}
+
+static void test_any_estate_comes_to_a_good_end_whatever_happens(void **state)
+{
+	unsigned seeds = scenario_seeds(6);
+
+	(void)state;
+	for (unsigned seed = 1; seed <= seeds; seed++) {
+		scenario_auto *s = NULL;
+
+		print_message("# seed %u\n", seed);
+		s = trouble(seed);
+		if (!scenario_run_until(s, is_calm, NULL, DUR_DAYS(3)))
+			scenario_fail(s, "it does not come to rest");
+		assert_int_equal(scenario_count(s, "servers-plan", "compliant"),
+			scenario_count(s, "servers-plan", NULL));
+		assert_int_equal(scenario_count(s, "mde-integration", "compliant"),
+			scenario_count(s, "mde-integration", NULL));
+		scenario_is_good(s);
+		scenario_nothing_is_stuck(s);
+		scenario_history_is_whole(s);
+	}
+}
+
+static void test_the_same_seed_gives_the_same_trace(void **state)
+{
+	(void)state;
+	for (unsigned seed = 1; seed <= 2; seed++) {
+		scenario_auto *a = trouble(seed);
+		scenario_auto *b = trouble(seed);
+
+		assert_string_equal(scenario_trace(a), scenario_trace(b));
+		assert_int_equal(transport_estate_events(a->world.transport),
+			transport_estate_events(b->world.transport));
+	}
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_each_field_of_each_control_is_tried),
+		cmocka_unit_test(test_a_field_that_changes_is_noticed_at_the_next_poll),
+		cmocka_unit_test(test_all_ways_of_observing_give_the_same_facts),
+		cmocka_unit_test(test_any_estate_comes_to_a_good_end_whatever_happens),
+		cmocka_unit_test(test_the_same_seed_gives_the_same_trace),
+	};
+
+	scenario_main();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
