@@ -116,7 +116,7 @@ static void run_on(struct flight *f)
 	flight_follow_in(f, OVERDUE_EVERY);
 }
 
-static void judge_again(struct flight *f)
+void flight_judge_again(struct flight *f)
 {
 	struct reconciler *r = f->executor->reconciler;
 

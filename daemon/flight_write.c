@@ -168,6 +168,9 @@ void flight_succeed(struct flight *f, const char *request_id)
 			.reason = REASON_ACCEPTED,
 			.detail = "",
 			.limit = control_by_id(f->op.control)->settle});
+	/* Outside of every scope nobody looks for the effect. */
+	if (f->ref.subscription->scope == NULL)
+		flight_judge_again(f);
 	flight_end(f);
 	executor_pump(x);
 }
@@ -309,6 +312,7 @@ static bool last_look(void *ctx)
 	log_sending(f);
 	flight_leave(f);
 	f->op.phase = PHASE_SENT;
+	f->identity = xstrdup(flight_identity(f));
 	f->on_wire = true;
 	x->running++;
 	x->counts.sent++;

@@ -99,7 +99,7 @@ static void add_growth(const struct reach *confirmed, const struct subscription 
 	unsigned gained, struct reach_growth *g)
 {
 	g->subscriptions++;
-	if (gained & MACHINE_BITS) {
+	if (gained & MACHINE_BITS)
 		g->machines += machines_of(s);
 	if ((gained & MACHINE_BITS) && (s == NULL || s->machines_stamp.source == SOURCE_NONE))
 		map_set(&g->unmeasured, id, (void *)(uintptr_t)1);
@@ -125,7 +125,7 @@ void reach_compare(const struct reach *confirmed, const struct reach *wanted,
 			add_growth(confirmed, inventory_subscription(inv, entry->key), entry->key,
 				gained, ret);
 	}
-	ret->gated = ret->first_enforce || ret->unmeasured || ret->machines > limit_machines ||
+	ret->gated = ret->first_enforce || ret->machines > limit_machines ||
 		ret->subscriptions > limit_subscriptions;
 	if (!ret->gated)
 		map_clear(&ret->unconfirmed);

@@ -25,7 +25,6 @@ struct reach_growth {
 	uint64_t machines;      /* in subscriptions that gained a control on machines */
 	uint64_t subscriptions; /* that gained any control */
 	bool first_enforce;     /* of some scope */
-	bool unmeasured;        /* the machines of some were never listed completely */
 	bool gated;             /* writing there waits for confirmation */
 	struct map unconfirmed; /* ids of the subscriptions that gained, filled when gated */
 	/* Ids of those among them whose machines were never listed completely: how much would be

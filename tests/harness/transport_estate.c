@@ -217,12 +217,12 @@ static void next_step(void *ctx)
 }
 
 static struct transfer *estate_start(struct transport *base, struct http_request *take_request,
-	const char *ca_file, transport_done_fn done, void *ctx)
+	const struct transport_route *route, transport_done_fn done, void *ctx)
 {
 	struct transport_estate *t = estate_of(base);
 	struct transfer *x = xcalloc(1, sizeof(*x));
 
-	(void)ca_file;
+	(void)route;
 	x->transport = t;
 	x->request = *take_request;
 	*take_request = (struct http_request){0};
