@@ -5,6 +5,45 @@
 
 #include <string.h>
 
+/* --- counting --- */
+
+static uint32_t *count_of(const struct item_ref *ref)
+{
+	return &ref->subscription->states[ref->control][item_of(ref)->state];
+}
+
+void item_begin(const struct item_ref *ref)
+{
+	struct item *item = item_of(ref);
+
+	assert(!item->applies);
+	item->applies = true;
+	item->control = (uint8_t)ref->control;
+	++*count_of(ref);
+}
+
+void item_move(const struct item_ref *ref, enum item_state to)
+{
+	struct item *item = item_of(ref);
+
+	if (item->applies)
+		--*count_of(ref);
+	item->state = (uint8_t)to;
+	if (item->applies)
+		++*count_of(ref);
+}
+
+void item_end(const struct item_ref *ref)
+{
+	struct item *item = item_of(ref);
+
+	if (item->applies)
+		--*count_of(ref);
+	item->applies = false;
+}
+
+/* --- telling --- */
+
 static const char *display_name(const struct item_ref *ref)
 {
 	if (ref->machine != NULL)
@@ -243,7 +282,7 @@ void reconciler_event(struct reconciler *r, const struct item_ref *ref,
 		return;
 	if (ref->machine != NULL && is_to_be_judged_again(event, &step))
 		ref->machine->unjudged = true;
-	item->state = (uint8_t)step.state;
+	item_move(ref, step.state);
 	item->reason = (uint8_t)step.reason;
 	item->due = step.due;
 	item->attempts = step.attempts;

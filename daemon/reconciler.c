@@ -55,8 +55,7 @@ static void bring_to_life(struct reconciler *r, const struct item_ref *ref)
 {
 	struct item *item = item_of(ref);
 
-	item->applies = true;
-	item->control = (uint8_t)ref->control;
+	item_begin(ref);
 	item->due = WALL_NEVER;
 	if (item->detail == NULL)
 		item->detail = "";
@@ -81,6 +80,7 @@ static void retire(struct reconciler *r, const struct item_ref *ref, enum reason
 	if (item->stored)
 		store_delete_item(r->store, control_word(ref->control), item_resource_id(ref));
 	intern_drop(&r->inventory->texts, item->detail);
+	item_end(ref);
 	*item = (struct item){.control = (uint8_t)ref->control, .detail = "", .due = WALL_NEVER};
 	deadlines_update(r, ref->subscription, ref->machine);
 }
@@ -194,6 +194,7 @@ void reconciler_machine_gone(struct reconciler *r, struct machine *m)
 			r->ports.ended(r->ports.ctx, &ref, "machine-gone");
 		retire(r, &ref, REASON_GONE);
 		memory_drop(r, &ref);
+		item_end(&ref);
 	}
 	deadlines_forget(r, m);
 }
@@ -377,20 +378,22 @@ void reconciler_force(struct reconciler *r, const struct item_ref *ref)
 
 /* --- counting --- */
 
-static void count_item(struct reconciler *r, const struct item_ref *ref, void *ctx)
+void reconciler_count_subscription(const struct subscription *s, struct reconciler_counts *ret)
 {
-	struct reconciler_counts *counts = ctx;
-	const struct item *item = item_of(ref);
-
-	(void)r;
-	counts->by_state[item->state]++;
-	counts->by_control[ref->control][item->state]++;
+	for (unsigned c = 0; c < CONTROL_N_; c++)
+		for (unsigned state = 0; state < ITEM_STATE_N_; state++) {
+			ret->by_control[c][state] += s->states[c][state];
+			ret->by_state[state] += s->states[c][state];
+		}
 }
 
 void reconciler_count(const struct reconciler *r, struct reconciler_counts *ret)
 {
+	struct map_entry *entry;
+
 	*ret = (struct reconciler_counts){.transitions = r->transitions};
-	visit_items((struct reconciler *)r, count_item, ret);
+	map_for_each (&r->inventory->subscriptions, entry)
+		reconciler_count_subscription(entry->value, ret);
 }
 
 struct reconciler *reconciler_new(const struct world *w, struct store *store, struct inventory *inv,

@@ -87,6 +87,9 @@ struct reconciler_counts {
 	uint64_t by_control[CONTROL_N_][ITEM_STATE_N_];
 	uint64_t transitions; /* since start */
 };
+/* By what the setter counted: takes time by the subscriptions, not by the machines. */
 void reconciler_count(const struct reconciler *r, struct reconciler_counts *ret);
+/* Adds the items of one subscription and its machines. */
+void reconciler_count_subscription(const struct subscription *s, struct reconciler_counts *ret);
 
 #endif

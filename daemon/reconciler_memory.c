@@ -106,7 +106,7 @@ bool memory_take(struct reconciler *r, const struct item_ref *ref)
 	if (m == NULL || !m->items[ref->control].known)
 		return false;
 	known = &m->items[ref->control];
-	item->state = known->state;
+	item_move(ref, (enum item_state)known->state);
 	item->reason = known->reason;
 	item->attempts = known->attempts;
 	item->corrections = known->corrections;

@@ -58,6 +58,11 @@ void judge_some(void *reconciler);
 /* Whether its operation was sent: only its outcome ends that. */
 bool item_is_in_flight(const struct item *item);
 
+/* The setter's own part: an item comes to life, moves, and goes, and is counted on the way. */
+void item_begin(const struct item_ref *ref);
+void item_move(const struct item_ref *ref, enum item_state to);
+void item_end(const struct item_ref *ref);
+
 /* Tells in one entry a control what was first seen since the last one. */
 void tell_first_sights(struct reconciler *r);
 /* The item has no resource, or no control, any more: the last that is told of it. */

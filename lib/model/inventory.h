@@ -137,6 +137,8 @@ struct subscription {
 	struct list judging;
 	struct heap_node deadline; /* of the earliest item */
 	struct item items[SUBSCRIPTION_CONTROLS];
+	/* Its own items and those of its machines, by state; kept by the daemon's one setter. */
+	uint32_t states[CONTROL_N_][ITEM_STATE_N_];
 };
 
 struct inventory {
