@@ -111,6 +111,8 @@ struct log_sink *log_sink_journal_at(const char *socket_path);
  * "<priority>message" where stderr is a stream to the journal ($JOURNAL_STREAM).
  */
 struct log_sink *log_sink_stderr(void);
+/* Whether stderr is a stream to the journal, as systemd gives it to services. */
+bool log_stderr_is_journal(void);
 
 /* `threaded` false: entries are written by the caller's thread (tests, --once). Takes the sink. */
 struct log *log_new(struct log_sink *take_sink, bool threaded);

@@ -39,7 +39,7 @@ struct log_sink_stderr {
 };
 
 /* "device:inode" of the stream that systemd gave us as stderr. */
-static bool is_journal_stream(void)
+bool log_stderr_is_journal(void)
 {
 	const char *stream = getenv("JOURNAL_STREAM");
 	char ours[64];
@@ -54,7 +54,7 @@ static bool is_journal_stream(void)
 
 static enum stderr_style pick_style(void)
 {
-	if (is_journal_stream())
+	if (log_stderr_is_journal())
 		return STYLE_STREAM;
 	if (isatty(STDERR_FILENO) == 1 && str_empty(getenv("NO_COLOR")) &&
 		!str_equal(getenv("TERM"), "dumb"))
