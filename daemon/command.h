@@ -2,10 +2,17 @@
 /*
  * command: inside the commands only.
  *
- *   commands.c         the table, who may, argument checks
- *   command_view.c     status, list, history, config
- *   command_explain.c  plan, explain
+ *   commands.c         the table, who may, checks of arguments, running
+ *   command_target.c   what an argument names: a resource, a scope, a state, …
+ *   command_status.c   status, config
+ *   command_partial.c  what of the estate is not known now
+ *   command_list.c     list, history
+ *   command_plan.c     plan
+ *   command_explain.c  explain
  *   command_change.c   reconcile, pause, resume, halt, unhalt, confirm, reload
+ *
+ * Every answer is bounded, so that none holds the loop for long: who wants more asks for the next
+ * page. Texts from outside may be anything and go through json_or_null() or json_plain().
  */
 #ifndef MDCD_COMMAND_H
 #define MDCD_COMMAND_H
@@ -13,10 +20,13 @@
 #include "daemon/commands.h"
 #include "lib/base/str.h"
 
+/* Rows of one answer. */
+#define PAGE_MOST 1000
+
 struct command_context {
 	struct daemon *daemon;
 	const struct command_caller *caller;
-	const json_t *arguments;
+	const json_t *arguments; /* checked against the command's table */
 	struct command_error *error;
 };
 typedef json_t *(*command_fn)(const struct command_context *c);
@@ -24,14 +34,18 @@ typedef json_t *(*command_fn)(const struct command_context *c);
 /* Fills in the error and returns NULL, to be returned. */
 json_t *command_fail(const struct command_context *c, const char *code, const char *unblock,
 	const char *format, ...) MDC_PRINTF(4, 5);
-/* The argument as text, or NULL. */
+/* The argument as text, or NULL where it was not given. */
 const char *command_text(const struct command_context *c, const char *name);
-/* A number up to `most`, or `standard` where it is absent. */
-unsigned command_count(
-	const struct command_context *c, const char *name, unsigned standard, unsigned most);
+/* The argument as a number, at most `most`; `standard` where it was not given. */
+uint64_t command_count(
+	const struct command_context *c, const char *name, uint64_t standard, uint64_t most);
+bool command_has(const struct command_context *c, const char *name);
 
 /* "2026-11-24T14:00:00Z", or null for a time that is not set or never. */
 json_t *json_wall(struct wall t);
+/* Bytes that are not UTF-8 are shown as \xNN. */
+json_t *json_plain(const char *text);
+/* The same; null for no text. */
 json_t *json_or_null(const char *text);
 
 /*
@@ -39,9 +53,32 @@ json_t *json_or_null(const char *text);
  * one machine has. False with the error filled in.
  */
 bool command_target(const struct command_context *c, const char *text, struct item_ref *ret);
+/* The scope of an argument; *ret is NULL where it was not given. False with the error filled in. */
+bool command_scope(const struct command_context *c, const struct scope_config **ret);
+/* "a,b" as a mask of words; all of them where it was not given. False with the error filled in. */
+typedef const char *(*word_fn)(unsigned n);
+bool command_words(const struct command_context *c, const char *name, word_fn word, unsigned count,
+	uint64_t *ret);
+const char *state_word_of(unsigned n);
+const char *control_word_of(unsigned n);
+const char *reason_word_of(unsigned n);
+/* " (did you mean \"x\"?)", or "". */
+void did_you_mean(const char *written, word_fn word, unsigned count, char ret[static 96]);
+
+/* The subscriptions in the order of their ids, NULL at the end; the caller frees the array. */
+struct subscription **command_subscriptions(const struct inventory *inv);
 
 /* One item as the lists show it. */
-json_t *command_item(const struct daemon *d, const struct item_ref *ref);
+json_t *command_item(const struct item_ref *ref);
+/* The fields in which it differs from what is wanted. */
+json_t *command_differences(const struct daemon *d, const struct item_ref *ref);
+/* A step of the plan, and the plan as it is now. */
+json_t *command_step(const struct daemon *d, const struct step *step);
+void command_build_plan(const struct daemon *d, struct plan *ret);
+/* Sentences that say what is not known of a scope (NULL: of all); empty when all is. */
+json_t *command_partial(const struct daemon *d, const struct scope_config *scope);
+/* What waits for `confirm`, with a token that stands for exactly that; null when nothing does. */
+json_t *command_unconfirmed(const struct daemon *d);
 
 json_t *command_status(const struct command_context *c);
 json_t *command_list(const struct command_context *c);

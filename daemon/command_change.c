@@ -21,15 +21,6 @@ static json_t *done(const char *text)
 
 /* --- reconcile --- */
 
-static void force_everything(struct daemon *d)
-{
-	struct map_entry *entry;
-
-	map_for_each (&d->inventory->subscriptions, entry)
-		reconciler_force(d->reconciler,
-			&(struct item_ref){.subscription = entry->value, .control = CONTROL_N_});
-}
-
 json_t *command_reconcile(const struct command_context *c)
 {
 	struct daemon *d = c->daemon;
@@ -37,8 +28,9 @@ json_t *command_reconcile(const struct command_context *c)
 	struct item_ref ref;
 
 	if (target == NULL) {
+		/* Only looks: what is held for a reason, such as a conflict, is freed one by one.
+		 */
 		tell_journal(c, "reconcile", NULL);
-		force_everything(d);
 		scheduler_now(d->scheduler, PASS_SUBSCRIPTIONS);
 		scheduler_now(d->scheduler, PASS_MACHINES);
 		return done("everything is observed anew");
@@ -47,7 +39,7 @@ json_t *command_reconcile(const struct command_context *c)
 		return NULL;
 	tell_journal(c, "reconcile", item_resource_id(&ref));
 	reconciler_force(d->reconciler, &ref);
-	return done("graces and backoffs of the resource are over");
+	return done("observed anew; its graces, backoffs and conflicts are over");
 }
 
 /* --- pause, resume --- */
@@ -59,7 +51,7 @@ static const char *pause_target(const struct command_context *c, const char *tex
 	struct item_ref ref;
 
 	if (text == NULL) {
-		command_fail(c, "usage", NULL,
+		command_fail(c, "usage", "mdcctl --help",
 			"name a scope, a subscription or a machine, or \"*\" for everything");
 		return NULL;
 	}
@@ -85,16 +77,30 @@ json_t *command_pause(const struct command_context *c)
 	return done("paused; what already runs in Azure goes on");
 }
 
+/* As it is listed, first: what was paused may be gone since, or have lost its name. */
+static bool is_listed(const struct gate *g, const char *text)
+{
+	const char *target;
+	json_t *value;
+
+	json_object_foreach ((json_t *)gate_pauses(g), target, value)
+		if (str_equal_nocase(target, text))
+			return true;
+	return false;
+}
+
 json_t *command_resume(const struct command_context *c)
 {
 	struct daemon *d = c->daemon;
-	const char *text = command_text(c, "target");
-	const char *target = pause_target(c, text);
+	const char *text = command_text(c, "target"), *target = text;
 
+	if (text == NULL || !is_listed(d->gate, text))
+		target = pause_target(c, text);
 	if (target == NULL)
 		return NULL;
 	if (gate_resume(d->gate, target, c->caller->name) != 0)
-		return command_fail(c, "not-found", "mdcctl status", "%.200s is not paused", text);
+		return command_fail(c, "not-found", "mdcctl status", "\"%.200s\" is not paused%s",
+			text, gate_is_paused(d->gate, NULL, NULL) ? ", but everything is" : "");
 	reconciler_plan_soon(d->reconciler);
 	return done("resumed");
 }
@@ -108,10 +114,9 @@ json_t *command_halt(const struct command_context *c)
 
 	executor_withdraw_all(d->executor, REASON_HALTED);
 	if (error != 0)
-		return command_fail(c, "failed", NULL,
-			"writes are halted, but the marker could not be written (%s): a restart "
-			"would "
-			"lift the halt",
+		return command_fail(c, "failed", "mdcctl halt",
+			"all writes are halted, but the marker file could not be written (%s): a "
+			"restart would lift the halt",
 			strerror(-error));
 	return done("all writes are halted; what already runs in Azure goes on");
 }
@@ -125,18 +130,28 @@ json_t *command_unhalt(const struct command_context *c)
 		return done("writes were not halted");
 	error = gate_unhalt(d->gate, c->caller->name);
 	if (error != 0)
-		return command_fail(c, "failed", NULL, "the halt marker could not be removed: %s",
-			strerror(-error));
+		return command_fail(c, "failed", "mdcctl unhalt",
+			"still halted: the marker file could not be removed: %s", strerror(-error));
 	reconciler_plan_soon(d->reconciler);
 	return done("the halt is lifted");
 }
 
+/* With a token only what it stands for is confirmed, as `status` showed it. */
 json_t *command_confirm(const struct command_context *c)
 {
 	struct daemon *d = c->daemon;
+	json_t *waits = command_unconfirmed(d);
+	const char *token = command_text(c, "token");
+	bool nothing = json_is_null(waits);
+	bool same = token == NULL ||
+		str_equal(token, json_string_value(json_object_get(waits, "token")));
 
-	if (!gate_needs_confirmation(d->gate, NULL))
+	json_decref(waits);
+	if (nothing)
 		return done("nothing waits for confirmation");
+	if (!same)
+		return command_fail(c, "changed", "mdcctl confirm",
+			"what waits for confirmation has changed in the meantime: look again");
 	gate_confirm(d->gate, c->caller->name);
 	reconciler_plan_soon(d->reconciler);
 	return done("confirmed");
@@ -151,19 +166,19 @@ json_t *command_reload(const struct command_context *c)
 	json_t *answer;
 	int error;
 
+	if (c->daemon->stopping)
+		return command_fail(c, "failed", "", "the daemon is stopping");
 	tell_journal(c, "reload", NULL);
 	error = daemon_reload(c->daemon, &result);
 	diags_render(&result.diags, &text);
-	if (error != 0) {
-		str_copy(c->error->message, sizeof(c->error->message), buf_str(&text));
-		c->error->code = "failed";
-		str_copy(c->error->unblock, sizeof(c->error->unblock), "mdcd --check");
-		answer = NULL;
-	} else {
-		answer = json_pack("{s:s, s:s, s:s, s:b}", "done", "reloaded", "changes",
-			buf_str(&result.changes), "warnings", buf_str(&text), "needs_restart",
-			result.needs_restart);
-	}
+	if (error != 0)
+		answer = command_fail(c, "failed", "mdcd --check",
+			"not reloaded, the previous configuration stays in force:\n%s",
+			buf_str(&text));
+	else
+		answer = json_pack("{s:s, s:o, s:o, s:b}", "done", "reloaded", "changes",
+			json_plain(buf_str(&result.changes)), "warnings",
+			json_plain(buf_str(&text)), "needs_restart", result.needs_restart);
 	buf_fini(&text);
 	reload_result_fini(&result);
 	return answer;

@@ -1,117 +1,89 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/command.h"
 
-#include "lib/engine/assess.h"
+#include <stdio.h>
 
-#define PLAN_STANDARD 1000
-#define PLAN_MOST 1000000
+#define HISTORY_SHOWN 5
 
-/* --- what differs --- */
+/* --- the controls of the resource --- */
 
-static json_t *differences_of(const struct daemon *d, const struct item_ref *ref)
+static json_t *operation_of(const struct operation *op)
 {
-	const struct control *control = control_by_id(ref->control);
-	struct control_view view = item_view(ref, d->config, loop_wall(d->world->loop));
-	struct difference differences[DIFFERENCES_MAX];
-	json_t *list = json_array();
-	size_t n = 0;
-
-	if (view.scope != NULL && control->differences != NULL)
-		n = control->differences(&view, differences);
-	for (size_t i = 0; i < n; i++)
-		json_array_append_new(list,
-			json_pack("{s:s, s:s, s:s}", "field", differences[i].field, "observed",
-				differences[i].observed, "wanted", differences[i].wanted));
-	return list;
+	return json_pack("{s:s, s:o, s:s, s:o, s:o}", "phase", operation_phase_word(op->phase),
+		"target", json_or_null(op->target_id), "correlation_id", op->correlation_id,
+		"started", json_wall(op->started), "deadline", json_wall(op->deadline));
 }
-
-/* --- plan --- */
-
-static json_t *plan_step(const struct daemon *d, const struct step *step)
-{
-	struct item_ref ref = {.subscription = step->subscription,
-		.machine = step->machine,
-		.control = step->control->id};
-	const struct scope_config *scope = step->subscription->scope;
-
-	return json_pack("{s:s, s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:o}", "control",
-		control_word(ref.control), "resource_id", item_resource_id(&ref), "machine",
-		json_or_null(step->machine != NULL ? step->machine->name : NULL), "subscription",
-		step->subscription->id, "scope", json_or_null(scope != NULL ? scope->name : NULL),
-		"held",
-		step->held != REASON_NONE ? json_string(reason_word(step->held)) : json_null(),
-		"held_because", json_or_null(reason_sentence(step->held)), "unblock",
-		json_or_null(reason_remedy(step->held)), "differences", differences_of(d, &ref));
-}
-
-static bool step_is_wanted(const struct step *step, const char *scope)
-{
-	return scope == NULL ||
-		(step->subscription->scope != NULL &&
-			str_equal_nocase(step->subscription->scope->name, scope));
-}
-
-/* What waits for its time is no step yet, and belongs into the picture. */
-static json_int_t count_waiting(const struct daemon *d)
-{
-	struct reconciler_counts counts;
-
-	reconciler_count(d->reconciler, &counts);
-	return (json_int_t)(counts.by_state[ITEM_WAITING] + counts.by_state[ITEM_BACKOFF]);
-}
-
-json_t *command_plan(const struct command_context *c)
-{
-	const struct daemon *d = c->daemon;
-	const char *scope = command_text(c, "scope");
-	unsigned limit = command_count(c, "limit", PLAN_STANDARD, PLAN_MOST);
-	struct plan_limits limits = {0};
-	json_int_t total = 0, ready = 0;
-	json_t *steps = json_array();
-	struct plan plan;
-
-	gate_limits(d->gate, &limits);
-	executor_limits(d->executor, &limits);
-	plan_build(d->config, d->inventory, &limits, &plan);
-	for (size_t i = 0; i < plan.count; i++) {
-		if (!step_is_wanted(&plan.steps[i], scope))
-			continue;
-		total++;
-		ready += plan.steps[i].held == REASON_NONE;
-		if (json_array_size(steps) < limit)
-			json_array_append_new(steps, plan_step(d, &plan.steps[i]));
-	}
-	plan_fini(&plan);
-	return json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:b}", "steps", steps, "total", total,
-		"ready", ready, "held", total - ready, "running",
-		(json_int_t)(executor_running(d->executor) + executor_waiting(d->executor)),
-		"waiting", count_waiting(d), "observed",
-		wall_is_set(d->last_pass[PASS_MACHINES].ended));
-}
-
-/* --- explain --- */
 
 static json_t *explain_item(const struct daemon *d, const struct item_ref *ref)
 {
 	const struct item *item = item_of(ref);
 	const struct control *control = control_by_id(ref->control);
-	json_t *row = command_item(d, ref);
+	json_t *row = command_item(ref);
 
 	json_object_set_new(row, "help", json_string(control->help));
+	json_object_set_new(
+		row, "meaning", json_string(item_state_meaning((enum item_state)item->state)));
 	json_object_set_new(row, "unblock", json_or_null(reason_remedy((enum reason)item->reason)));
-	json_object_set_new(row, "differences", differences_of(d, ref));
+	json_object_set_new(row, "held", json_null());
+	json_object_set_new(row, "held_because", json_null());
+	json_object_set_new(row, "differences", command_differences(d, ref));
 	json_object_set_new(row, "first_drift", json_wall(item->first_drift));
 	json_object_set_new(row, "corrections", json_integer(item->corrections));
 	if (item->operation != NULL)
-		json_object_set_new(row, "operation",
-			json_pack("{s:s, s:o, s:s, s:o, s:o}", "phase",
-				operation_phase_word(item->operation->phase), "target",
-				json_or_null(item->operation->target_id), "correlation_id",
-				item->operation->correlation_id, "started",
-				json_wall(item->operation->started), "deadline",
-				json_wall(item->operation->deadline)));
+		json_object_set_new(row, "operation", operation_of(item->operation));
 	return row;
 }
+
+static json_t *explain_items(const struct daemon *d, const struct item_ref *resource)
+{
+	unsigned first = resource->machine != NULL ? SUBSCRIPTION_CONTROLS : 0;
+	unsigned last = resource->machine != NULL ? CONTROL_N_ : SUBSCRIPTION_CONTROLS;
+	json_t *items = json_array();
+
+	for (unsigned i = first; i < last; i++) {
+		struct item_ref ref = *resource;
+
+		ref.control = (enum control_id)i;
+		if (item_of(&ref)->applies)
+			json_array_append_new(items, explain_item(d, &ref));
+	}
+	return items;
+}
+
+static json_t *row_of(json_t *items, enum control_id control)
+{
+	json_t *row;
+	size_t i;
+
+	json_array_foreach (items, i, row)
+		if (str_equal(json_string_value(json_object_get(row, "control")),
+			    control_word(control)))
+			return row;
+	return NULL;
+}
+
+/* Drift that is not corrected now: what holds it is known only where all steps are. */
+static void add_holds(const struct daemon *d, const struct item_ref *resource, json_t *items)
+{
+	struct plan plan;
+
+	command_build_plan(d, &plan);
+	for (size_t i = 0; i < plan.count; i++) {
+		const struct step *step = &plan.steps[i];
+		json_t *row;
+
+		if (step->subscription != resource->subscription ||
+			step->machine != resource->machine || step->held == REASON_NONE)
+			continue;
+		row = row_of(items, step->control->id);
+		json_object_set_new(row, "held", json_string(reason_word(step->held)));
+		json_object_set_new(row, "held_because", json_or_null(reason_sentence(step->held)));
+		json_object_set_new(row, "unblock", json_or_null(reason_remedy(step->held)));
+	}
+	plan_fini(&plan);
+}
+
+/* --- facts --- */
 
 static void fact(json_t *facts, const char *name, const char *value, const struct stamp *stamp)
 {
@@ -128,6 +100,29 @@ static const char *tri_word(enum tri t)
 	return t == TRI_YES ? "yes" : t == TRI_NO ? "no" : NULL;
 }
 
+static void extension_facts(json_t *facts, const struct machine *m)
+{
+	struct stamp at = extension_stamp(&m->mde);
+
+	fact(facts, "MDE extension",
+		m->mde.present                ? m->mde.state
+			: m->extensions_known ? "absent"
+					      : NULL,
+		&at);
+	if (m->mde.present) {
+		fact(facts, "MDE extension version", m->mde.version, &at);
+		fact(facts, "MDE unified solution", tri_word(m->mde.vnext), &at);
+		fact(facts, "MDE status code", m->mde.code, &at);
+		fact(facts, "MDE message", m->mde.message, &at);
+	}
+	at = extension_stamp(&m->legacy);
+	fact(facts, "Log Analytics agent",
+		m->legacy.present             ? m->legacy.state
+			: m->extensions_known ? "absent"
+					      : NULL,
+		&at);
+}
+
 static json_t *machine_facts(const struct machine *m)
 {
 	json_t *facts = json_array();
@@ -139,15 +134,9 @@ static json_t *machine_facts(const struct machine *m)
 	fact(facts, "agent version", m->agent_version, at);
 	fact(facts, "location", m->location, at);
 	fact(facts, "cloud", m->cloud, at);
+	fact(facts, "tags", m->tags_unknown ? "too many to be read" : m->tags, at);
 	fact(facts, "extensions enabled", tri_word(m->extensions_enabled), at);
-	fact(facts, "MDE extension", m->mde.present ? m->mde.state : "absent", at);
-	if (m->mde.present) {
-		fact(facts, "MDE extension version", m->mde.version, at);
-		fact(facts, "MDE unified solution", tri_word(m->mde.vnext), at);
-		fact(facts, "MDE status code", m->mde.code, at);
-		fact(facts, "MDE message", m->mde.message, at);
-	}
-	fact(facts, "Log Analytics agent", m->legacy.present ? m->legacy.state : "absent", at);
+	extension_facts(facts, m);
 	return facts;
 }
 
@@ -157,6 +146,7 @@ static json_t *subscription_facts(const struct subscription *s)
 		[SUBSCRIPTION_ENABLED] = "enabled",
 		[SUBSCRIPTION_WARNED] = "warned",
 		[SUBSCRIPTION_DISABLED] = "disabled"};
+	char machines[24];
 	json_t *facts = json_array();
 
 	fact(facts, "visible", s->visible ? "yes" : "no", &s->stamp);
@@ -166,8 +156,22 @@ static json_t *subscription_facts(const struct subscription *s)
 	fact(facts, "plan extension failed", s->pricing.failure, &s->pricing.stamp);
 	for (unsigned i = 0; i < SETTING_N_; i++)
 		fact(facts, setting_name((enum setting_id)i), tri_word(s->settings[i].enabled),
-			&s->settings_stamp);
+			wall_is_set(s->settings[i].stamp.at) ? &s->settings[i].stamp
+							     : &s->settings_stamp);
+	snprintf(machines, sizeof(machines), "%u", s->machine_count);
+	fact(facts, "machines", machines, &s->machines_stamp);
 	return facts;
+}
+
+/* --- explain --- */
+
+static json_t *latest_history(const struct daemon *d, const struct item_ref *ref)
+{
+	json_t *rows = NULL;
+
+	if (store_history(d->store, item_resource_id(ref), 0, HISTORY_SHOWN, &rows) != 0)
+		rows = json_array();
+	return rows;
 }
 
 json_t *command_explain(const struct command_context *c)
@@ -175,26 +179,28 @@ json_t *command_explain(const struct command_context *c)
 	const struct daemon *d = c->daemon;
 	struct item_ref ref;
 	struct subscription *s;
-	json_t *items = json_array();
-	unsigned first, last;
+	json_t *items, *result;
 
-	if (!command_target(c, command_text(c, "target"), &ref)) {
-		json_decref(items);
+	if (!command_target(c, command_text(c, "target"), &ref))
 		return NULL;
-	}
 	s = ref.subscription;
-	first = ref.machine != NULL ? SUBSCRIPTION_CONTROLS : 0;
-	last = ref.machine != NULL ? CONTROL_N_ : SUBSCRIPTION_CONTROLS;
-	for (unsigned i = first; i < last; i++) {
-		ref.control = (enum control_id)i;
-		if (item_of(&ref)->applies)
-			json_array_append_new(items, explain_item(d, &ref));
-	}
-	return json_pack("{s:s, s:o, s:s, s:s, s:o, s:o, s:o}", "resource_id",
-		item_resource_id(&ref), "machine",
+	items = explain_items(d, &ref);
+	add_holds(d, &ref, items);
+	result = json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "resource_id",
+		json_plain(item_resource_id(&ref)), "machine",
 		json_or_null(ref.machine != NULL ? ref.machine->name : NULL), "subscription", s->id,
-		"subscription_name", s->name, "scope",
-		json_or_null(s->scope != NULL ? s->scope->name : NULL), "facts",
-		ref.machine != NULL ? machine_facts(ref.machine) : subscription_facts(s), "items",
-		items);
+		"subscription_name", json_or_null(s->name), "scope",
+		json_or_null(s->scope != NULL ? s->scope->name : NULL), "mode",
+		s->scope != NULL
+			? json_string(s->scope->mode == MODE_ENFORCE ? "enforce" : "observe")
+			: json_null(),
+		"facts", ref.machine != NULL ? machine_facts(ref.machine) : subscription_facts(s),
+		"items", items, "history", latest_history(d, &ref));
+	/* What the machine waits for is often its subscription's. */
+	if (ref.machine != NULL)
+		json_object_set_new(result, "subscription_items",
+			explain_items(
+				d, &(struct item_ref){.subscription = s, .control = CONTROL_N_}));
+	json_object_set_new(result, "scope_conflict", json_or_null(s->scope_conflict));
+	return result;
 }

@@ -3,57 +3,138 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
-static const struct {
+#define ARGUMENTS_MOST 7
+
+struct argument {
+	const char *name;
+	bool number;
+};
+
+static const struct command {
 	const char *name;
 	bool changes;
 	command_fn run;
-	const char *arguments; /* names, each between blanks */
+	struct argument arguments[ARGUMENTS_MOST];
 } commands[] = {
-	{"status", false, command_status, " "},
-	{"plan", false, command_plan, " scope limit "},
-	{"explain", false, command_explain, " target "},
-	{"list", false, command_list, " state control scope subscription limit "},
-	{"history", false, command_history, " target before limit "},
-	{"config", false, command_config, " "},
-	{"reconcile", true, command_reconcile, " target "},
-	{"pause", true, command_pause, " target reason "},
-	{"resume", true, command_resume, " target "},
-	{"halt", true, command_halt, " reason "},
-	{"unhalt", true, command_unhalt, " "},
-	{"confirm", true, command_confirm, " "},
-	{"reload", true, command_reload, " "},
+	{"status", false, command_status, {{0}}},
+	{"plan", false, command_plan, {{"scope"}, {"limit", true}, {"offset", true}}},
+	{"explain", false, command_explain, {{"target"}}},
+	{"list", false, command_list,
+		{{"state"}, {"control"}, {"reason"}, {"scope"}, {"subscription"}, {"limit", true},
+			{"after"}}},
+	{"history", false, command_history, {{"target"}, {"before", true}, {"limit", true}}},
+	{"config", false, command_config, {{0}}},
+	{"reconcile", true, command_reconcile, {{"target"}}},
+	{"pause", true, command_pause, {{"target"}, {"reason"}}},
+	{"resume", true, command_resume, {{"target"}}},
+	{"halt", true, command_halt, {{"reason"}}},
+	{"unhalt", true, command_unhalt, {{0}}},
+	{"confirm", true, command_confirm, {{"token"}}},
+	{"reload", true, command_reload, {{0}}},
 };
+
+static const char *command_word_of(unsigned n)
+{
+	return commands[n].name;
+}
+
+/* Cut between characters, so that it stays valid in JSON. */
+static void cut(char *text)
+{
+	size_t len = strlen(text);
+
+	while (len > 0 && ((unsigned char)text[len - 1] & 0xc0) == 0x80)
+		len--;
+	if (len > 0 && ((unsigned char)text[len - 1] & 0x80) != 0)
+		len--;
+	text[len] = '\0';
+}
 
 json_t *command_fail(const struct command_context *c, const char *code, const char *unblock,
 	const char *format, ...)
 {
+	struct command_error *e = c->error;
 	va_list args;
 
-	c->error->code = code;
-	str_copy(c->error->unblock, sizeof(c->error->unblock), unblock != NULL ? unblock : "");
+	e->code = code;
+	str_copy(e->unblock, sizeof(e->unblock), unblock != NULL ? unblock : "");
 	va_start(args, format);
-	vsnprintf(c->error->message, sizeof(c->error->message), format, args);
+	if (vsnprintf(e->message, sizeof(e->message), format, args) >= (int)sizeof(e->message))
+		cut(e->message);
 	va_end(args);
 	return NULL;
 }
 
+/* --- arguments --- */
+
+bool command_has(const struct command_context *c, const char *name)
+{
+	return json_object_get(c->arguments, name) != NULL;
+}
+
 const char *command_text(const struct command_context *c, const char *name)
 {
-	const char *text = json_string_value(json_object_get(c->arguments, name));
-
-	return str_empty(text) ? NULL : text;
+	return json_string_value(json_object_get(c->arguments, name));
 }
 
-unsigned command_count(
-	const struct command_context *c, const char *name, unsigned standard, unsigned most)
+uint64_t command_count(
+	const struct command_context *c, const char *name, uint64_t standard, uint64_t most)
 {
-	const json_t *value = json_object_get(c->arguments, name);
+	uint64_t n = standard;
 
-	if (!json_is_integer(value) || json_integer_value(value) <= 0)
-		return standard;
-	return json_integer_value(value) > most ? most : (unsigned)json_integer_value(value);
+	if (command_has(c, name))
+		n = (uint64_t)json_integer_value(json_object_get(c->arguments, name));
+	return n < most ? n : most;
 }
+
+static const struct argument *argument_of(const struct command *command, const char *name)
+{
+	for (size_t i = 0; i < ARGUMENTS_MOST; i++)
+		if (str_equal(command->arguments[i].name, name))
+			return &command->arguments[i];
+	return NULL;
+}
+
+/*
+ * An argument that is there must say something: `reconcile ""`, from a script with an empty
+ * variable, is not `reconcile`.
+ */
+static bool argument_is_good(const struct argument *a, const json_t *value)
+{
+	if (a->number)
+		return json_is_integer(value) && json_integer_value(value) >= 0;
+	return json_is_string(value) && json_string_length(value) > 0;
+}
+
+static bool arguments_are_good(const struct command_context *c, const struct command *command)
+{
+	const char *name;
+	json_t *value;
+
+	if (c->arguments != NULL && !json_is_object(c->arguments)) {
+		command_fail(c, "usage", "mdcctl --help", "the arguments are not an object");
+		return false;
+	}
+	json_object_foreach ((json_t *)c->arguments, name, value) {
+		const struct argument *a = argument_of(command, name);
+
+		if (a == NULL)
+			command_fail(c, "usage", "mdcctl --help", "%s takes no \"%.60s\"",
+				command->name, name);
+		else if (!argument_is_good(a, value))
+			command_fail(c, "usage", "mdcctl --help", "%s wants %s for \"%s\"",
+				command->name, a->number ? "a number" : "a text that is not empty",
+				name);
+		else
+			continue;
+		return false;
+	}
+	return true;
+}
+
+/* --- values --- */
 
 json_t *json_wall(struct wall t)
 {
@@ -65,112 +146,46 @@ json_t *json_wall(struct wall t)
 	return json_string(text);
 }
 
+json_t *json_plain(const char *text)
+{
+	json_t *value = json_string(text != NULL ? text : "");
+
+	if (value == NULL) {
+		size_t len = strlen(text);
+		struct buf escaped = BUF_INIT(len * 4 + 1);
+
+		str_escape(&escaped, text, len);
+		value = json_string(buf_str(&escaped));
+		buf_fini(&escaped);
+	}
+	return value;
+}
+
 json_t *json_or_null(const char *text)
 {
-	return str_empty(text) ? json_null() : json_string(text);
-}
-
-/* --- what an argument names --- */
-
-static struct subscription *subscription_by_name(const struct inventory *inv, const char *text)
-{
-	struct subscription *s = inventory_subscription(inv, text);
-	struct map_entry *entry;
-
-	if (s != NULL)
-		return s;
-	map_for_each (&inv->subscriptions, entry) {
-		s = entry->value;
-		if (str_equal_nocase(s->name, text))
-			return s;
-	}
-	return NULL;
-}
-
-static size_t machines_by_name(const struct inventory *inv, const char *name, struct machine **ret)
-{
-	struct map_entry *entry;
-	size_t n = 0;
-
-	map_for_each (&inv->machines, entry) {
-		struct machine *m = entry->value;
-
-		if (!str_equal_nocase(m->name, name))
-			continue;
-		*ret = m;
-		n++;
-	}
-	return n;
-}
-
-static bool target_by_id(const struct inventory *inv, const char *text, struct item_ref *ret)
-{
-	struct machine *m = inventory_machine(inv, text);
-	struct subscription *s = NULL;
-	struct arm_id id;
-
-	if (m == NULL && arm_id_parse(text, &id) == 0) {
-		if (id.kind == ARM_KIND_SUBSCRIPTION)
-			s = inventory_subscription(inv, id.subscription);
-		arm_id_fini(&id);
-	}
-	if (m == NULL && s == NULL)
-		return false;
-	*ret = (struct item_ref){.subscription = m != NULL ? m->subscription : s,
-		.machine = m,
-		.control = CONTROL_N_};
-	return true;
-}
-
-bool command_target(const struct command_context *c, const char *text, struct item_ref *ret)
-{
-	const struct inventory *inv = c->daemon->inventory;
-	struct machine *m = NULL;
-	struct subscription *s;
-	size_t n;
-
-	if (text == NULL) {
-		command_fail(c, "usage", NULL, "name a machine or a subscription");
-		return false;
-	}
-	if (target_by_id(inv, text, ret))
-		return true;
-	n = machines_by_name(inv, text, &m);
-	s = n == 0 ? subscription_by_name(inv, text) : NULL;
-	if (n > 1) {
-		command_fail(c, "ambiguous", "mdcctl list",
-			"%zu machines are called \"%.100s\": give the resource id", n, text);
-		return false;
-	}
-	if (n == 0 && s == NULL) {
-		command_fail(c, "not-found", "mdcctl list",
-			"no machine or subscription \"%.200s\" has been observed", text);
-		return false;
-	}
-	*ret = (struct item_ref){.subscription = m != NULL ? m->subscription : s,
-		.machine = m,
-		.control = CONTROL_N_};
-	return true;
+	return str_empty(text) ? json_null() : json_plain(text);
 }
 
 /* --- running --- */
 
-static bool arguments_are_known(const struct command_context *c, const char *known)
+static json_t *run(const struct command_context *c, const struct command *command)
 {
-	const char *name;
-	json_t *value;
+	bool changes = command->changes;
+	json_t *result;
 
-	json_object_foreach ((json_t *)c->arguments, name, value) {
-		char padded[64];
-
-		snprintf(padded, sizeof(padded), " %.60s ", name);
-		if (!str_contains_nocase(known, padded)) {
-			command_fail(
-				c, "usage", "mdcctl --help", "unknown argument \"%.60s\"", name);
-			return false;
-		}
-	}
-	return true;
+	if (!c->caller->may_read || (changes && !c->caller->may_change))
+		return command_fail(c, "denied",
+			changes ? "sudo usermod --append --groups mdcd-admin USER"
+				: "sudo usermod --append --groups mdcd USER",
+			"%s may not %s: not a member of the group %s", c->caller->name,
+			command->name, changes ? "mdcd-admin" : "mdcd or mdcd-admin");
+	if (!arguments_are_good(c, command))
+		return NULL;
+	result = command->run(c);
+	/* Ages are counted from here, whatever the clock of the one who asks says. */
+	if (result != NULL)
+		json_object_set_new(result, "now", json_wall(loop_wall(c->daemon->world->loop)));
+	return result;
 }
 
 json_t *command_run(struct daemon *d, const struct command_caller *caller, const char *command,
@@ -178,20 +193,15 @@ json_t *command_run(struct daemon *d, const struct command_caller *caller, const
 {
 	struct command_context c = {
 		.daemon = d, .caller = caller, .arguments = arguments, .error = error};
+	char near[96];
 
 	*error = (struct command_error){.code = "failed"};
-	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
-		if (!str_equal(command, commands[i].name))
-			continue;
-		if (!caller->may_read || (commands[i].changes && !caller->may_change))
-			return command_fail(&c, "denied",
-				commands[i].changes ? "become a member of the group mdcd-admin"
-						    : "become a member of the group mdcd",
-				"%s may not %s", caller->name, commands[i].name);
-		if (!arguments_are_known(&c, commands[i].arguments))
-			return NULL;
-		return commands[i].run(&c);
-	}
-	return command_fail(&c, "usage", "mdcctl --help", "unknown command \"%.60s\"",
-		command != NULL ? command : "");
+	if (str_empty(command))
+		return command_fail(&c, "usage", "mdcctl --help", "the request names no command");
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+		if (str_equal(command, commands[i].name))
+			return run(&c, &commands[i]);
+	did_you_mean(command, command_word_of, ARRAY_LEN(commands), near);
+	return command_fail(
+		&c, "usage", "mdcctl --help", "unknown command \"%.60s\"%s", command, near);
 }

@@ -17,7 +17,8 @@ struct command_caller {
 
 /* Why a command was refused, and the command that would unblock it ("" if there is none). */
 struct command_error {
-	const char *code; /* "usage", "denied", "not-found", "ambiguous", "failed" */
+	/* "usage", "denied", "not-found", "ambiguous", "changed", "failed"; "busy" by the socket */
+	const char *code;
 	char message[8192];
 	char unblock[256];
 };

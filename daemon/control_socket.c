@@ -2,14 +2,12 @@
 #include "daemon/control_socket.h"
 
 #include "daemon/commands.h"
+#include "daemon/control_peer.h"
 #include "lib/base/buf.h"
 #include "lib/base/list.h"
 #include "lib/base/str.h"
 #include "lib/base/xalloc.h"
 
-#include <fcntl.h>
-#include <grp.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -19,21 +17,32 @@
 
 #define CONNECTION_MAGIC 0xc0117201u
 #define CONNECTIONS_MOST 64
+/* Of these, for who may change things: nobody can lock them out by staying connected. */
+#define CONNECTIONS_KEPT 16
 #define LINE_MOST (64 * 1024)
-/* A list of 100,000 machines with all their items. */
-#define ANSWER_MOST (256u << 20)
-#define GROUPS_MOST 1024
-#define READ_GROUP "mdcd"
-#define CHANGE_GROUP "mdcd-admin"
+#define ANSWER_MOST (8u << 20)
+/* Requests of one client in one turn of the loop. */
+#define REQUESTS_A_TURN 4
+#define ACCEPTED_A_TURN 16
+/* Until descriptors are free again. */
+#define ACCEPT_PAUSE DUR_S(1)
+/* Refusals that are worth an entry in the journal. */
+#define DENIALS_EVERY DUR_S(10)
 
 struct control_socket {
 	const struct world *world;
 	struct daemon *daemon;
+	struct control_peers *peers;
 	char *path;
+	dev_t device;
+	ino_t inode;
 	int fd;
 	struct loop_io *io;
+	struct loop_timer *pause;
 	struct list connections;
 	unsigned count;
+	struct mono denied; /* when a refusal was last told to the journal */
+	uint64_t denials;   /* since then */
 };
 
 struct connection {
@@ -42,262 +51,409 @@ struct connection {
 	struct list link;
 	int fd;
 	struct loop_io *io;
-	struct buf in, out;
+	struct loop_timer *again; /* more is to be done without anything new from the peer */
+	struct buf in;
+	char *out; /* the answer that is being taken, or NULL */
+	size_t out_len, out_sent;
+	struct control_peer peer;
 	struct command_caller caller;
-	char name[96];
-	bool closing; /* once everything is written */
+	char name[CONTROL_PEER_NAME];
+	bool named;
+	bool ended;  /* the peer says nothing more */
+	bool broken; /* to be closed at once */
 };
 
-/* --- who asks --- */
+/* --- answers --- */
 
-static bool group_is(gid_t gid, const char *name)
+static char *answer_text(json_t *take_reply, size_t *ret_len)
 {
-	char text[1024];
-	struct group group, *found = NULL;
+	char *text = json_dumps(take_reply, JSON_COMPACT);
+	size_t len;
 
-	return getgrgid_r(gid, &group, text, sizeof(text), &found) == 0 && found != NULL &&
-		str_equal(found->gr_name, name);
+	json_decref(take_reply);
+	if (text == NULL)
+		return NULL;
+	len = strlen(text);
+	if (len > ANSWER_MOST) {
+		free(text);
+		return NULL;
+	}
+	text = xrealloc(text, len + 2);
+	text[len++] = '\n';
+	text[len] = '\0';
+	*ret_len = len;
+	return text;
 }
 
-static void allow_group(struct command_caller *caller, gid_t gid)
+/* What was escaped at its source is ASCII or valid; anything else would be our own mistake. */
+static json_t *refusal(const struct command_error *error)
 {
-	if (group_is(gid, CHANGE_GROUP))
-		caller->may_read = caller->may_change = true;
-	else if (group_is(gid, READ_GROUP))
-		caller->may_read = true;
-}
+	json_t *message = json_string(error->message);
 
-static void name_caller(struct connection *c, uid_t uid)
-{
-	char text[1024];
-	struct passwd entry, *found = NULL;
-
-	if (getpwuid_r(uid, &entry, text, sizeof(text), &found) == 0 && found != NULL)
-		snprintf(c->name, sizeof(c->name), "%.60s (uid %u)", found->pw_name, uid);
-	else
-		snprintf(c->name, sizeof(c->name), "uid %u", uid);
-	c->caller.name = c->name;
-}
-
-static int identify(struct connection *c)
-{
-	struct ucred peer;
-	gid_t groups[GROUPS_MOST];
-	socklen_t len = sizeof(peer), groups_len = sizeof(groups);
-
-	if (getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0)
-		return -errno;
-	name_caller(c, peer.uid);
-	if (peer.uid == 0 || peer.uid == geteuid())
-		c->caller.may_read = c->caller.may_change = true;
-	allow_group(&c->caller, peer.gid);
-	/* Supplementary groups as they were when it connected. */
-	if (getsockopt(c->fd, SOL_SOCKET, SO_PEERGROUPS, groups, &groups_len) == 0)
-		for (size_t i = 0; i < groups_len / sizeof(*groups); i++)
-			allow_group(&c->caller, groups[i]);
-	return 0;
-}
-
-/* --- one connection --- */
-
-static void connection_free(void *ctx)
-{
-	struct connection *c = ctx;
-
-	MDC_MAGIC_CHECK(c, CONNECTION_MAGIC);
-	c->magic = 0;
-	buf_fini(&c->in);
-	buf_fini(&c->out);
-	free(c);
-}
-
-static void connection_end(struct connection *c)
-{
-	struct control_socket *s = c->socket;
-
-	if (c->fd < 0)
-		return;
-	s->world->loop->ops->io_free(c->io);
-	close(c->fd);
-	c->fd = -1;
-	list_remove(&c->link);
-	s->count--;
-	s->world->loop->ops->defer(s->world->loop, connection_free, c);
+	if (message == NULL)
+		message = json_string("refused");
+	return json_pack("{s:b, s:{s:s, s:o, s:s}}", "ok", 0, "error", "code", error->code,
+		"message", message, "unblock", error->unblock);
 }
 
 static void answer(struct connection *c, json_t *take_reply)
 {
-	char *text = json_dumps(take_reply, JSON_COMPACT);
+	static const struct command_error too_long = {.code = "failed",
+		.message = "the answer is too long",
+		.unblock = "ask for less with --limit"};
 
-	json_decref(take_reply);
-	if (text == NULL || buf_adds(&c->out, text) != 0 || buf_addc(&c->out, '\n') != 0)
-		connection_end(c);
-	free(text);
+	assert(c->out == NULL);
+	c->out = answer_text(take_reply, &c->out_len);
+	if (c->out == NULL)
+		c->out = answer_text(refusal(&too_long), &c->out_len);
+	c->out_sent = 0;
 }
 
-static json_t *refusal(const struct command_error *error)
+/* --- requests --- */
+
+/* A user without rights must not be able to fill the journal. */
+static void tell_denial(struct connection *c, const struct command_error *error)
 {
-	return json_pack("{s:b, s:{s:s, s:s, s:s}}", "ok", 0, "error", "code", error->code,
-		"message", error->message, "unblock", error->unblock);
+	struct control_socket *s = c->socket;
+	struct mono now = loop_mono(s->world->loop);
+	struct log_entry *e;
+
+	s->denials++;
+	if (s->denied.ms != 0 && mono_since(now, s->denied).ms < DENIALS_EVERY.ms)
+		return;
+	e = log_begin(s->world->log, LOG_COMMAND_MESSAGE);
+	log_priority(e, LOG_WARNING);
+	log_add(e, "MDCD_WHO", c->name);
+	if (s->denials > 1)
+		log_commit(e, 0, "refused: %s (and %llu more)", error->message,
+			(unsigned long long)(s->denials - 1));
+	else
+		log_commit(e, 0, "refused: %s", error->message);
+	s->denied = now;
+	s->denials = 0;
 }
 
 static void run_line(struct connection *c, const char *line, size_t len)
 {
-	json_t *request = json_loadb(line, len, 0, NULL);
-	const char *command = json_string_value(json_object_get(request, "command"));
-	struct command_error error = {.code = "usage", .message = "the request is not valid JSON"};
+	json_t *request = json_loadb(line, len, JSON_REJECT_DUPLICATES, NULL);
+	struct command_error error = {
+		.code = "usage", .message = "the request is not a JSON object in one line"};
 	json_t *result = NULL;
 
 	if (json_is_object(request))
-		result = command_run(c->socket->daemon, &c->caller, command,
+		result = command_run(c->socket->daemon, &c->caller,
+			json_string_value(json_object_get(request, "command")),
 			json_object_get(request, "arguments"), &error);
 	json_decref(request);
+	if (result == NULL && str_equal(error.code, "denied"))
+		tell_denial(c, &error);
 	answer(c,
 		result != NULL ? json_pack("{s:b, s:o}", "ok", 1, "result", result)
 			       : refusal(&error));
 }
 
-static void run_lines(struct connection *c)
+/* The length of the first request, its newline included; 0 while it is not complete. */
+static size_t first_request(const struct connection *c)
 {
-	char *end;
+	const char *end = c->in.len > 0 ? memchr(c->in.data, '\n', c->in.len) : NULL;
 
-	while (c->fd >= 0 && c->in.len > 0 && (end = memchr(c->in.data, '\n', c->in.len)) != NULL) {
-		size_t len = (size_t)(end - c->in.data);
+	if (end != NULL)
+		return (size_t)(end - c->in.data) + 1;
+	return c->ended ? c->in.len : 0;
+}
 
+static void run_first(struct connection *c)
+{
+	struct command_error too_long = {.code = "usage", .message = "the request is too long"};
+	size_t len = first_request(c);
+
+	if (len > 0) {
 		run_line(c, c->in.data, len);
-		buf_consume(&c->in, len + 1);
+		buf_consume(&c->in, len);
+	} else if (c->in.len >= LINE_MOST) {
+		answer(c, refusal(&too_long));
+		buf_reset(&c->in);
+		c->ended = true;
 	}
 }
 
-static void write_out(struct connection *c)
+/* --- one connection --- */
+
+static void connection_free(struct connection *c)
 {
-	while (c->fd >= 0 && c->out.len > 0) {
-		ssize_t n = send(c->fd, c->out.data, c->out.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+	const struct loop_ops *ops = c->socket->world->loop->ops;
 
-		if (n < 0 && (errno == EAGAIN || errno == EINTR))
-			break;
-		if (n <= 0) {
-			connection_end(c);
-			return;
-		}
-		buf_consume(&c->out, (size_t)n);
-	}
-	if (c->fd >= 0 && c->out.len == 0 && c->closing)
-		connection_end(c);
+	MDC_MAGIC_CHECK(c, CONNECTION_MAGIC);
+	c->magic = 0;
+	list_remove(&c->link);
+	c->socket->count--;
+	ops->io_free(c->io);
+	ops->timer_free(c->again);
+	close(c->fd);
+	buf_fini(&c->in);
+	free(c->out);
+	free(c);
 }
 
+static bool is_transient(int error)
+{
+	return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
+}
+
+static void send_out(struct connection *c)
+{
+	while (c->out != NULL && !c->broken) {
+		ssize_t n = send(c->fd, c->out + c->out_sent, c->out_len - c->out_sent,
+			MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n < 0 && is_transient(errno))
+			return;
+		c->broken = n <= 0;
+		c->out_sent += n > 0 ? (size_t)n : 0;
+		if (c->out_sent == c->out_len) {
+			free(c->out);
+			c->out = NULL;
+		}
+	}
+}
+
+/* Only while nothing is left to be done: the rest waits in the kernel, and so does the peer. */
 static void read_in(struct connection *c)
 {
 	char chunk[4096];
-	ssize_t n = recv(c->fd, chunk, sizeof(chunk), MSG_DONTWAIT);
+	ssize_t n;
 
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+	if (c->ended || c->out != NULL || first_request(c) > 0)
 		return;
-	if (n <= 0) {
-		c->closing = true;
-		return;
-	}
-	if (buf_add(&c->in, chunk, (size_t)n) != 0) {
-		struct command_error error = {
-			.code = "usage", .message = "the request is too long"};
+	n = recv(c->fd, chunk, sizeof(chunk), MSG_DONTWAIT);
+	if (n > 0)
+		buf_add(&c->in, chunk, (size_t)n);
+	else if (n == 0)
+		c->ended = true;
+	else
+		c->broken = !is_transient(errno);
+}
 
-		answer(c, refusal(&error));
-		buf_reset(&c->in);
-		c->closing = true;
+static bool has_more(const struct connection *c)
+{
+	return c->named && c->out == NULL && (first_request(c) > 0 || c->in.len >= LINE_MOST);
+}
+
+static void want(struct connection *c)
+{
+	struct loop *loop = c->socket->world->loop;
+	int reads = c->named && !c->ended && c->out == NULL && !has_more(c);
+
+	loop->ops->io_want(c->io, (reads ? 1 : 0) | (c->out != NULL ? 2 : 0));
+	if (has_more(c))
+		loop->ops->timer_arm(c->again, loop_mono(loop));
+}
+
+static void serve(struct connection *c)
+{
+	for (unsigned i = 0; i < REQUESTS_A_TURN && has_more(c) && !c->broken; i++) {
+		run_first(c);
+		send_out(c);
 	}
+	if (c->broken || (c->ended && c->out == NULL && !has_more(c)))
+		connection_free(c);
+	else
+		want(c);
 }
 
 static void connection_ready(void *ctx, int fd, bool readable, bool writable)
 {
 	struct connection *c = ctx;
-	struct loop *loop = c->socket->world->loop;
 
 	(void)fd;
 	(void)writable;
 	MDC_MAGIC_CHECK(c, CONNECTION_MAGIC);
-	if (readable && !c->closing)
+	send_out(c);
+	if (readable)
 		read_in(c);
-	run_lines(c);
-	write_out(c);
-	if (c->fd >= 0)
-		loop->ops->io_want(c->io, (c->closing ? 0 : 1) | (c->out.len > 0 ? 2 : 0));
+	serve(c);
+}
+
+static void connection_again(void *ctx)
+{
+	struct connection *c = ctx;
+
+	MDC_MAGIC_CHECK(c, CONNECTION_MAGIC);
+	serve(c);
+}
+
+/* Nothing of it is served before its name is known: the journal tells who did what. */
+static void connection_name(struct connection *c)
+{
+	if (c->named || !control_peer_name(c->socket->peers, c->peer.uid, c->name))
+		return;
+	c->named = true;
+	want(c);
+}
+
+static void on_name_known(void *ctx, uid_t uid)
+{
+	struct control_socket *s = ctx;
+
+	list_for_each (&s->connections, node) {
+		struct connection *c = list_entry(node, struct connection, link);
+
+		if (c->peer.uid == uid)
+			connection_name(c);
+	}
+}
+
+static void connection_new(struct control_socket *s, int fd, const struct control_peer *peer)
+{
+	struct connection *c = xcalloc(1, sizeof(*c));
+
+	c->magic = CONNECTION_MAGIC;
+	c->socket = s;
+	c->fd = fd;
+	c->peer = *peer;
+	c->caller = (struct command_caller){
+		.name = c->name, .may_read = peer->may_read, .may_change = peer->may_change};
+	buf_init(&c->in, LINE_MOST + 4096);
+	list_append(&s->connections, &c->link);
+	s->count++;
+	c->io = s->world->loop->ops->io_new(s->world->loop, fd, connection_ready, c);
+	c->again = loop_timer_new(s->world->loop, connection_again, c);
+	connection_name(c);
 }
 
 /* --- the socket --- */
 
-static void connection_ready_to_ask(void *ctx, int fd, bool readable, bool writable)
+static void turn_away(int fd, const char *code, const char *message, const char *unblock)
+{
+	struct command_error error = {.code = code};
+	mdc_autofree char *text = NULL;
+	size_t len = 0;
+
+	str_copy(error.message, sizeof(error.message), message);
+	str_copy(error.unblock, sizeof(error.unblock), unblock);
+	text = answer_text(refusal(&error), &len);
+	/* Into an empty buffer: it fits, or the peer is gone. */
+	(void)!send(fd, text, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+	close(fd);
+}
+
+static void welcome(struct control_socket *s, int fd)
+{
+	struct control_peer peer;
+	unsigned most;
+
+	if (control_peer_identify(s->peers, fd, &peer) != 0) {
+		close(fd);
+		return;
+	}
+	most = peer.may_change ? CONNECTIONS_MOST : CONNECTIONS_MOST - CONNECTIONS_KEPT;
+	if (!peer.may_read)
+		turn_away(fd, "denied", "you are not a member of the group mdcd or mdcd-admin",
+			"sudo usermod --append --groups mdcd USER");
+	else if (s->count >= most)
+		turn_away(fd, "busy", "too many connections are open", "try again");
+	else
+		connection_new(s, fd, &peer);
+}
+
+static void accept_some(void *ctx, int fd, bool readable, bool writable)
 {
 	struct control_socket *s = ctx;
-	struct connection *c;
-	int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	struct loop *loop = s->world->loop;
 
 	(void)readable;
 	(void)writable;
-	if (client < 0)
-		return;
-	if (s->count >= CONNECTIONS_MOST) {
-		close(client);
+	for (unsigned i = 0; i < ACCEPTED_A_TURN; i++) {
+		int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+		if (client >= 0) {
+			welcome(s, client);
+			continue;
+		}
+		if (is_transient(errno) || errno == ECONNABORTED)
+			return;
+		/* No descriptor, or no memory: the socket stays ready, and we would turn here. */
+		loop->ops->io_want(s->io, 0);
+		loop->ops->timer_arm(s->pause, mono_add(loop_mono(loop), ACCEPT_PAUSE));
 		return;
 	}
-	c = xcalloc(1, sizeof(*c));
-	c->magic = CONNECTION_MAGIC;
-	c->socket = s;
-	c->fd = client;
-	buf_init(&c->in, LINE_MOST);
-	buf_init(&c->out, ANSWER_MOST);
-	list_append(&s->connections, &c->link);
-	s->count++;
-	c->io = s->world->loop->ops->io_new(s->world->loop, client, connection_ready, c);
-	if (identify(c) != 0)
-		connection_end(c);
-	else
-		s->world->loop->ops->io_want(c->io, 1);
 }
 
+static void accept_again(void *ctx)
+{
+	struct control_socket *s = ctx;
+
+	s->world->loop->ops->io_want(s->io, 1);
+}
+
+/* A listener whose queue is full is one all the same. */
 static bool somebody_listens(const struct sockaddr_un *address)
 {
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	bool listens =
-		fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	bool listens = fd >= 0 &&
+		(connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 ||
+			errno == EAGAIN);
 
 	if (fd >= 0)
 		close(fd);
 	return listens;
 }
 
-static int listen_at(const char *path)
+static int refuse(struct diags *diags, const char *path, int error, const char *why)
 {
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	mode_t mask;
-	int fd, bound;
-
-	if (!str_copy(address.sun_path, sizeof(address.sun_path), path))
-		return -ENAMETOOLONG;
-	if (somebody_listens(&address))
-		return -EADDRINUSE;
-	if (unlink(path) != 0 && errno != ENOENT)
-		return -errno;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return -errno;
-	/* Everybody may connect; who may ask what is decided by who it is. */
-	mask = umask(0111);
-	bound = bind(fd, (const struct sockaddr *)&address, sizeof(address));
-	umask(mask);
-	if (bound != 0 || listen(fd, 16) != 0) {
-		int error = -errno;
-
-		close(fd);
-		return error;
-	}
-	return fd;
+	diag_error(diags, path, 0, "the control socket cannot be opened: %s",
+		why != NULL ? why : strerror(-error));
+	return error;
 }
 
-int control_socket_open(
-	const struct world *w, const char *path, struct daemon *d, struct control_socket **ret)
+static int make_room(const struct sockaddr_un *address, struct diags *diags)
+{
+	const char *path = address->sun_path;
+	struct stat st;
+
+	if (lstat(path, &st) != 0)
+		return errno == ENOENT ? 0 : refuse(diags, path, -errno, NULL);
+	if (!S_ISSOCK(st.st_mode))
+		return refuse(diags, path, -EEXIST, "a file that is no socket is there");
+	if (somebody_listens(address))
+		return refuse(diags, path, -EADDRINUSE, "another process listens there");
+	return unlink(path) == 0 || errno == ENOENT ? 0 : refuse(diags, path, -errno, NULL);
+}
+
+/* Everybody may connect; who may ask what is decided by who it is. */
+static int bind_and_listen(int fd, const struct sockaddr_un *address)
+{
+	if (bind(fd, (const struct sockaddr *)address, sizeof(*address)) != 0 ||
+		chmod(address->sun_path, 0666) != 0 || listen(fd, CONNECTIONS_MOST) != 0)
+		return -errno;
+	return 0;
+}
+
+static int listen_at(const char *path, struct diags *diags)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int error, fd;
+
+	if (!str_copy(address.sun_path, sizeof(address.sun_path), path))
+		return refuse(diags, path, -ENAMETOOLONG, "its path is too long");
+	error = make_room(&address, diags);
+	if (error != 0)
+		return error;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	error = fd < 0 ? -errno : bind_and_listen(fd, &address);
+	if (error == 0)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return refuse(diags, path, error, NULL);
+}
+
+int control_socket_open(const struct world *w, const char *path, struct daemon *d,
+	struct diags *diags, struct control_socket **ret)
 {
 	struct control_socket *s;
-	int fd = listen_at(path);
+	struct stat st = {0};
+	int fd = listen_at(path, diags);
 
 	if (fd < 0)
 		return fd;
@@ -305,30 +461,46 @@ int control_socket_open(
 	s->world = w;
 	s->daemon = d;
 	s->path = xstrdup(path);
+	if (lstat(path, &st) == 0) {
+		s->device = st.st_dev;
+		s->inode = st.st_ino;
+	}
 	s->fd = fd;
 	list_init(&s->connections);
-	s->io = w->loop->ops->io_new(w->loop, fd, connection_ready_to_ask, s);
+	s->peers = control_peers_new(w, on_name_known, s);
+	s->pause = loop_timer_new(w->loop, accept_again, s);
+	s->io = w->loop->ops->io_new(w->loop, fd, accept_some, s);
 	w->loop->ops->io_want(s->io, 1);
 	*ret = s;
 	return 0;
+}
+
+static void remove_socket(const struct control_socket *s)
+{
+	struct stat st;
+
+	/* Not one that has taken the place of ours. */
+	if (lstat(s->path, &st) == 0 && st.st_dev == s->device && st.st_ino == s->inode)
+		unlink(s->path);
 }
 
 struct control_socket *control_socket_close(struct control_socket *s)
 {
 	if (s == NULL)
 		return NULL;
-	list_for_each (&s->connections, node) {
-		struct connection *c = list_entry(node, struct connection, link);
-
-		s->world->loop->ops->io_free(c->io);
-		close(c->fd);
-		list_remove(&c->link);
-		connection_free(c);
-	}
+	list_for_each (&s->connections, node)
+		connection_free(list_entry(node, struct connection, link));
 	s->world->loop->ops->io_free(s->io);
+	s->world->loop->ops->timer_free(s->pause);
+	control_peers_free(s->peers);
+	remove_socket(s);
 	close(s->fd);
-	unlink(s->path);
 	free(s->path);
 	free(s);
 	return NULL;
+}
+
+unsigned control_socket_connections(const struct control_socket *s)
+{
+	return s->count;
 }

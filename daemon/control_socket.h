@@ -6,21 +6,31 @@
  *   {"ok": true, "result": {…}}
  *   {"ok": false, "error": {"code": "not-found", "message": "…", "unblock": "…"}}
  *
- * Who asks is taken from the kernel: root, the daemon's own user and the group mdcd-admin may
- * change things, the group mdcd may read. Lines, connections and answers are capped.
+ * Requests may be sent ahead; they are answered in order, and the next one is begun when the answer
+ * before it has been taken: who does not read cannot make the daemon hold more than one answer.
+ *
+ * Everybody may connect. Who asks is taken from the kernel (control_peer.h); who may not even look
+ * is told so and let go. Lines, answers and connections are capped, and some of the connections are
+ * kept for those who may change things.
  */
 #ifndef MDCD_CONTROL_SOCKET_H
 #define MDCD_CONTROL_SOCKET_H
 
 #include "daemon/world.h"
+#include "lib/base/diag.h"
 
 struct control_socket;
 struct daemon;
 
-/* Replaces a socket that nobody listens on; -EADDRINUSE where somebody does. */
+/*
+ * Replaces a socket that nobody listens on. -EADDRINUSE where somebody does, -EEXIST for another
+ * kind of file; why is in `diags`.
+ */
 int control_socket_open(const struct world *w, const char *path, struct daemon *d,
-	struct control_socket **ret) MDC_MUST_CHECK;
+	struct diags *diags, struct control_socket **ret) MDC_MUST_CHECK;
 /* Closes all connections and removes the socket. */
 struct control_socket *control_socket_close(struct control_socket *s);
+/* Connections that are open. */
+unsigned control_socket_connections(const struct control_socket *s);
 
 #endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "daemon/daemon.h"
+#include "daemon/daemon_parts.h"
 
 #include "daemon/control_socket.h"
-#include "daemon/digest.h"
 #include "daemon/journal_replay.h"
 #include "daemon/once.h"
 #include "daemon/watchdog.h"
@@ -10,31 +9,17 @@
 #include "lib/base/xalloc.h"
 #include "lib/model/scope.h"
 
+#include <pwd.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
-#define DAEMON_MAGIC 0xdae301c1u
 /* An answer to a write that is on the wire is worth some seconds at the end. */
 #define STOP_PATIENCE DUR_S(10)
 #define STOP_LOOK DUR_MS(100)
-#define HOUSEKEEPING DUR_MIN(1)
-/* Records between two checkpoints in the journal, and the longest time between them. */
-#define CHECKPOINT_RECORDS 1000
-#define CHECKPOINT_EVERY DUR_H(1)
-
-/* An auditor asks for a year; ten million records are some gigabytes. */
-static const struct store_limits history_limits = {.age = DUR_DAYS(400), .records = 10000000};
-
-struct daemon_life {
-	struct watchdog *watchdog;
-	struct once *once;
-	struct loop_timer *housekeeping;
-	struct loop_timer *stop_timer;
-	struct mono stop_until;
-	struct store_checkpoint checkpoint; /* last one told to the journal */
-	struct wall checkpoint_at;
-	bool store_was_healthy;
-};
+/* Of the unit; see systemd/mdcd.sysusers. */
+#define SERVICE_USER "mdcd"
 
 /* --- ports: who asks whom --- */
 
@@ -89,11 +74,11 @@ static void log_pass(struct daemon *d, const struct pass_report *report)
 		report->problems > 0 ? LOG_OBSERVATION_FAILED_MESSAGE : LOG_PASS_MESSAGE;
 	struct log_entry *e;
 
-	/* The watch is frequent and tells of its findings as transitions. */
-	if (report->kind == PASS_WATCH && report->problems == 0)
-		return;
 	dur_format(wall_since(report->ended, report->started), took);
 	e = log_begin(d->world->log, kind);
+	/* The watch is frequent and tells of its findings as transitions. */
+	if (report->kind == PASS_WATCH && report->problems == 0)
+		log_priority(e, LOG_DEBUG);
 	log_add(e, "MDCD_PASS", pass_kind_word(report->kind));
 	log_addf(e, "MDCD_SUBSCRIPTIONS", "%llu", (unsigned long long)report->subscriptions);
 	log_addf(e, "MDCD_MACHINES", "%llu", (unsigned long long)report->machines);
@@ -107,15 +92,6 @@ static void log_pass(struct daemon *d, const struct pass_report *report)
 			(unsigned long long)report->machines, took);
 }
 
-static void update_status(struct daemon *d)
-{
-	struct buf line = BUF_INIT(512);
-
-	daemon_status_line(d, &line);
-	notify_status(d->world->notify, buf_str(&line));
-	buf_fini(&line);
-}
-
 static void on_pass_ended(void *ctx, const struct pass_report *report)
 {
 	struct daemon *d = ctx;
@@ -127,7 +103,8 @@ static void on_pass_ended(void *ctx, const struct pass_report *report)
 		gate_measure(d->gate, d->config, d->inventory);
 	reconciler_pass_ended(d->reconciler);
 	scheduler_pass_ended(d->scheduler, report);
-	update_status(d);
+	daemon_look_at_store(d);
+	daemon_update_status(d);
 	if (d->life->once != NULL)
 		once_pass_ended(d->life->once, report);
 }
@@ -190,71 +167,7 @@ static void on_limits(void *ctx, struct plan_limits *ret)
 	executor_limits(d->executor, ret);
 }
 
-/* --- configuration --- */
-
-static void digest_config(struct daemon *d)
-{
-	sha256_hex(d->config->canonical, strlen(d->config->canonical), d->config_digest);
-	d->configured = loop_wall(d->world->loop);
-}
-
-/* Every part lets go of the old configuration before it is freed by the caller. */
-static void apply_config(struct daemon *d)
-{
-	digest_config(d);
-	arm_client_configure(d->client, d->config);
-	observer_configure(d->observer, d->config);
-	executor_configure(d->executor, d->config);
-	reconciler_configure(d->reconciler, d->config);
-	if (wall_is_set(d->last_pass[PASS_MACHINES].ended))
-		gate_measure(d->gate, d->config, d->inventory);
-	scheduler_configure(d->scheduler, d->config);
-}
-
-void reload_result_fini(struct reload_result *r)
-{
-	diags_fini(&r->diags);
-	buf_fini(&r->changes);
-}
-
-static void log_reload_failed(struct daemon *d, const struct diags *diags)
-{
-	struct buf text = BUF_INIT(64 * 1024);
-
-	diags_render(diags, &text);
-	log_say(d->world->log, LOG_RELOAD_FAILED_MESSAGE,
-		"configuration not reloaded, the old one stays: %s", buf_str(&text));
-	buf_fini(&text);
-}
-
-int daemon_reload(struct daemon *d, struct reload_result *ret)
-{
-	struct config *old = d->config, *fresh = NULL;
-	int error;
-
-	MDC_MAGIC_CHECK(d, DAEMON_MAGIC);
-	*ret = (struct reload_result){.changes = BUF_INIT(1 << 20)};
-	notify_reloading(d->world->notify, loop_mono(d->world->loop));
-	error = config_files_load(
-		d->options.config_path, d->world->environment, &ret->diags, &fresh);
-	if (error == 0)
-		error = config_diff(old, fresh, &ret->changes, &ret->needs_restart);
-	if (error != 0) {
-		log_reload_failed(d, &ret->diags);
-		notify_ready(d->world->notify, "reload failed, the previous configuration stays");
-		config_free(fresh);
-		return -EINVAL;
-	}
-	executor_withdraw_all(d->executor, REASON_RELOADED);
-	d->config = fresh;
-	apply_config(d);
-	config_free(old);
-	log_say(d->world->log, LOG_RELOADED_MESSAGE, "configuration reloaded (%.12s): %s",
-		d->config_digest,
-		ret->changes.len > 0 ? buf_str(&ret->changes) : "nothing changed");
-	notify_ready(d->world->notify, "configuration reloaded");
-	return 0;
-}
+/* --- signals --- */
 
 static void on_reload_signal(void *ctx, int number)
 {
@@ -279,85 +192,16 @@ static void on_pass_signal(void *ctx, int number)
 	scheduler_now(d->scheduler, PASS_MACHINES);
 }
 
+/* Who asks twice does not want to wait for answers. */
 static void on_stop_signal(void *ctx, int number)
-{
-	(void)number;
-	daemon_stop(ctx);
-}
-
-/* --- housekeeping --- */
-
-static void tell_checkpoint(struct daemon *d)
-{
-	struct daemon_life *life = d->life;
-	struct wall now = loop_wall(d->world->loop);
-	struct store_checkpoint fresh;
-	struct log_entry *e;
-
-	store_checkpoint_read(d->store, &fresh);
-	if (fresh.seq == life->checkpoint.seq)
-		return;
-	if (fresh.seq - life->checkpoint.seq < CHECKPOINT_RECORDS &&
-		wall_since(now, life->checkpoint_at).ms < CHECKPOINT_EVERY.ms)
-		return;
-	life->checkpoint = fresh;
-	life->checkpoint_at = now;
-	e = log_begin(d->world->log, LOG_CHECKPOINT_MESSAGE);
-	log_addf(e, "MDCD_SEQ", "%llu", (unsigned long long)fresh.seq);
-	log_add(e, "MDCD_HASH", fresh.hash);
-	log_commit(e, 0, "checkpoint of the history: record %llu is %s",
-		(unsigned long long)fresh.seq, fresh.hash);
-}
-
-static void tell_store_health(struct daemon *d)
-{
-	bool healthy = store_healthy(d->store);
-
-	if (healthy == d->life->store_was_healthy)
-		return;
-	d->life->store_was_healthy = healthy;
-	if (healthy)
-		log_say(d->world->log, LOG_STORE_RECOVERED_MESSAGE, "the state is stored again");
-	else
-		log_say(d->world->log, LOG_STORE_FAILED_MESSAGE,
-			"the state cannot be stored, nothing is written to Azure: %s",
-			store_trouble(d->store));
-	if (healthy)
-		reconciler_plan_soon(d->reconciler);
-}
-
-static void keep_house(void *ctx)
 {
 	struct daemon *d = ctx;
 
-	MDC_MAGIC_CHECK(d, DAEMON_MAGIC);
-	tell_store_health(d);
-	tell_checkpoint(d);
-	journal_replay_dropped(d->store, d->world->log);
-	journal_replay_remember(d->store, d->world->log);
-	store_prune(d->store, &history_limits);
-	store_flush(d->store, NULL, NULL);
-	update_status(d);
-	d->world->loop->ops->timer_arm(
-		d->life->housekeeping, mono_add(loop_mono(d->world->loop), HOUSEKEEPING));
-}
-
-void daemon_status_line(const struct daemon *d, struct buf *ret)
-{
-	struct reconciler_counts counts;
-	uint64_t open;
-
-	reconciler_count(d->reconciler, &counts);
-	open = counts.by_state[ITEM_DRIFTED] + counts.by_state[ITEM_WAITING] +
-		counts.by_state[ITEM_QUEUED] + counts.by_state[ITEM_APPLYING] +
-		counts.by_state[ITEM_SETTLING] + counts.by_state[ITEM_BACKOFF];
-	buf_addf(ret, "%s%zu machines in %zu subscriptions; %llu in sync, %llu to go, %llu blocked",
-		gate_is_halted(d->gate)                          ? "HALTED: "
-			: gate_needs_confirmation(d->gate, NULL) ? "waits for mdcctl confirm: "
-								 : "",
-		map_count(&d->inventory->machines), map_count(&d->inventory->subscriptions),
-		(unsigned long long)counts.by_state[ITEM_COMPLIANT], (unsigned long long)open,
-		(unsigned long long)(counts.by_state[ITEM_BLOCKED] + counts.by_state[ITEM_MANUAL]));
+	(void)number;
+	if (d->stopping)
+		d->world->loop->ops->stop(d->world->loop);
+	else
+		daemon_stop(d);
 }
 
 /* --- the end --- */
@@ -387,6 +231,7 @@ void daemon_stop(struct daemon *d)
 	scheduler_stop(d->scheduler);
 	executor_withdraw_all(d->executor, REASON_STOPPING);
 	executor_stop(d->executor);
+	daemon_tell_checkpoint(d);
 	d->life->stop_until = mono_add(loop_mono(loop), STOP_PATIENCE);
 	look_at_stop(d);
 }
@@ -448,11 +293,39 @@ static void make_parts(struct daemon *d, enum store_condition condition)
 	d->executor = executor_new(w, d->store, d->client, d->gate, d->inventory);
 	executor_bind(d->executor, d->reconciler);
 	d->scheduler = scheduler_new(w, &scheduler);
-	d->life->housekeeping = loop_timer_new(w->loop, keep_house, d);
+	d->life->housekeeping = loop_timer_new(w->loop, daemon_keep_house, d);
 	d->life->stop_timer = loop_timer_new(w->loop, look_at_stop, d);
 	d->life->store_was_healthy = true;
 	store_checkpoint_read(d->store, &d->life->checkpoint);
 	d->life->checkpoint_at = d->started;
+}
+
+/*
+ * Files that root leaves among those of the service's user would keep the service from starting.
+ */
+static int check_owner(const char *directory, struct diags *diags)
+{
+	const struct passwd *service;
+	struct stat st;
+
+	if (geteuid() != 0 || stat(directory, &st) != 0 || st.st_uid == 0)
+		return 0;
+	service = getpwnam(SERVICE_USER);
+	if (service == NULL || service->pw_uid != st.st_uid)
+		return 0;
+	diag_error(diags, directory, 0,
+		"the state belongs to the user " SERVICE_USER
+		": run this as that user (sudo -u " SERVICE_USER " mdcd ...)");
+	return -EPERM;
+}
+
+static int open_store(struct daemon *d, struct diags *diags, enum store_condition *ret)
+{
+	int error = check_owner(d->config->state_directory, diags);
+
+	if (error == 0)
+		error = store_open(d->world, d->config->state_directory, diags, ret, &d->store);
+	return error;
 }
 
 static int restore(struct daemon *d, struct diags *diags)
@@ -469,15 +342,11 @@ static int restore(struct daemon *d, struct diags *diags)
 
 static int open_control(struct daemon *d, struct diags *diags)
 {
-	int error;
+	const char *path = d->config->control_socket;
 
-	if (d->options.once || str_empty(d->config->control_socket))
+	if (d->options.once || str_empty(path))
 		return 0;
-	error = control_socket_open(d->world, d->config->control_socket, d, &d->control);
-	if (error != 0)
-		diag_error(diags, NULL, 0, "%s: the control socket cannot be opened: %s",
-			d->config->control_socket, strerror(-error));
-	return error;
+	return control_socket_open(d->world, path, d, diags, &d->control);
 }
 
 int daemon_new(const struct world *w, const struct daemon_options *options,
@@ -492,8 +361,11 @@ int daemon_new(const struct world *w, const struct daemon_options *options,
 	d->options = *options;
 	d->config = take_config;
 	d->started = loop_wall(w->loop);
+	/* A verdict of --once is given at its end; who stops it before gets none. */
+	d->exit_status = options->once ? EXIT_ERROR : 0;
 	d->life = xcalloc(1, sizeof(*d->life));
-	error = store_open(w, d->config->state_directory, diags, &condition, &d->store);
+	daemon_fix_options(d);
+	error = open_store(d, diags, &condition);
 	if (error == 0) {
 		make_parts(d, condition);
 		tell_condition(d, condition);
@@ -505,6 +377,7 @@ int daemon_new(const struct world *w, const struct daemon_options *options,
 		daemon_free(d);
 		return error;
 	}
+	daemon_tell_warnings(d, diags);
 	*ret = d;
 	return 0;
 }
@@ -525,17 +398,16 @@ void daemon_start(struct daemon *d)
 
 	MDC_MAGIC_CHECK(d, DAEMON_MAGIC);
 	take_signals(d);
-	digest_config(d);
+	daemon_apply_config(d);
 	e = log_begin(d->world->log, LOG_STARTED_MESSAGE);
 	log_add(e, "MDCD_CONFIG_DIGEST", d->config_digest);
-	log_commit(e, 0, "mdcd %s: %zu scopes, configuration %.12s", MDC_VERSION,
-		d->config->scope_count, d->config_digest);
+	log_commit(e, 0, "mdcd %s has started: %zu scopes, configuration %.12s of %s", MDC_VERSION,
+		d->config->scope_count, d->config_digest, d->options.config_path);
 	journal_replay(d->store, d->world->log);
 	if (d->options.once)
 		d->life->once = once_new(d, once_over, d);
-	apply_config(d);
 	d->life->watchdog = watchdog_new(d->world, d->store);
-	keep_house(d);
+	daemon_keep_house(d);
 	notify_ready(d->world->notify, "observing");
 }
 
@@ -550,6 +422,8 @@ static void free_life(struct daemon *d)
 		ops->timer_free(life->housekeeping);
 	if (life->stop_timer != NULL)
 		ops->timer_free(life->stop_timer);
+	for (size_t i = 0; i < DAEMON_FIXED_N_; i++)
+		free(life->fixed[i]);
 	free(life);
 }
 

@@ -24,6 +24,7 @@
 struct daemon_options {
 	const char *config_path;
 	bool once;             /* one pass, its corrections, and out */
+	bool yes;              /* with `once`: what waits for confirmation is confirmed */
 	struct dur once_limit; /* how long --once waits for what it began */
 };
 
@@ -45,7 +46,7 @@ struct daemon {
 	struct scheduler *scheduler;
 	struct control_socket *control;
 	struct pass_report last_pass[PASS_KIND_N_];
-	struct daemon_life *life; /* timers; daemon.c's own */
+	struct daemon_life *life; /* daemon_parts.h */
 	int exit_status;
 	bool stopping;
 };
@@ -72,6 +73,11 @@ struct reload_result {
 void reload_result_fini(struct reload_result *r);
 /* Reads and checks the whole configuration anew; on any error the old one stays, and -EINVAL. */
 int daemon_reload(struct daemon *d, struct reload_result *ret) MDC_MUST_CHECK;
+
+/* Options that take effect at a start only. */
+enum daemon_fixed { DAEMON_FIXED_STATE, DAEMON_FIXED_SOCKET, DAEMON_FIXED_LOG, DAEMON_FIXED_N_ };
+/* Those that a reload has changed and that wait for a restart; returns how many. */
+size_t daemon_restart_options(const struct daemon *d, const char *ret[static DAEMON_FIXED_N_]);
 
 /* In one line for people: what it is doing. */
 void daemon_status_line(const struct daemon *d, struct buf *ret);

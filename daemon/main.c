@@ -2,10 +2,12 @@
 /* mdcd: reads the command line and the configuration, makes the real world, runs the daemon. */
 #include "daemon/daemon.h"
 #include "daemon/json_memory.h"
+#include "daemon/once.h"
 #include "lib/base/str.h"
 #include "lib/base/xalloc.h"
 
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -21,8 +23,9 @@ static const char usage[] =
 	"      --check           test the configuration and exit: 0 good, 78 not\n"
 	"      --once            one pass in the foreground: 0 in sync, 1 error, 2 drift remains\n"
 	"      --timeout TIME    how long --once waits for its corrections (1h)\n"
+	"      --yes             with --once: write also where confirmation is needed\n"
 	"      --log WHERE       journal or stderr, over the configuration\n"
-	"  -v, --verbose         tell more\n"
+	"  -v, --verbose         log more\n"
 	"  -h, --help            this text\n"
 	"      --version         the version\n"
 	"\n"
@@ -35,13 +38,14 @@ struct command_line {
 	const char *log; /* NULL: as configured */
 };
 
-enum { OPTION_CHECK = 256, OPTION_ONCE, OPTION_TIMEOUT, OPTION_LOG, OPTION_VERSION };
+enum { OPTION_CHECK = 256, OPTION_ONCE, OPTION_TIMEOUT, OPTION_YES, OPTION_LOG, OPTION_VERSION };
 
 static const struct option long_options[] = {
 	{"config", required_argument, NULL, 'c'},
 	{"check", no_argument, NULL, OPTION_CHECK},
 	{"once", no_argument, NULL, OPTION_ONCE},
 	{"timeout", required_argument, NULL, OPTION_TIMEOUT},
+	{"yes", no_argument, NULL, OPTION_YES},
 	{"log", required_argument, NULL, OPTION_LOG},
 	{"verbose", no_argument, NULL, 'v'},
 	{"help", no_argument, NULL, 'h'},
@@ -65,6 +69,7 @@ static int take_option(struct command_line *line, int option)
 		if (str_parse_duration(optarg, &line->options.once_limit) != 0)
 			return misuse("--timeout wants a time such as 30m, not ", optarg);
 		return 0;
+	case OPTION_YES: line->options.yes = true; return 0;
 	case OPTION_LOG:
 		if (!str_equal(optarg, "journal") && !str_equal(optarg, "stderr"))
 			return misuse("--log wants journal or stderr, not ", optarg);
@@ -93,6 +98,9 @@ static int read_command_line(int argc, char **argv, struct command_line *ret)
 		return misuse("unexpected argument ", argv[optind]);
 	if (ret->check && ret->options.once)
 		return misuse("--check and --once exclude each other", "");
+	if (ret->options.yes && !ret->options.once)
+		return misuse("--yes belongs to --once; a running daemon is asked with ",
+			"'mdcctl confirm'");
 	return 0;
 }
 
@@ -100,6 +108,8 @@ static const char *environment(const char *name)
 {
 	return getenv(name);
 }
+
+/* --- telling what is wrong --- */
 
 static void print_diags(const struct diags *diags)
 {
@@ -110,12 +120,48 @@ static void print_diags(const struct diags *diags)
 	buf_fini(&text);
 }
 
+static void log_diags(struct log *log, enum log_message kind, const struct diags *diags)
+{
+	for (size_t i = 0; i < diags->n; i++) {
+		const struct diag *one = &diags->v[i];
+		struct log_entry *e = log_begin(log, kind);
+
+		log_priority(e, one->level == DIAG_ERROR ? LOG_ERR : LOG_WARNING);
+		log_add(e, "CODE_FILE", one->file);
+		if (one->line > 0)
+			log_addf(e, "CODE_LINE", "%u", one->line);
+		if (one->file != NULL && one->line > 0)
+			log_commit(e, 0, "%s:%u: %s", one->file, one->line, one->text);
+		else
+			log_commit(e, 0, "%s%s%s", one->file != NULL ? one->file : "",
+				one->file != NULL ? ": " : "", one->text);
+	}
+}
+
+/* A service has nobody who reads its stderr: there it is an entry like any other. */
+static void tell_invalid(const struct command_line *line, const struct diags *diags)
+{
+	struct log *log;
+
+	if (line->check || line->options.once || !log_stderr_is_journal()) {
+		print_diags(diags);
+		fprintf(stderr, "mdcd: %s is not a valid configuration\n",
+			line->options.config_path);
+		return;
+	}
+	log = log_new(log_sink_journal(), true);
+	log_diags(log, LOG_CONFIG_INVALID_MESSAGE, diags);
+	log_free(log);
+}
+
 static bool logs_to_journal(const struct command_line *line, const struct config *c)
 {
 	if (line->log != NULL)
 		return str_equal(line->log, "journal");
 	return c->log_to_journal && !line->options.once;
 }
+
+/* --- running --- */
 
 static void world_init(struct world *w, struct log_sink *sink)
 {
@@ -146,25 +192,91 @@ static void world_fini(struct world *w)
 	w->loop->ops->free(w->loop);
 }
 
-static int run(const struct command_line *line, struct config *take_config)
+/* A reload that is asked for during the start comes right after it, and does not end us. */
+static void hold_signals(int how)
 {
-	struct diags diags = DIAGS_INIT;
+	sigset_t signals;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGHUP);
+	sigaddset(&signals, SIGUSR1);
+	sigprocmask(how, &signals, NULL);
+}
+
+static int run_daemon(struct daemon *d)
+{
+	struct buf summary = BUF_INIT(1 << 20);
+	int status;
+
+	daemon_start(d);
+	hold_signals(SIG_UNBLOCK);
+	d->world->loop->ops->run(d->world->loop);
+	status = d->exit_status;
+	if (d->options.once) {
+		once_summary(d, &summary);
+		fputs(buf_str(&summary), stdout);
+	}
+	buf_fini(&summary);
+	daemon_free(d);
+	return status;
+}
+
+static void tell_where_the_log_is(bool to_journal)
+{
+	if (to_journal && isatty(STDERR_FILENO) == 1)
+		fputs("mdcd: the log goes to the journal: journalctl -f -t mdcd (here with --log "
+		      "stderr)\n",
+			stderr);
+}
+
+/* `diags` are the warnings about the configuration. */
+static int run(const struct command_line *line, struct config *take_config, struct diags *diags)
+{
+	bool to_journal = logs_to_journal(line, take_config);
 	struct world w = {0};
 	struct daemon *d = NULL;
 	int status = EXIT_ERROR;
 
-	world_init(&w, logs_to_journal(line, take_config) ? log_sink_journal() : log_sink_stderr());
+	hold_signals(SIG_BLOCK);
+	world_init(&w, to_journal ? log_sink_journal() : log_sink_stderr());
 	if (line->verbose)
 		log_set_level(w.log, LOG_DEBUG);
-	if (daemon_new(&w, &line->options, take_config, &diags, &d) == 0) {
-		daemon_start(d);
-		w.loop->ops->run(w.loop);
-		status = d->exit_status;
-		daemon_free(d);
+	tell_where_the_log_is(to_journal);
+	log_diags(w.log, LOG_TROUBLE_MESSAGE, diags);
+	diags_fini(diags);
+	*diags = DIAGS_INIT;
+	if (daemon_new(&w, &line->options, take_config, diags, &d) == 0) {
+		status = run_daemon(d);
+	} else {
+		log_diags(w.log, LOG_TROUBLE_MESSAGE, diags);
+		if (to_journal && !log_stderr_is_journal())
+			print_diags(diags);
 	}
-	print_diags(&diags);
-	diags_fini(&diags);
 	world_fini(&w);
+	return status;
+}
+
+static int check(const struct command_line *line, const struct config *c, const struct diags *diags)
+{
+	print_diags(diags);
+	printf("%s: good, %zu scopes%s\n", line->options.config_path, c->scope_count,
+		diags->warnings > 0 ? ", with warnings" : "");
+	return 0;
+}
+
+static int start(const struct command_line *line, struct diags *diags)
+{
+	struct config *config = NULL;
+	int status;
+
+	if (config_files_load(line->options.config_path, environment, diags, &config) != 0) {
+		tell_invalid(line, diags);
+		return EXIT_CONFIG;
+	}
+	if (!line->check)
+		return run(line, config, diags);
+	status = check(line, config, diags);
+	config_free(config);
 	return status;
 }
 
@@ -172,24 +284,12 @@ int main(int argc, char **argv)
 {
 	struct command_line line;
 	struct diags diags = DIAGS_INIT;
-	struct config *config = NULL;
 	int status = read_command_line(argc, argv, &line);
 
 	if (status != 0)
 		return status > 0 ? 0 : EXIT_ERROR;
 	json_memory_init();
-	status = config_files_load(line.options.config_path, environment, &diags, &config);
-	print_diags(&diags);
+	status = start(&line, &diags);
 	diags_fini(&diags);
-	if (status != 0) {
-		fprintf(stderr, "mdcd: %s is not a valid configuration\n",
-			line.options.config_path);
-		return EXIT_CONFIG;
-	}
-	if (line.check) {
-		printf("%s: good, %zu scopes\n", line.options.config_path, config->scope_count);
-		config_free(config);
-		return 0;
-	}
-	return run(&line, config);
+	return status;
 }

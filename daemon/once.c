@@ -3,8 +3,12 @@
 
 #include "lib/base/xalloc.h"
 
-/* Longer than the reconciler takes to plan after an observation. */
+/*
+ * What an observation calls for is planned within a second and a half of it: who looks twice with
+ * that in between, and both times sees nothing moving, has seen the end.
+ */
 #define LOOK_EVERY DUR_MS(500)
+#define QUIET_FOR DUR_S(2)
 
 struct once {
 	struct daemon *daemon;
@@ -12,8 +16,8 @@ struct once {
 	void *ctx;
 	struct loop_timer *timer;
 	struct mono until;
+	struct mono quiet_since; /* when something was last seen to move */
 	bool observed;
-	uint64_t problems;
 	bool ended;
 };
 
@@ -47,7 +51,10 @@ static bool is_settled(enum item_state s)
 
 static int verdict(const struct once *o, const struct reconciler_counts *counts)
 {
-	if (!o->observed || o->problems > 0)
+	const struct pass_report *last = o->daemon->last_pass;
+
+	/* Of each kind the last pass counts: what was incomplete may have become complete. */
+	if (!o->observed || last[PASS_SUBSCRIPTIONS].problems + last[PASS_MACHINES].problems > 0)
 		return EXIT_ERROR;
 	for (unsigned s = 0; s < ITEM_STATE_N_; s++)
 		if (!is_settled((enum item_state)s) && counts->by_state[s] > 0)
@@ -55,17 +62,25 @@ static int verdict(const struct once *o, const struct reconciler_counts *counts)
 	return 0;
 }
 
+static bool is_over(struct once *o, const struct reconciler_counts *counts, struct mono now)
+{
+	if (!mono_before(now, o->until))
+		return true;
+	if (!o->observed || moves(o->daemon, counts))
+		o->quiet_since = now;
+	return mono_since(now, o->quiet_since).ms >= QUIET_FOR.ms;
+}
+
 static void look(void *ctx)
 {
 	struct once *o = ctx;
 	struct loop *loop = o->daemon->world->loop;
 	struct reconciler_counts counts;
-	bool late = !mono_before(loop_mono(loop), o->until);
 
 	if (o->ended)
 		return;
 	reconciler_count(o->daemon->reconciler, &counts);
-	if (!late && (!o->observed || moves(o->daemon, &counts))) {
+	if (!is_over(o, &counts, loop_mono(loop))) {
 		loop->ops->timer_arm(o->timer, mono_add(loop_mono(loop), LOOK_EVERY));
 		return;
 	}
@@ -73,14 +88,20 @@ static void look(void *ctx)
 	o->over(o->ctx, verdict(o, &counts));
 }
 
+static void confirm(struct daemon *d)
+{
+	if (!d->options.yes || !gate_needs_confirmation(d->gate, NULL))
+		return;
+	gate_confirm(d->gate, "mdcd --once --yes");
+	reconciler_plan_soon(d->reconciler);
+}
+
 void once_pass_ended(struct once *o, const struct pass_report *report)
 {
-	/* The last pass counts: what was incomplete at first may have become complete. */
-	if (report->kind == PASS_WATCH)
+	if (report->kind != PASS_MACHINES)
 		return;
-	o->problems = report->problems;
-	if (report->kind == PASS_MACHINES)
-		o->observed = true;
+	o->observed = true;
+	confirm(o->daemon);
 }
 
 struct once *once_new(struct daemon *d, once_fn over, void *ctx)
@@ -92,6 +113,7 @@ struct once *once_new(struct daemon *d, once_fn over, void *ctx)
 	o->over = over;
 	o->ctx = ctx;
 	o->until = mono_add(loop_mono(loop), d->options.once_limit);
+	o->quiet_since = loop_mono(loop);
 	o->timer = loop_timer_new(loop, look, o);
 	loop->ops->timer_arm(o->timer, mono_add(loop_mono(loop), LOOK_EVERY));
 	return o;
@@ -104,4 +126,58 @@ struct once *once_free(struct once *o)
 	o->daemon->world->loop->ops->timer_free(o->timer);
 	free(o);
 	return NULL;
+}
+
+/* --- the summary --- */
+
+struct tally {
+	uint64_t counts[CONTROL_N_][ITEM_STATE_N_][REASON_N_];
+};
+
+static void add(struct tally *t, const struct item *items, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (items[i].applies)
+			t->counts[items[i].control][items[i].state][items[i].reason]++;
+}
+
+static void add_all(struct tally *t, const struct inventory *inv)
+{
+	struct map_entry *entry;
+
+	map_for_each (&inv->subscriptions, entry) {
+		const struct subscription *s = entry->value;
+
+		add(t, s->items, SUBSCRIPTION_CONTROLS);
+		for (uint32_t i = 0; i < s->machine_count; i++)
+			add(t, s->machines[i]->items, MACHINE_CONTROLS);
+	}
+}
+
+static void add_rows(const struct tally *t, enum control_id c, enum item_state s, struct buf *ret)
+{
+	if (s == ITEM_COMPLIANT)
+		return;
+	for (unsigned r = 0; r < REASON_N_; r++)
+		if (t->counts[c][s][r] > 0)
+			buf_addf(ret, "  %7llu %s %s: %s\n", (unsigned long long)t->counts[c][s][r],
+				control_word(c), item_state_word(s),
+				reason_sentence((enum reason)r));
+}
+
+void once_summary(const struct daemon *d, struct buf *ret)
+{
+	struct tally *t = xcalloc(1, sizeof(*t));
+
+	daemon_status_line(d, ret);
+	buf_adds(ret, "\n");
+	add_all(t, d->inventory);
+	for (unsigned c = 0; c < CONTROL_N_; c++)
+		for (unsigned s = 0; s < ITEM_STATE_N_; s++)
+			add_rows(t, (enum control_id)c, (enum item_state)s, ret);
+	if (gate_needs_confirmation(d->gate, NULL))
+		buf_adds(ret,
+			"Nothing was written where confirmation is needed: look at this, "
+			"then run it with --once --yes.\n");
+	free(t);
 }

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/daemon_parts.h"
+
+#include "daemon/journal_replay.h"
+
+#define HOUSEKEEPING DUR_MIN(1)
+/* Records between two checkpoints in the journal, and the longest time between them. */
+#define CHECKPOINT_RECORDS 1000
+#define CHECKPOINT_EVERY DUR_H(1)
+#define PROBLEM_SHOWN 120
+
+/* An auditor asks for a year; ten million records are some gigabytes. */
+static const struct store_limits history_limits = {.age = DUR_DAYS(400), .records = 10000000};
+
+/* --- the store --- */
+
+static void tell_checkpoint(struct daemon *d, const struct store_checkpoint *fresh)
+{
+	struct log_entry *e = log_begin(d->world->log, LOG_CHECKPOINT_MESSAGE);
+
+	d->life->checkpoint = *fresh;
+	d->life->checkpoint_at = loop_wall(d->world->loop);
+	log_addf(e, "MDCD_SEQ", "%llu", (unsigned long long)fresh->seq);
+	log_add(e, "MDCD_HASH", fresh->hash);
+	log_commit(e, 0, "checkpoint of the history: record %llu is %s",
+		(unsigned long long)fresh->seq, fresh->hash);
+}
+
+void daemon_tell_checkpoint(struct daemon *d)
+{
+	struct store_checkpoint fresh;
+
+	store_checkpoint_read(d->store, &fresh);
+	if (fresh.seq != d->life->checkpoint.seq)
+		tell_checkpoint(d, &fresh);
+}
+
+static bool checkpoint_is_due(const struct daemon *d)
+{
+	const struct daemon_life *life = d->life;
+	struct store_checkpoint fresh;
+
+	store_checkpoint_read(d->store, &fresh);
+	return fresh.seq - life->checkpoint.seq >= CHECKPOINT_RECORDS ||
+		wall_since(loop_wall(d->world->loop), life->checkpoint_at).ms >=
+		CHECKPOINT_EVERY.ms;
+}
+
+void daemon_look_at_store(struct daemon *d)
+{
+	bool healthy = store_healthy(d->store);
+
+	if (healthy == d->life->store_was_healthy)
+		return;
+	d->life->store_was_healthy = healthy;
+	if (!healthy) {
+		log_say(d->world->log, LOG_STORE_FAILED_MESSAGE,
+			"the state cannot be stored, nothing is written to Azure: %s",
+			store_trouble(d->store));
+		return;
+	}
+	log_say(d->world->log, LOG_STORE_RECOVERED_MESSAGE, "the state is stored again");
+	reconciler_plan_soon(d->reconciler);
+}
+
+void daemon_keep_house(void *daemon)
+{
+	struct daemon *d = daemon;
+
+	MDC_MAGIC_CHECK(d, DAEMON_MAGIC);
+	daemon_look_at_store(d);
+	if (checkpoint_is_due(d))
+		daemon_tell_checkpoint(d);
+	journal_replay_dropped(d->store, d->world->log);
+	journal_replay_remember(d->store, d->world->log);
+	store_prune(d->store, &history_limits);
+	store_flush(d->store, NULL, NULL);
+	daemon_update_status(d);
+	d->world->loop->ops->timer_arm(
+		d->life->housekeeping, mono_add(loop_mono(d->world->loop), HOUSEKEEPING));
+}
+
+/* --- the status line --- */
+
+static const char *what_holds(const struct daemon *d)
+{
+	if (d->stopping && !d->options.once)
+		return "stopping; ";
+	if (gate_is_halted(d->gate))
+		return "HALTED, see mdcctl status; ";
+	if (!store_healthy(d->store))
+		return "THE STATE CANNOT BE STORED, nothing is written; ";
+	if (gate_is_paused(d->gate, NULL, NULL))
+		return "paused; ";
+	if (gate_needs_confirmation(d->gate, NULL) && !d->options.once)
+		return "waits for mdcctl confirm; ";
+	return "";
+}
+
+static void add_numbers(const struct daemon *d, struct buf *ret)
+{
+	struct reconciler_counts counts;
+	const uint64_t *n = counts.by_state;
+
+	reconciler_count(d->reconciler, &counts);
+	buf_addf(ret, "%zu machines in %zu subscriptions; %llu in sync",
+		map_count(&d->inventory->machines), map_count(&d->inventory->subscriptions),
+		(unsigned long long)n[ITEM_COMPLIANT]);
+	buf_addf(ret, ", %llu to go, %llu in work, %llu need a person",
+		(unsigned long long)(n[ITEM_DRIFTED] + n[ITEM_WAITING] + n[ITEM_BACKOFF]),
+		(unsigned long long)(n[ITEM_QUEUED] + n[ITEM_APPLYING] + n[ITEM_SETTLING]),
+		(unsigned long long)(n[ITEM_BLOCKED] + n[ITEM_MANUAL]));
+	if (n[ITEM_UNKNOWN] > 0)
+		buf_addf(ret, ", %llu unknown", (unsigned long long)n[ITEM_UNKNOWN]);
+}
+
+void daemon_status_line(const struct daemon *d, struct buf *ret)
+{
+	const struct pass_report *subscriptions = &d->last_pass[PASS_SUBSCRIPTIONS];
+	const struct pass_report *machines = &d->last_pass[PASS_MACHINES];
+	const struct pass_report *bad = machines->problems > 0 ? machines
+		: subscriptions->problems > 0                  ? subscriptions
+							       : NULL;
+
+	buf_adds(ret, what_holds(d));
+	if (wall_is_set(machines->ended))
+		add_numbers(d, ret);
+	else
+		buf_adds(ret, "observing for the first time");
+	if (bad != NULL)
+		buf_addf(ret, "; the last look was incomplete: %.*s", PROBLEM_SHOWN,
+			bad->first_problem);
+}
+
+void daemon_update_status(struct daemon *d)
+{
+	struct buf line = BUF_INIT(2048);
+
+	daemon_status_line(d, &line);
+	notify_status(d->world->notify, buf_str(&line));
+	buf_fini(&line);
+}
