@@ -168,21 +168,33 @@ static void find_subscriptions(struct bearers *b, const struct inventory *inv)
 	}
 }
 
+/* Ids of what is written stand for what it is written for: logs tell both. */
+static void find_by_id(const struct inventory *inv, const struct arm_id *id, struct bearers *ret)
+{
+	mdc_autofree char *parent = arm_id_parent(id);
+
+	ret->machine = inventory_machine(inv, parent != NULL ? parent : id->text);
+	if (ret->machine == NULL &&
+		(id->kind == ARM_KIND_SUBSCRIPTION || id->kind == ARM_KIND_PRICING ||
+			id->kind == ARM_KIND_SETTING))
+		ret->subscription = inventory_subscription(inv, id->subscription);
+}
+
 static bool target_by_id(const struct inventory *inv, const char *text, struct item_ref *ret)
 {
-	struct machine *m = inventory_machine(inv, text);
-	struct subscription *s = inventory_subscription(inv, text);
+	struct bearers found = {.subscription = inventory_subscription(inv, text)};
 	struct arm_id id;
 
-	if (m == NULL && s == NULL && arm_id_parse(text, &id) == 0) {
-		if (id.kind == ARM_KIND_SUBSCRIPTION)
-			s = inventory_subscription(inv, id.subscription);
+	if (found.subscription == NULL && arm_id_parse(text, &id) == 0) {
+		find_by_id(inv, &id, &found);
 		arm_id_fini(&id);
 	}
-	if (m == NULL && s == NULL)
+	if (found.machine != NULL)
+		found.subscription = found.machine->subscription;
+	if (found.subscription == NULL)
 		return false;
-	*ret = (struct item_ref){.subscription = m != NULL ? m->subscription : s,
-		.machine = m,
+	*ret = (struct item_ref){.subscription = found.subscription,
+		.machine = found.machine,
 		.control = CONTROL_N_};
 	return true;
 }
