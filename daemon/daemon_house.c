@@ -4,6 +4,8 @@
 #include "daemon/journal_replay.h"
 
 #define HOUSEKEEPING DUR_MIN(1)
+/* While the journal lacks transitions and there is room in the log. */
+#define CATCHING_UP DUR_S(1)
 /* Records between two checkpoints in the journal, and the longest time between them. */
 #define CHECKPOINT_RECORDS 1000
 #define CHECKPOINT_EVERY DUR_H(1)
@@ -66,18 +68,20 @@ void daemon_look_at_store(struct daemon *d)
 void daemon_keep_house(void *daemon)
 {
 	struct daemon *d = daemon;
+	struct loop *loop = d->world->loop;
+	bool behind;
 
 	MDC_MAGIC_CHECK(d, DAEMON_MAGIC);
 	daemon_look_at_store(d);
 	if (checkpoint_is_due(d))
 		daemon_tell_checkpoint(d);
-	journal_replay_dropped(d->store, d->world->log);
+	behind = journal_replay_dropped(d->store, d->world->log);
 	journal_replay_remember(d->store, d->world->log);
 	store_prune(d->store, &history_limits);
 	store_flush(d->store, NULL, NULL);
 	daemon_update_status(d);
-	d->world->loop->ops->timer_arm(
-		d->life->housekeeping, mono_add(loop_mono(d->world->loop), HOUSEKEEPING));
+	loop->ops->timer_arm(d->life->housekeeping,
+		mono_add(loop_mono(loop), behind ? CATCHING_UP : HOUSEKEEPING));
 }
 
 /* --- the status line --- */

@@ -6,11 +6,14 @@
 #include "lib/base/xalloc.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define VALUE_NAME "journal-seq"
 #define ROWS_AT_ONCE 1000
-/* More than this is history, not news: `mdcctl history` has it. */
+/* At start. More than this is history, not news: `mdcctl history` has it. */
 #define ROWS_MOST 100000
+/* While running, where it holds the loop. */
+#define ROWS_A_TURN 2000
 
 static uint64_t remembered(struct store *s)
 {
@@ -51,45 +54,49 @@ static void send_again(struct log *l, const json_t *row, uint64_t seq)
 		text_of(row, "at"));
 }
 
-/* Sends a batch; returns the last number in it, or `after` at the end. */
-static uint64_t replay_some(struct store *s, struct log *l, uint64_t after)
+/* Sends a batch; moves *after to the last number in it. How many there were, or -errno. */
+static int replay_some(struct store *s, struct log *l, uint64_t *after)
 {
 	json_t *rows = NULL, *row;
-	uint64_t last = after;
 	size_t i;
+	int error = store_transitions_after(s, *after, ROWS_AT_ONCE, &rows);
 
-	if (store_transitions_after(s, after, ROWS_AT_ONCE, &rows) != 0)
-		return after;
+	if (error != 0) {
+		log_say(l, LOG_TROUBLE_MESSAGE,
+			"transitions that the journal lacks cannot be read: %s", strerror(-error));
+		return error;
+	}
 	json_array_foreach (rows, i, row) {
-		last = (uint64_t)json_integer_value(json_object_get(row, "seq"));
-		send_again(l, row, last);
+		*after = (uint64_t)json_integer_value(json_object_get(row, "seq"));
+		send_again(l, row, *after);
 	}
 	json_decref(rows);
-	return last;
+	return (int)i;
 }
 
-static void replay_after(struct store *s, struct log *l, uint64_t after)
+/* True when there may be more than `most`. */
+static bool replay_after(struct store *s, struct log *l, uint64_t after, unsigned most)
 {
-	for (unsigned rows = 0; rows < ROWS_MOST; rows += ROWS_AT_ONCE) {
-		uint64_t last = replay_some(s, l, after);
-
-		if (last == after)
-			return;
-		after = last;
-	}
+	for (unsigned rows = 0; rows < most; rows += ROWS_AT_ONCE)
+		if (replay_some(s, l, &after) < ROWS_AT_ONCE)
+			return false;
+	return true;
 }
 
 void journal_replay(struct store *s, struct log *l)
 {
-	replay_after(s, l, remembered(s));
+	if (replay_after(s, l, remembered(s), ROWS_MOST))
+		log_say(l, LOG_TROUBLE_MESSAGE,
+			"more than %d transitions had not reached the journal: the others are only "
+			"in `mdcctl history`",
+			ROWS_MOST);
 }
 
-void journal_replay_dropped(struct store *s, struct log *l)
+bool journal_replay_dropped(struct store *s, struct log *l)
 {
 	uint64_t after;
 
-	if (log_resend_wanted(l, &after))
-		replay_after(s, l, after);
+	return log_resend_wanted(l, &after) && replay_after(s, l, after, ROWS_A_TURN);
 }
 
 void journal_replay_remember(struct store *s, struct log *l)

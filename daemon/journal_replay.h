@@ -11,8 +11,11 @@
 
 /* At start: sends what came after the last number known to be written. */
 void journal_replay(struct store *s, struct log *l);
-/* From time to time: sends again what the log had to drop, once it has room. */
-void journal_replay_dropped(struct store *s, struct log *l);
+/*
+ * From time to time: sends again what the log had to drop, once it has room. True when it is worth
+ * to come again soon.
+ */
+bool journal_replay_dropped(struct store *s, struct log *l);
 /* Stores how far the journal has come. */
 void journal_replay_remember(struct store *s, struct log *l);
 
