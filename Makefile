@@ -137,6 +137,7 @@ $(BUILD)/sources: FORCE
 
 $(BUILD)/libmdc.a: $(call obj,$(LIB_SRC))
 $(BUILD)/libmdcd.a: $(call obj,$(DAEMON_SRC))
+$(BUILD)/libmdcctl.a: $(call obj,$(filter-out daemon/mdcctl.c,$(MDCCTL_SRC)))
 $(BUILD)/libestate.a: $(call obj,$(ESTATE_SRC))
 $(BUILD)/libharness.a: $(call obj,$(HARNESS_SRC))
 $(BUILD)/libunit.a: $(call obj,$(UNIT_HELPER_SRC))
@@ -146,8 +147,8 @@ $(BUILD)/%.a: $(BUILD)/sources
 
 $(BUILD)/mdcd: $(call obj,daemon/main.c) $(BUILD)/libmdcd.a $(BUILD)/libmdc.a
 	$(call say,LD)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_DAEMON)
-$(BUILD)/mdcctl: $(call obj,$(MDCCTL_SRC)) $(BUILD)/libmdc.a $(BUILD)/sources
-	$(call say,LD)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o %.a,$^) $(LIBS_CORE)
+$(BUILD)/mdcctl: $(call obj,daemon/mdcctl.c) $(BUILD)/libmdcctl.a $(BUILD)/libmdc.a
+	$(call say,LD)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_CORE)
 $(BUILD)/azsim: $(call obj,$(AZSIM_SRC)) $(BUILD)/libestate.a $(BUILD)/libmdc.a $(BUILD)/sources
 	$(call say,LD)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o %.a,$^) $(LIBS_ESTATE) $(LIBS_AZSIM)
 
@@ -159,7 +160,7 @@ $(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/libunit.a $(BUILD)/l
 $(BUILD)/tests/estate/%: $(BUILD)/obj/tests/estate/%.o $(BUILD)/libestate.a $(BUILD)/libmdc.a
 	$(LINK_TEST) $(LIBS_ESTATE) -lcmocka
 $(BUILD)/tests/daemon/%: $(BUILD)/obj/tests/daemon/%.o $(BUILD)/libharness.a $(BUILD)/libmdcd.a \
-		$(BUILD)/libestate.a $(BUILD)/libmdc.a
+		$(BUILD)/libmdcctl.a $(BUILD)/libestate.a $(BUILD)/libmdc.a
 	$(LINK_TEST) $(LIBS_DAEMON) $(LIBS_ESTATE) -lcmocka
 $(BUILD)/tests/scenario/%: $(BUILD)/obj/tests/scenario/%.o $(BUILD)/libharness.a \
 		$(BUILD)/libmdcd.a $(BUILD)/libestate.a $(BUILD)/libmdc.a

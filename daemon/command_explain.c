@@ -2,6 +2,7 @@
 #include "daemon/command.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define HISTORY_SHOWN 5
 
@@ -123,6 +124,21 @@ static void extension_facts(json_t *facts, const struct machine *m)
 		&at);
 }
 
+/* "env=lab, owner=x" of what is kept as lines. */
+static void tags_fact(json_t *facts, const struct machine *m)
+{
+	struct buf text = BUF_INIT(2 * strlen(m->tags) + 1);
+
+	for (const char *line = m->tags; *line != '\0';) {
+		size_t len = strcspn(line, "\n");
+
+		buf_addf(&text, "%s%.*s", text.len > 0 ? ", " : "", (int)len, line);
+		line += len + (line[len] == '\n');
+	}
+	fact(facts, "tags", m->tags_unknown ? "too many to be read" : buf_str(&text), &m->stamp);
+	buf_fini(&text);
+}
+
 static json_t *machine_facts(const struct machine *m)
 {
 	json_t *facts = json_array();
@@ -134,7 +150,7 @@ static json_t *machine_facts(const struct machine *m)
 	fact(facts, "agent version", m->agent_version, at);
 	fact(facts, "location", m->location, at);
 	fact(facts, "cloud", m->cloud, at);
-	fact(facts, "tags", m->tags_unknown ? "too many to be read" : m->tags, at);
+	tags_fact(facts, m);
 	fact(facts, "extensions enabled", tri_word(m->extensions_enabled), at);
 	extension_facts(facts, m);
 	return facts;

@@ -30,9 +30,15 @@ json_t *command_item(const struct item_ref *ref)
 		json_wall(item->due), "attempts", (int)item->attempts);
 }
 
+/* Place 0 of a subscription is itself, n its machine n - 1. */
+struct position {
+	char subscription[GUID_TEXT_SIZE];
+	uint64_t place, control;
+};
+
 /*
  * A walk over all items in the order of the subscriptions' ids. Where it stopped is told as
- * "subscription place": items that changed in between do not move the others.
+ * "subscription:place:control": items that changed in between do not move the others.
  */
 struct walk {
 	const struct command_context *command;
@@ -41,31 +47,39 @@ struct walk {
 	const struct scope_config *scope;
 	const char *subscription;
 	size_t limit;
+	struct position from;
 	json_t *rows;
 	json_int_t total;
 	bool counting; /* the first page tells how many there are */
 	char next[CURSOR_SIZE];
 };
 
-/* Place 0 is the subscription itself, n its machine n - 1. */
-static bool read_cursor(struct walk *w, char ret_id[static CURSOR_SIZE], uint64_t *ret_place)
+static bool parse_position(const char *text, struct position *ret)
+{
+	char copy[CURSOR_SIZE];
+	char *rest = copy, *id, *place, *control;
+
+	if (!str_copy(copy, sizeof(copy), text))
+		return false;
+	id = strsep(&rest, ":");
+	place = strsep(&rest, ":");
+	control = strsep(&rest, ":");
+	return control != NULL && rest == NULL &&
+		str_copy(ret->subscription, sizeof(ret->subscription), id) &&
+		str_parse_u64(place, UINT32_MAX, &ret->place) == 0 &&
+		str_parse_u64(control, CONTROL_N_, &ret->control) == 0;
+}
+
+static bool read_position(struct walk *w)
 {
 	const char *text = command_text(w->command, "after");
-	const char *blank = text != NULL ? strchr(text, ' ') : NULL;
 
-	*ret_id = '\0';
-	*ret_place = 0;
-	if (text == NULL)
+	w->counting = text == NULL;
+	if (text == NULL || parse_position(text, &w->from))
 		return true;
-	if (blank == NULL || blank - text >= CURSOR_SIZE ||
-		str_parse_u64(blank + 1, UINT32_MAX, ret_place) != 0) {
-		command_fail(w->command, "usage", "mdcctl list",
-			"\"after\" is not the \"next\" of an answer");
-		return false;
-	}
-	memcpy(ret_id, text, (size_t)(blank - text));
-	ret_id[blank - text] = '\0';
-	return true;
+	command_fail(
+		w->command, "usage", "mdcctl list", "\"after\" is not the \"next\" of an answer");
+	return false;
 }
 
 static bool fits(const struct walk *w, const struct item_ref *ref)
@@ -77,8 +91,21 @@ static bool fits(const struct walk *w, const struct item_ref *ref)
 		(w->reason == REASON_N_ || item->reason == w->reason);
 }
 
-static void walk_resource(struct walk *w, struct subscription *s, struct machine *m)
+static void take_item(struct walk *w, const struct item_ref *ref, uint64_t place)
 {
+	w->total++;
+	if (*w->next != '\0')
+		return;
+	if (json_array_size(w->rows) < w->limit)
+		json_array_append_new(w->rows, command_item(ref));
+	else
+		snprintf(w->next, sizeof(w->next), "%s:%llu:%d", ref->subscription->id,
+			(unsigned long long)place, (int)ref->control);
+}
+
+static void walk_resource(struct walk *w, struct subscription *s, uint64_t place, uint64_t control)
+{
+	struct machine *m = place > 0 ? s->machines[place - 1] : NULL;
 	unsigned first = m != NULL ? SUBSCRIPTION_CONTROLS : 0;
 	unsigned last = m != NULL ? CONTROL_N_ : SUBSCRIPTION_CONTROLS;
 
@@ -86,26 +113,20 @@ static void walk_resource(struct walk *w, struct subscription *s, struct machine
 		struct item_ref ref = {
 			.subscription = s, .machine = m, .control = (enum control_id)c};
 
-		if (!fits(w, &ref))
-			continue;
-		w->total++;
-		if (*w->next == '\0')
-			json_array_append_new(w->rows, command_item(&ref));
+		if (c >= control && fits(w, &ref))
+			take_item(w, &ref, place);
 	}
 }
 
-/* Resources are not torn apart: a page may hold a few rows more than its limit. */
-static void walk_subscription(struct walk *w, struct subscription *s, uint64_t place)
+static void walk_subscription(struct walk *w, struct subscription *s)
 {
-	for (; place <= s->machine_count; place++) {
-		struct machine *m = place > 0 ? s->machines[place - 1] : NULL;
+	int order = strcmp(s->id, w->from.subscription);
+	uint64_t first = order == 0 ? w->from.place : 0;
 
-		if (*w->next == '\0' && json_array_size(w->rows) >= w->limit)
-			snprintf(w->next, sizeof(w->next), "%s %llu", s->id,
-				(unsigned long long)place);
+	for (uint64_t place = first; order >= 0 && place <= s->machine_count; place++) {
 		if (*w->next != '\0' && !w->counting)
 			return;
-		walk_resource(w, s, m);
+		walk_resource(w, s, place, order == 0 && place == first ? w->from.control : 0);
 	}
 }
 
@@ -117,23 +138,14 @@ static bool is_asked_for(const struct walk *w, const struct subscription *s)
 		str_equal_nocase(s->name, w->subscription);
 }
 
-static bool walk_all(struct walk *w)
+static void walk_all(struct walk *w)
 {
 	mdc_autofree struct subscription **all =
 		command_subscriptions(w->command->daemon->inventory);
-	char id[CURSOR_SIZE];
-	uint64_t place;
 
-	if (!read_cursor(w, id, &place))
-		return false;
-	w->counting = *id == '\0';
-	for (struct subscription **s = all; *s != NULL; s++) {
-		int order = strcmp((*s)->id, id);
-
-		if (order >= 0 && is_asked_for(w, *s))
-			walk_subscription(w, *s, order == 0 ? place : 0);
-	}
-	return true;
+	for (struct subscription **s = all; *s != NULL; s++)
+		if (is_asked_for(w, *s))
+			walk_subscription(w, *s);
 }
 
 static bool read_filters(struct walk *w)
@@ -178,13 +190,10 @@ json_t *command_list(const struct command_context *c)
 	};
 	json_t *result;
 
-	if (!read_filters(&w) || !subscription_is_known(&w))
+	if (!read_filters(&w) || !subscription_is_known(&w) || !read_position(&w))
 		return NULL;
 	w.rows = json_array();
-	if (!walk_all(&w)) {
-		json_decref(w.rows);
-		return NULL;
-	}
+	walk_all(&w);
 	result = json_pack("{s:o, s:o}", "items", w.rows, "next", json_or_null(w.next));
 	if (w.counting)
 		json_object_set_new(result, "total", json_integer(w.total));

@@ -73,7 +73,9 @@ static void what_is_not_known_is_refused_with_what_was_meant(void **state)
 	refused(&f, "plan", "{\"scope\":\"production\"}", "not-found");
 	refused(&f, "list", "{\"subscription\":\"nowhere\"}", "not-found");
 	refused(&f, "list", "{\"after\":\"x\"}", "usage");
-	refused(&f, "list", "{\"after\":\"x y\"}", "usage");
+	refused(&f, "list", "{\"after\":\"" ESTATE_SUB ":1\"}", "usage");
+	refused(&f, "list", "{\"after\":\"" ESTATE_SUB ":1:2:3\"}", "usage");
+	refused(&f, "list", "{\"after\":\"" ESTATE_SUB ":1:x\"}", "usage");
 	fixture_fini(&f);
 }
 
@@ -514,7 +516,7 @@ static void pages_tell_everything_once(void **state)
 		}
 	} while (next != NULL && pages < 50);
 	assert_int_equal(json_object_size(seen), 44);
-	assert_true(pages >= 6);
+	assert_int_equal(pages, 9);
 	json_decref(seen);
 	fixture_fini(&f);
 }
@@ -528,7 +530,7 @@ static void a_page_is_bounded_whatever_is_asked_for(void **state)
 	fixture_observed(&f, "subscriptions=1,machines=1500,unreached=100%", OBSERVE);
 	l = ask(&f, "list", "{\"limit\":1000000}");
 	assert_true(number_at(l, "total") > 3000);
-	assert_true(json_array_size(at(l, "items")) < 1010);
+	assert_int_equal(json_array_size(at(l, "items")), 1000);
 	assert_non_null(text_at(l, "next"));
 	json_decref(l);
 	fixture_fini(&f);
