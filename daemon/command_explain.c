@@ -63,11 +63,25 @@ static json_t *row_of(json_t *items, enum control_id control)
 	return NULL;
 }
 
+static bool has_drifted(json_t *items)
+{
+	json_t *row;
+	size_t i;
+
+	json_array_foreach (items, i, row)
+		if (str_equal(json_string_value(json_object_get(row, "state")),
+			    item_state_word(ITEM_DRIFTED)))
+			return true;
+	return false;
+}
+
 /* Drift that is not corrected now: what holds it is known only where all steps are. */
 static void add_holds(const struct daemon *d, const struct item_ref *resource, json_t *items)
 {
 	struct plan plan;
 
+	if (!has_drifted(items))
+		return;
 	command_build_plan(d, &plan);
 	for (size_t i = 0; i < plan.count; i++) {
 		const struct step *step = &plan.steps[i];

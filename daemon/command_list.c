@@ -50,7 +50,7 @@ struct walk {
 	struct position from;
 	json_t *rows;
 	json_int_t total;
-	bool counting; /* the first page tells how many there are */
+	bool counting; /* items of a reason are counted only by looking at them all */
 	char next[CURSOR_SIZE];
 };
 
@@ -74,7 +74,6 @@ static bool read_position(struct walk *w)
 {
 	const char *text = command_text(w->command, "after");
 
-	w->counting = text == NULL;
 	if (text == NULL || parse_position(text, &w->from))
 		return true;
 	command_fail(
@@ -118,6 +117,18 @@ static void walk_resource(struct walk *w, struct subscription *s, uint64_t place
 	}
 }
 
+/* By the setter's counts, whatever the reason. */
+static uint64_t possible(const struct walk *w, const struct subscription *s)
+{
+	uint64_t n = 0;
+
+	for (unsigned c = 0; c < CONTROL_N_; c++)
+		for (unsigned state = 0; state < ITEM_STATE_N_; state++)
+			if ((w->controls >> c & 1) != 0 && (w->states >> state & 1) != 0)
+				n += s->states[c][state];
+	return n;
+}
+
 static void walk_subscription(struct walk *w, struct subscription *s)
 {
 	int order = strcmp(s->id, w->from.subscription);
@@ -142,10 +153,19 @@ static void walk_all(struct walk *w)
 {
 	mdc_autofree struct subscription **all =
 		command_subscriptions(w->command->daemon->inventory);
+	bool first = !command_has(w->command, "after");
+	json_int_t total = 0;
 
-	for (struct subscription **s = all; *s != NULL; s++)
-		if (is_asked_for(w, *s))
+	w->counting = first && w->reason != REASON_N_;
+	for (struct subscription **s = all; *s != NULL; s++) {
+		uint64_t n = is_asked_for(w, *s) ? possible(w, *s) : 0;
+
+		total += (json_int_t)n;
+		if (n > 0)
 			walk_subscription(w, *s);
+	}
+	if (!w->counting)
+		w->total = total;
 }
 
 static bool read_filters(struct walk *w)
@@ -195,7 +215,8 @@ json_t *command_list(const struct command_context *c)
 	w.rows = json_array();
 	walk_all(&w);
 	result = json_pack("{s:o, s:o}", "items", w.rows, "next", json_or_null(w.next));
-	if (w.counting)
+	/* The first page tells how many there are in all. */
+	if (!command_has(c, "after"))
 		json_object_set_new(result, "total", json_integer(w.total));
 	return result;
 }
