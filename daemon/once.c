@@ -4,8 +4,8 @@
 #include "lib/base/xalloc.h"
 
 /*
- * What an observation calls for is planned within a second and a half of it: who looks twice with
- * that in between, and both times sees nothing moving, has seen the end.
+ * What an observation calls for is planned within a second and a half of it: when nothing has moved
+ * for longer than that, nothing will.
  */
 #define LOOK_EVERY DUR_MS(500)
 #define QUIET_FOR DUR_S(2)
@@ -17,13 +17,16 @@ struct once {
 	struct loop_timer *timer;
 	struct mono until;
 	struct mono quiet_since; /* when something was last seen to move */
+	uint64_t transitions;
 	bool observed;
 	bool ended;
 };
 
-static bool moves(const struct daemon *d, const struct reconciler_counts *counts)
+static bool moves(const struct once *o, const struct reconciler_counts *counts)
 {
-	return observer_is_busy(d->observer) || executor_waiting(d->executor) > 0 ||
+	const struct daemon *d = o->daemon;
+
+	return counts->transitions != o->transitions || executor_waiting(d->executor) > 0 ||
 		executor_running(d->executor) > 0 || counts->by_state[ITEM_QUEUED] > 0 ||
 		counts->by_state[ITEM_APPLYING] > 0 || counts->by_state[ITEM_SETTLING] > 0;
 }
@@ -66,9 +69,12 @@ static bool is_over(struct once *o, const struct reconciler_counts *counts, stru
 {
 	if (!mono_before(now, o->until))
 		return true;
-	if (!o->observed || moves(o->daemon, counts))
+	if (!o->observed || moves(o, counts))
 		o->quiet_since = now;
-	return mono_since(now, o->quiet_since).ms >= QUIET_FOR.ms;
+	o->transitions = counts->transitions;
+	/* A pass that begins by its timer, and finds nothing, is no movement. */
+	return mono_since(now, o->quiet_since).ms >= QUIET_FOR.ms &&
+		!observer_is_busy(o->daemon->observer);
 }
 
 static void look(void *ctx)

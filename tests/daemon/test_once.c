@@ -60,6 +60,26 @@ static void in_sync_it_is_zero_at_once(void **state)
 	fixture_fini(&f);
 }
 
+static void passes_that_follow_closely_do_not_keep_it(void **state)
+{
+	struct fixture f;
+	struct dur took;
+
+	(void)state;
+	begin(&f, SMALL_ESTATE, OBSERVE);
+	{
+		mdc_autofree char *text =
+			xasprintf("state-directory = \"%s/state\"\nlog = stderr\n" FIXTURE_CLOUD
+				  "poll { subscriptions = 1s  machines = 1s }\n" OBSERVE,
+				f.directory);
+
+		fixture_write(f.config_path, text);
+	}
+	assert_int_equal(verdict(&f, &took), EXIT_DRIFT);
+	assert_true(took.ms < 10000);
+	fixture_fini(&f);
+}
+
 static void drift_that_is_only_observed_is_two(void **state)
 {
 	struct fixture f;
@@ -185,6 +205,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(in_sync_it_is_zero_at_once),
+		cmocka_unit_test(passes_that_follow_closely_do_not_keep_it),
 		cmocka_unit_test(drift_that_is_only_observed_is_two),
 		cmocka_unit_test(without_yes_nothing_new_is_written),
 		cmocka_unit_test(with_yes_it_corrects_step_by_step_until_nothing_moves),
