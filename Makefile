@@ -234,15 +234,18 @@ BINDIR := $(DESTDIR)$(PREFIX)/bin
 MANDIR := $(DESTDIR)$(PREFIX)/share/man
 SYSTEMD := $(DESTDIR)$(if $(filter /usr,$(PREFIX)),/usr/lib,$(PREFIX)/lib)
 DOCDIR := $(DESTDIR)$(PREFIX)/share/doc/mdcd
+COMPLETIONS := $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 
 install: all install-files
 
 install-files:
 	install -d $(SBINDIR) $(BINDIR) $(MANDIR)/man1 $(MANDIR)/man5 $(MANDIR)/man8 $(DOCDIR) \
+		$(COMPLETIONS) \
 		$(SYSTEMD)/systemd/system $(SYSTEMD)/systemd/catalog $(SYSTEMD)/sysusers.d \
 		$(SYSTEMD)/tmpfiles.d
 	install -m 755 $(BUILD)/mdcd $(SBINDIR)/mdcd
 	install -m 755 $(BUILD)/mdcctl $(BINDIR)/mdcctl
+	install -m 644 conf/mdcctl.bash-completion $(COMPLETIONS)/mdcctl
 	install -m 644 conf/mdcctl.1 $(MANDIR)/man1/
 	install -m 644 conf/mdcd.conf.5 $(MANDIR)/man5/
 	install -m 644 conf/mdcd.8 $(MANDIR)/man8/
@@ -255,7 +258,7 @@ install-files:
 	install -m 644 systemd/mdcd.tmpfiles $(SYSTEMD)/tmpfiles.d/mdcd.conf
 
 uninstall:
-	rm -f $(SBINDIR)/mdcd $(BINDIR)/mdcctl $(MANDIR)/man1/mdcctl.1 $(MANDIR)/man5/mdcd.conf.5 \
+	rm -f $(SBINDIR)/mdcd $(BINDIR)/mdcctl $(COMPLETIONS)/mdcctl $(MANDIR)/man1/mdcctl.1 $(MANDIR)/man5/mdcd.conf.5 \
 		$(MANDIR)/man8/mdcd.8 $(SYSTEMD)/systemd/system/mdcd.service \
 		$(SYSTEMD)/systemd/catalog/mdcd.catalog $(SYSTEMD)/sysusers.d/mdcd.conf \
 		$(SYSTEMD)/tmpfiles.d/mdcd.conf

@@ -2,6 +2,7 @@
 #include "daemon/journal_replay.h"
 
 #include "lib/azure/arm_document.h"
+#include "lib/azure/arm_id.h"
 #include "lib/base/str.h"
 #include "lib/base/xalloc.h"
 
@@ -35,9 +36,31 @@ static const char *text_of(const json_t *row, const char *key)
 	return text != NULL ? text : "";
 }
 
+/* The fields by which people look for a resource; returns what it is called. */
+static char *add_names(struct log_entry *e, const char *resource_id)
+{
+	struct arm_id id;
+	char *name = xstrdup(resource_id);
+
+	if (arm_id_parse(resource_id, &id) != 0) {
+		/* A subscription's own items go by its id alone. */
+		log_add(e, "MDCD_SUBSCRIPTION_ID", resource_id);
+		return name;
+	}
+	log_add(e, "MDCD_SUBSCRIPTION_ID", id.subscription);
+	log_add(e, "MDCD_MACHINE", id.name);
+	if (id.name != NULL) {
+		free(name);
+		name = xstrdup(id.name);
+	}
+	arm_id_fini(&id);
+	return name;
+}
+
 static void send_again(struct log *l, const json_t *row, uint64_t seq)
 {
 	struct log_entry *e = log_begin(l, LOG_TRANSITION_MESSAGE);
+	mdc_autofree char *name = add_names(e, text_of(row, "resource_id"));
 
 	log_addf(e, "MDCD_SEQ", "%llu", (unsigned long long)seq);
 	log_add(e, "MDCD_REPLAYED", "yes");
@@ -49,9 +72,8 @@ static void send_again(struct log *l, const json_t *row, uint64_t seq)
 	add(e, "MDCD_DETAIL", row, "detail");
 	add(e, "MDCD_RESOURCE_ID", row, "resource_id");
 	add(e, "MDCD_CORRELATION_ID", row, "correlation_id");
-	log_commit(e, seq, "%s: %s %s -> %s (at %s, told again)", text_of(row, "resource_id"),
-		text_of(row, "control"), text_of(row, "from"), text_of(row, "to"),
-		text_of(row, "at"));
+	log_commit(e, seq, "%s: %s %s -> %s (at %s, told again)", name, text_of(row, "control"),
+		text_of(row, "from"), text_of(row, "to"), text_of(row, "at"));
 }
 
 /* Sends a batch; moves *after to the last number in it. How many there were, or -errno. */

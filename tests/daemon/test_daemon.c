@@ -607,15 +607,21 @@ static void after_a_crash_the_journal_gets_what_it_may_lack(void **state)
 	assert_int_equal(replayed(&f), 0);
 	f.d = daemon_abandon(f.d);
 	fixture_start(&f);
-	/* The same numbers as before, each once. */
+	/* The same numbers as before, each once, under the same name. */
 	assert_int_equal(replayed(&f), told);
-	for (size_t i = 0; i < told; i++)
+	for (size_t i = 0; i < told; i++) {
+		const struct captured_entry *before =
+			log_capture_entry(f.fake.capture, LOG_TRANSITION_MESSAGE, i);
+		const struct captured_entry *again =
+			log_capture_entry(f.fake.capture, LOG_TRANSITION_MESSAGE, told + i);
+
 		assert_string_equal(
-			captured_field(log_capture_entry(f.fake.capture, LOG_TRANSITION_MESSAGE, i),
-				"MDCD_SEQ"),
-			captured_field(
-				log_capture_entry(f.fake.capture, LOG_TRANSITION_MESSAGE, told + i),
-				"MDCD_SEQ"));
+			captured_field(before, "MDCD_SEQ"), captured_field(again, "MDCD_SEQ"));
+		assert_string_equal(captured_field(before, "MDCD_MACHINE"),
+			captured_field(again, "MDCD_MACHINE"));
+		assert_string_equal(captured_field(before, "MDCD_SUBSCRIPTION_ID"),
+			captured_field(again, "MDCD_SUBSCRIPTION_ID"));
+	}
 	fixture_fini(&f);
 }
 

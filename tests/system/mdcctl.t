@@ -86,6 +86,25 @@ ok "so does mdcd for a file that is not there" run 78 "$build/mdcd" --config "$d
 ok "mdcd refuses what does not go together" run 1 "$build/mdcd" --yes --config "$dir/bad.conf"
 ok "naming what does" err "mdcctl confirm"
 
+# --- manual and completion ---
+
+each_is_in() { # FILE WORD...: says which is not
+	file=$1 bad=
+	shift
+	for word in "$@"; do grep -q -e "$word" "$file" || bad="$bad $word"; done
+	[ -z "$bad" ] || { echo "# not in $file:$bad"; false; }
+}
+commands=$(ctl --help | sed -n 's/^  \([a-z][a-z]*\).*/\1/p' | sort -u)
+options=$(ctl --help | grep -v 'mdcd --check' | grep -oE -e '--[a-z]+' | sort -u)
+states=$(sed -n 's/^	STATE([A-Z]*, "\([a-z]*\)".*/\1/p' lib/model/item.h)
+controls=$(sed -n 's/^	CONTROL([A-Z_]*, "\([a-z-]*\)").*/\1/p' lib/model/item.h)
+# shellcheck disable=SC2086
+ok "the completion knows each command, option, state and control" each_is_in \
+	conf/mdcctl.bash-completion $commands $options $states $controls
+# shellcheck disable=SC2086
+ok "the manual knows each command, option and state" each_is_in conf/mdcctl.1 $commands \
+	$(echo "$options" | sed 's/^-//') $states
+
 # --- with one ---
 
 mkdir "$dir/tls"
