@@ -69,7 +69,11 @@
 	MESSAGE(STORE_RECOVERED, "0d9c1a5be2f34c0a8b6f5d1e7a40c325", LOG_NOTICE, \
 		"the state is stored again") \
 	MESSAGE(CONFLICT, "0d9c1a5be2f34c0a8b6f5d1e7a40c326", LOG_WARNING, \
-		"someone undoes what is corrected")
+		"someone undoes what is corrected") \
+	MESSAGE(CONFIG_DOUBTFUL, "0d9c1a5be2f34c0a8b6f5d1e7a40c328", LOG_WARNING, \
+		"the configuration holds something doubtful") \
+	MESSAGE(NOT_STARTED, "0d9c1a5be2f34c0a8b6f5d1e7a40c327", LOG_ERR, \
+		"the daemon could not start")
 
 enum log_message {
 #define LOG_MESSAGE_ENUM(name, id, priority, what) LOG_##name##_MESSAGE,

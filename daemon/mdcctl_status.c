@@ -8,7 +8,6 @@
 
 /* A quota below this share of its size is worth a line. */
 #define QUOTA_LOW 0.2
-/* A certificate or token that ends within that time is. */
 
 /* --- lines --- */
 
