@@ -3,17 +3,6 @@
 
 #include <string.h>
 
-static void tell_journal(const struct command_context *c, const char *what, const char *target)
-{
-	struct log_entry *e = log_begin(c->daemon->world->log, LOG_COMMAND_MESSAGE);
-
-	log_add(e, "MDCD_WHO", c->caller->name);
-	log_add(e, "MDCD_COMMAND", what);
-	log_add(e, "MDCD_RESOURCE_ID", target);
-	log_commit(e, 0, "%s: %s%s%s", c->caller->name, what, target != NULL ? " " : "",
-		target != NULL ? target : "");
-}
-
 static json_t *done(const char *text)
 {
 	return json_pack("{s:s}", "done", text);
@@ -30,14 +19,12 @@ json_t *command_reconcile(const struct command_context *c)
 	if (target == NULL) {
 		/* Only looks: what is held for a reason, such as a conflict, is freed one by one.
 		 */
-		tell_journal(c, "reconcile", NULL);
 		scheduler_now(d->scheduler, PASS_SUBSCRIPTIONS);
 		scheduler_now(d->scheduler, PASS_MACHINES);
 		return done("everything is observed anew");
 	}
 	if (!command_target(c, target, &ref))
 		return NULL;
-	tell_journal(c, "reconcile", item_resource_id(&ref));
 	reconciler_force(d->reconciler, &ref);
 	return done("observed anew; its graces, backoffs and conflicts are over");
 }
@@ -168,7 +155,6 @@ json_t *command_reload(const struct command_context *c)
 
 	if (c->daemon->stopping)
 		return command_fail(c, "failed", "", "the daemon is stopping");
-	tell_journal(c, "reload", NULL);
 	error = daemon_reload(c->daemon, &result);
 	diags_render(&result.diags, &text);
 	if (error != 0)

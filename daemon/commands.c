@@ -168,6 +168,20 @@ json_t *json_or_null(const char *text)
 
 /* --- running --- */
 
+/* Who told it to do what, before it is done; what came of it is in entries of its own. */
+static void tell_journal(const struct command_context *c, const struct command *command)
+{
+	const char *target = command_text(c, "target"), *reason = command_text(c, "reason");
+	struct log_entry *e = log_begin(c->daemon->world->log, LOG_COMMAND_MESSAGE);
+
+	log_add(e, "MDCD_WHO", c->caller->name);
+	log_add(e, "MDCD_COMMAND", command->name);
+	log_add(e, "MDCD_TARGET", target);
+	log_commit(e, 0, "%s: %s%s%s%s%s", c->caller->name, command->name,
+		target != NULL ? " " : "", target != NULL ? target : "", reason != NULL ? ": " : "",
+		reason != NULL ? reason : "");
+}
+
 static json_t *run(const struct command_context *c, const struct command *command)
 {
 	bool changes = command->changes;
@@ -181,6 +195,8 @@ static json_t *run(const struct command_context *c, const struct command *comman
 			command->name, changes ? "mdcd-admin" : "mdcd or mdcd-admin");
 	if (!arguments_are_good(c, command))
 		return NULL;
+	if (changes)
+		tell_journal(c, command);
 	result = command->run(c);
 	/* Ages are counted from here, whatever the clock of the one who asks says. */
 	if (result != NULL)

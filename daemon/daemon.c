@@ -377,7 +377,7 @@ int daemon_new(const struct world *w, const struct daemon_options *options,
 		daemon_free(d);
 		return error;
 	}
-	daemon_tell_warnings(d, diags);
+	daemon_tell_warnings(d, LOG_STATE_LOST_MESSAGE, diags);
 	*ret = d;
 	return 0;
 }

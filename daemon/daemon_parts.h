@@ -30,8 +30,8 @@ struct daemon_life {
 void daemon_apply_config(struct daemon *d);
 /* Remembers the options that take effect at a start only. */
 void daemon_fix_options(struct daemon *d);
-/* An entry for each warning. */
-void daemon_tell_warnings(struct daemon *d, const struct diags *diags);
+/* An entry of that kind for each warning. */
+void daemon_tell_warnings(struct daemon *d, enum log_message kind, const struct diags *diags);
 
 /* A timer's: again every minute. */
 void daemon_keep_house(void *daemon);

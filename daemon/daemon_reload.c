@@ -71,7 +71,7 @@ void reload_result_fini(struct reload_result *r)
 
 /* --- telling --- */
 
-void daemon_tell_warnings(struct daemon *d, const struct diags *diags)
+void daemon_tell_warnings(struct daemon *d, enum log_message kind, const struct diags *diags)
 {
 	for (size_t i = 0; i < diags->n; i++) {
 		const struct diag *one = &diags->v[i];
@@ -79,12 +79,10 @@ void daemon_tell_warnings(struct daemon *d, const struct diags *diags)
 		if (one->level != DIAG_WARNING)
 			continue;
 		if (one->file != NULL && one->line > 0)
-			log_say(d->world->log, LOG_TROUBLE_MESSAGE, "%s:%u: %s", one->file,
-				one->line, one->text);
+			log_say(d->world->log, kind, "%s:%u: %s", one->file, one->line, one->text);
 		else
-			log_say(d->world->log, LOG_TROUBLE_MESSAGE, "%s%s%s",
-				one->file != NULL ? one->file : "", one->file != NULL ? ": " : "",
-				one->text);
+			log_say(d->world->log, kind, "%s%s%s", one->file != NULL ? one->file : "",
+				one->file != NULL ? ": " : "", one->text);
 	}
 }
 
@@ -122,7 +120,7 @@ static void tell_success(struct daemon *d, const struct reload_result *r)
 	log_commit(e, 0, "configuration reloaded (%.12s): %s", d->config_digest,
 		line.len > 0 ? buf_str(&line) : "nothing changed");
 	buf_fini(&line);
-	daemon_tell_warnings(d, &r->diags);
+	daemon_tell_warnings(d, LOG_CONFIG_DOUBTFUL_MESSAGE, &r->diags);
 }
 
 /* --- reloading --- */

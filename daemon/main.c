@@ -242,13 +242,13 @@ static int run(const struct command_line *line, struct config *take_config, stru
 	if (line->verbose)
 		log_set_level(w.log, LOG_DEBUG);
 	tell_where_the_log_is(to_journal);
-	log_diags(w.log, LOG_TROUBLE_MESSAGE, diags);
+	log_diags(w.log, LOG_CONFIG_DOUBTFUL_MESSAGE, diags);
 	diags_fini(diags);
 	*diags = DIAGS_INIT;
 	if (daemon_new(&w, &line->options, take_config, diags, &d) == 0) {
 		status = run_daemon(d);
 	} else {
-		log_diags(w.log, LOG_TROUBLE_MESSAGE, diags);
+		log_diags(w.log, LOG_NOT_STARTED_MESSAGE, diags);
 		if (to_journal && !log_stderr_is_journal())
 			print_diags(diags);
 	}

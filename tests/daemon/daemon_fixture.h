@@ -309,4 +309,31 @@ static inline json_int_t number_at(const json_t *document, const char *path)
 	return json_integer_value(value);
 }
 
+/* Any machine, always the same. */
+static inline struct machine *any_machine(struct fixture *f)
+{
+	size_t place = 0;
+
+	return map_walk(&f->d->inventory->machines, &place)->value;
+}
+
+static inline char *target_of(const char *resource)
+{
+	return xasprintf("{\"target\":\"%s\"}", resource);
+}
+
+/* The row of a control in a list of an answer. */
+static inline const json_t *control_in(
+	const json_t *document, const char *list, const char *control)
+{
+	json_t *row;
+	size_t i;
+
+	json_array_foreach (at(document, list), i, row)
+		if (str_equal(text_at(row, "control"), control))
+			return row;
+	fail_msg("no %s in %s", control, list);
+	return NULL;
+}
+
 #endif

@@ -13,18 +13,6 @@ static const char *const all_commands[] = {"status", "plan", "explain", "list", 
 	"reconcile", "pause", "resume", "halt", "unhalt", "confirm", "reload"};
 #define LOOKING 6 /* the first ones change nothing */
 
-static struct machine *any_machine(struct fixture *f)
-{
-	size_t place = 0;
-
-	return map_walk(&f->d->inventory->machines, &place)->value;
-}
-
-static char *target_of(const char *resource)
-{
-	return xasprintf("{\"target\":\"%s\"}", resource);
-}
-
 /* --- rights and arguments --- */
 
 static void rights_decide_what_is_answered(void **state)
@@ -49,6 +37,29 @@ static void rights_decide_what_is_answered(void **state)
 		json_decref(result);
 	}
 	assert_false(gate_is_halted(f.d->gate));
+	fixture_fini(&f);
+}
+
+static void each_change_is_told_to_the_journal_with_its_maker(void **state)
+{
+	struct fixture f;
+	const struct captured_entry *e;
+
+	(void)state;
+	fixture_observed(&f, SMALL_ESTATE, ENFORCE);
+	for (size_t i = 0; i < ARRAY_LEN(all_commands); i++) {
+		json_t *result = run_as(&f, &admin, all_commands[i],
+			i == 7 || i == 8 ? "{\"target\":\"all\"}" : NULL);
+
+		json_decref(result);
+	}
+	assert_int_equal(log_capture_count(f.fake.capture, LOG_COMMAND_MESSAGE),
+		ARRAY_LEN(all_commands) - LOOKING);
+	e = log_capture_entry(f.fake.capture, LOG_COMMAND_MESSAGE, 1);
+	assert_string_equal(captured_text(e), "alice (uid 1000): pause all");
+	assert_string_equal(captured_field(e, "MDCD_WHO"), "alice (uid 1000)");
+	assert_string_equal(captured_field(e, "MDCD_COMMAND"), "pause");
+	assert_string_equal(captured_field(e, "MDCD_TARGET"), "all");
 	fixture_fini(&f);
 }
 
@@ -352,18 +363,6 @@ static void a_plan_is_told_in_pages_and_by_scope(void **state)
 
 /* --- explain --- */
 
-static const json_t *control_in(const json_t *document, const char *list, const char *control)
-{
-	json_t *row;
-	size_t i;
-
-	json_array_foreach (at(document, list), i, row)
-		if (str_equal(text_at(row, "control"), control))
-			return row;
-	fail_msg("no %s in %s", control, list);
-	return NULL;
-}
-
 static void a_machine_is_explained_with_facts_and_what_it_waits_for(void **state)
 {
 	struct fixture f;
@@ -595,270 +594,6 @@ static void the_configuration_in_force_is_told_with_its_defaults(void **state)
 	fixture_fini(&f);
 }
 
-/* --- reconcile --- */
-
-static void reconcile_observes_everything_and_frees_nothing(void **state)
-{
-	struct fixture f;
-	struct wall before;
-	struct item *item;
-
-	(void)state;
-	fixture_observed(&f, SMALL_ESTATE, OBSERVE);
-	before = f.d->last_pass[PASS_MACHINES].ended;
-	item = &inventory_subscription(f.d->inventory, ESTATE_SUB)->items[0];
-	tell(&f, "reconcile", NULL);
-	assert_false(item->forced);
-	pass(&f, DUR_S(10));
-	assert_true(wall_before(before, f.d->last_pass[PASS_MACHINES].ended));
-	assert_true(log_capture_holds(f.fake.capture, "alice (uid 1000): reconcile"));
-	fixture_fini(&f);
-}
-
-static void reconcile_ends_the_grace_of_the_one_that_is_named(void **state)
-{
-	struct fixture f;
-	struct machine *m;
-	struct item *item;
-
-	(void)state;
-	fixture_observed(&f, "subscriptions=1,machines=3,unreached=100%,plan=P2,integration=on",
-		"policy \"servers\" { plan = P2  integration = on  extension { deploy = "
-		"after-grace  grace = 3h  first-grace = 3h } }\n" FIXTURE_SCOPE("observe"));
-	m = any_machine(&f);
-	item = inventory_item(m->subscription, m, CONTROL_MDE_EXTENSION);
-	assert_int_equal(item->state, ITEM_WAITING);
-	assert_int_equal(item->reason, REASON_GRACE);
-	{
-		mdc_autofree char *arguments = target_of(m->name);
-
-		tell(&f, "reconcile", arguments);
-	}
-	pass(&f, DUR_S(10));
-	assert_int_equal(item->state, ITEM_DRIFTED);
-	fixture_fini(&f);
-}
-
-/* --- pause, resume --- */
-
-static void held_by(struct fixture *f, const char *subscription, const char *held)
-{
-	mdc_autofree char *arguments = target_of(subscription);
-	json_t *e = ask(f, "explain", arguments);
-
-	assert_string_equal(text_at(control_in(e, "items", "servers-plan"), "held"), held);
-	json_decref(e);
-}
-
-static void a_pause_holds_what_it_names_and_ends(void **state)
-{
-	static const char *const targets[] = {
-		"*", "all", "ALL", ESTATE_SUB, "/subscriptions/" ESTATE_SUB};
-	struct fixture f;
-	json_t *s;
-
-	(void)state;
-	fixture_observed(&f, SMALL_ESTATE, ENFORCE);
-	for (size_t i = 0; i < ARRAY_LEN(targets); i++) {
-		mdc_autofree char *arguments =
-			xasprintf("{\"target\":\"%s\",\"reason\":\"change freeze\"}", targets[i]);
-		mdc_autofree char *target = target_of(targets[i]);
-
-		tell(&f, "pause", arguments);
-		held_by(&f, ESTATE_SUB, "paused");
-		held_by(&f, ESTATE_SUB_2, i < 3 ? "paused" : "unconfirmed");
-		s = ask(&f, "status", NULL);
-		assert_int_equal(json_object_size(at(s, "writes.paused")), 1);
-		json_decref(s);
-		tell(&f, "resume", target);
-		held_by(&f, ESTATE_SUB, "unconfirmed");
-		refused(&f, "resume", target, "not-found");
-		assert_non_null(strstr(f.error.message, "is not paused"));
-	}
-	assert_true(log_capture_holds(f.fake.capture, "change freeze"));
-	refused(&f, "pause", "{\"target\":\"nobody\"}", "not-found");
-	fixture_fini(&f);
-}
-
-static void what_is_gone_can_be_resumed(void **state)
-{
-	struct fixture f;
-	json_t *s;
-
-	(void)state;
-	fixture_observed(&f, SMALL_ESTATE, TWO_SCOPES);
-	tell(&f, "pause", "{\"target\":\"second\"}");
-	fixture_configure(&f, OBSERVE);
-	tell(&f, "reload", NULL);
-	tell(&f, "resume", "{\"target\":\"second\"}");
-	s = ask(&f, "status", NULL);
-	assert_int_equal(json_object_size(at(s, "writes.paused")), 0);
-	json_decref(s);
-	fixture_fini(&f);
-}
-
-/* --- halt, unhalt --- */
-
-static void a_halt_holds_everything_and_survives_a_restart(void **state)
-{
-	struct fixture f;
-	json_t *s;
-
-	(void)state;
-	fixture_observed(&f, SMALL_ESTATE, ENFORCE);
-	tell(&f, "confirm", NULL);
-	tell(&f, "halt", "{\"reason\":\"the EDR broke printing\"}");
-	pass(&f, DUR_MIN(6));
-	s = ask(&f, "status", NULL);
-	assert_int_equal(number_at(s, "operations.sent"), 0);
-	assert_non_null(strstr(text_at(s, "writes.halted"), "the EDR broke printing"));
-	assert_non_null(strstr(text_at(s, "writes.halted"), "alice (uid 1000)"));
-	json_decref(s);
-	fixture_stop(&f);
-	fixture_start(&f);
-	pass(&f, DUR_MIN(6));
-	held_by(&f, ESTATE_SUB, "halted");
-	tell(&f, "unhalt", NULL);
-	pass(&f, DUR_MIN(6));
-	s = ask(&f, "status", NULL);
-	assert_true(number_at(s, "operations.sent") > 0);
-	json_decref(s);
-	s = ask(&f, "unhalt", NULL);
-	assert_string_equal(text_at(s, "done"), "writes were not halted");
-	json_decref(s);
-	fixture_fini(&f);
-}
-
-static void a_halt_whose_marker_cannot_be_written_holds_and_says_so(void **state)
-{
-	struct fixture f;
-	mdc_autofree char *marker = NULL;
-
-	(void)state;
-	fixture_observed(&f, SMALL_ESTATE, ENFORCE);
-	marker = fixture_path(&f, "state/halt");
-	assert_int_equal(mkdir(marker, 0700), 0);
-	refused(&f, "halt", NULL, "failed");
-	assert_non_null(strstr(f.error.message, "a restart would lift the halt"));
-	assert_true(gate_is_halted(f.d->gate));
-	refused(&f, "unhalt", NULL, "failed");
-	assert_true(gate_is_halted(f.d->gate));
-	assert_int_equal(rmdir(marker), 0);
-	tell(&f, "halt", NULL);
-	tell(&f, "unhalt", NULL);
-	assert_false(gate_is_halted(f.d->gate));
-	fixture_fini(&f);
-}
-
-/* --- confirm --- */
-
-static char *token_of(struct fixture *f)
-{
-	json_t *s = ask(f, "status", NULL);
-	char *token = xstrdup(text_at(s, "writes.unconfirmed.token"));
-
-	json_decref(s);
-	return token;
-}
-
-static void what_would_be_confirmed_is_told_one_by_one(void **state)
-{
-	struct fixture f;
-	json_t *s;
-
-	(void)state;
-	fixture_observed(&f, SMALL_ESTATE, ENFORCE);
-	s = ask(&f, "status", NULL);
-	assert_int_equal(number_at(s, "writes.unconfirmed.subscriptions"), 2);
-	assert_int_equal(number_at(s, "writes.unconfirmed.machines"), 20);
-	assert_true(json_is_true(at(s, "writes.unconfirmed.first_enforce")));
-	assert_int_equal(json_array_size(at(s, "writes.unconfirmed.list")), 2);
-	assert_string_equal(text_at(s, "writes.unconfirmed.list.0.subscription"), ESTATE_SUB);
-	assert_int_equal(number_at(s, "writes.unconfirmed.list.0.machines") +
-			number_at(s, "writes.unconfirmed.list.1.machines"),
-		20);
-	json_decref(s);
-	tell(&f, "confirm", NULL);
-	s = ask(&f, "status", NULL);
-	assert_true(json_is_null(at(s, "writes.unconfirmed")));
-	json_decref(s);
-	s = ask(&f, "confirm", NULL);
-	assert_string_equal(text_at(s, "done"), "nothing waits for confirmation");
-	json_decref(s);
-	fixture_fini(&f);
-}
-
-static void only_what_was_looked_at_is_confirmed(void **state)
-{
-	struct fixture f;
-	mdc_autofree char *first = NULL, *again = NULL, *other = NULL;
-
-	(void)state;
-	fixture_observed(&f, SMALL_ESTATE, ENFORCE);
-	first = token_of(&f);
-	pass(&f, DUR_MIN(20));
-	again = token_of(&f);
-	assert_string_equal(first, again);
-	fixture_configure(&f,
-		"policy \"servers\" { plan = P1  integration = on }\n" FIXTURE_SCOPE("enforce"));
-	tell(&f, "reload", NULL);
-	other = token_of(&f);
-	assert_string_not_equal(first, other);
-	{
-		mdc_autofree char *old = xasprintf("{\"token\":\"%s\"}", first);
-		mdc_autofree char *now = xasprintf("{\"token\":\"%s\"}", other);
-
-		refused(&f, "confirm", old, "changed");
-		assert_true(gate_needs_confirmation(f.d->gate, NULL));
-		tell(&f, "confirm", now);
-	}
-	assert_false(gate_needs_confirmation(f.d->gate, NULL));
-	fixture_fini(&f);
-}
-
-/* --- reload --- */
-
-static void a_reload_tells_what_changed(void **state)
-{
-	struct fixture f;
-	json_t *r;
-
-	(void)state;
-	fixture_observed(&f, SMALL_ESTATE, OBSERVE);
-	r = ask(&f, "reload", NULL);
-	assert_string_equal(text_at(r, "changes"), "");
-	json_decref(r);
-	fixture_configure(&f, ENFORCE "impact { machines = 7 }\n");
-	r = ask(&f, "reload", NULL);
-	assert_non_null(strstr(text_at(r, "changes"), "impact/machines: 100 -> 7"));
-	assert_non_null(strstr(text_at(r, "changes"), "observe -> enforce"));
-	assert_true(json_is_false(at(r, "needs_restart")));
-	json_decref(r);
-	fixture_fini(&f);
-}
-
-static void a_reload_with_errors_changes_nothing_and_tells_all_of_them(void **state)
-{
-	struct fixture f;
-	char digest[65];
-
-	(void)state;
-	fixture_observed(&f, SMALL_ESTATE, OBSERVE);
-	str_copy(digest, sizeof(digest), f.d->config_digest);
-	fixture_configure(&f, "impact { machines = many }\nnonsense = 5\n");
-	refused(&f, "reload", NULL, "failed");
-	assert_string_equal(f.error.unblock, "mdcd --check");
-	assert_non_null(strstr(f.error.message, "mdcd.conf:"));
-	assert_non_null(strstr(f.error.message, "nonsense"));
-	assert_non_null(strstr(f.error.message, "machines"));
-	assert_string_equal(f.d->config_digest, digest);
-	assert_int_equal(log_capture_count(f.fake.capture, LOG_RELOAD_FAILED_MESSAGE), 1);
-	daemon_stop(f.d);
-	refused(&f, "reload", NULL, "failed");
-	assert_non_null(strstr(f.error.message, "stopping"));
-	fixture_fini(&f);
-}
-
 /* --- texts from outside --- */
 
 static void texts_that_are_not_utf8_do_not_silence_an_answer(void **state)
@@ -897,6 +632,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rights_decide_what_is_answered),
+		cmocka_unit_test(each_change_is_told_to_the_journal_with_its_maker),
 		cmocka_unit_test(what_is_not_known_is_refused_with_what_was_meant),
 		cmocka_unit_test(an_argument_without_a_value_is_refused),
 		cmocka_unit_test(a_resource_is_named_by_id_or_name),
@@ -915,16 +651,6 @@ int main(void)
 		cmocka_unit_test(a_page_is_bounded_whatever_is_asked_for),
 		cmocka_unit_test(the_history_is_told_newest_first_and_in_pages),
 		cmocka_unit_test(the_configuration_in_force_is_told_with_its_defaults),
-		cmocka_unit_test(reconcile_observes_everything_and_frees_nothing),
-		cmocka_unit_test(reconcile_ends_the_grace_of_the_one_that_is_named),
-		cmocka_unit_test(a_pause_holds_what_it_names_and_ends),
-		cmocka_unit_test(what_is_gone_can_be_resumed),
-		cmocka_unit_test(a_halt_holds_everything_and_survives_a_restart),
-		cmocka_unit_test(a_halt_whose_marker_cannot_be_written_holds_and_says_so),
-		cmocka_unit_test(what_would_be_confirmed_is_told_one_by_one),
-		cmocka_unit_test(only_what_was_looked_at_is_confirmed),
-		cmocka_unit_test(a_reload_tells_what_changed),
-		cmocka_unit_test(a_reload_with_errors_changes_nothing_and_tells_all_of_them),
 		cmocka_unit_test(texts_that_are_not_utf8_do_not_silence_an_answer),
 	};
 

@@ -262,6 +262,7 @@ static void warnings_of_a_reload_are_told(void **state)
 	fixture_configure(&f, FIXTURE_POLICY);
 	sends_signal(&f, SIGHUP);
 	assert_int_equal(log_capture_count(f.fake.capture, LOG_RELOADED_MESSAGE), 1);
+	assert_int_equal(log_capture_count(f.fake.capture, LOG_CONFIG_DOUBTFUL_MESSAGE), 1);
 	assert_true(log_capture_holds(f.fake.capture, "there is no scope"));
 	fixture_fini(&f);
 }
@@ -717,7 +718,7 @@ static void a_state_that_was_replaced_holds_all_writes_until_somebody_confirms(v
 		"this is no database, and long enough to be read as one: "
 		"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx");
 	fixture_start(&f);
-	assert_int_equal(log_capture_count(f.fake.capture, LOG_STATE_LOST_MESSAGE), 1);
+	assert_int_equal(log_capture_count(f.fake.capture, LOG_STATE_LOST_MESSAGE), 2);
 	assert_true(log_capture_holds(f.fake.capture, "was kept as"));
 	pass(&f, DUR_MIN(10));
 	assert_int_equal(writes_sent(&f), 0);
