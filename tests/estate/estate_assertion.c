@@ -242,6 +242,9 @@ static bool is_our_audience(const struct call *c, const struct tenant *tenant, c
 	if (aud == NULL || !str_starts_nocase(aud, base))
 		return false;
 	rest = aud + strlen(base);
+	if (str_starts_nocase(c->path, "/adfs/"))
+		return str_equal_nocase(rest, "adfs/oauth2/token") ||
+			str_equal_nocase(rest, "adfs/oauth2/token/");
 	if (str_starts_nocase(rest, tenant->id))
 		rest += strlen(tenant->id);
 	else if (tenant->domain != NULL && str_starts_nocase(rest, tenant->domain))

@@ -170,10 +170,17 @@ enum token_state token_read(
 	struct estate *e, const char *token, struct wall now, struct token_facts *ret);
 /* A new one; caller frees. */
 char *token_make(struct call *c, const struct principal *who, const char *audience);
+/* The fields of a form; `form` is for map_fini(). */
+void token_read_form(const struct http_request *r, struct map *form);
+/* "https://management.azure.com/.default" without its end; NULL for another form of scope. */
+char *token_resource(const char *scope);
 bool token_is_for_known_resource(const struct estate *e, const char *resource);
 
 /* estate_managed.c: the metadata services of a VM and of the Arc agent */
 void managed_handle(struct call *c);
+
+/* estate_adfs.c: `rest` is the path after "/adfs". */
+void adfs_handle(struct call *c, const char *rest);
 
 /* estate_assertion.c: the AADSTS number of what is wrong with it, or 0 */
 struct assertion_failure {

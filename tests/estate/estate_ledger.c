@@ -436,7 +436,7 @@ static bool is_denied(const struct call *c, int status)
 {
 	static const char *const login[] = {"AADSTS7000215", "AADSTS7000222", "AADSTS700016",
 		"AADSTS90002", "AADSTS700027", "AADSTS70021", "AADSTS700212", "IdentityNotFound",
-		"SeveralIdentities", "Challenge", NULL};
+		"SeveralIdentities", "Challenge", "MSIS9607", "MSIS9622", NULL};
 	static const char *const arm[] = {"InvalidAuthenticationTokenTenant", "ScopeLocked",
 		"ReadOnlyDisabledSubscription", "MissingSubscriptionRegistration", NULL};
 

@@ -150,7 +150,7 @@ static void refuse(struct call *c, const char *error, unsigned number, const cha
 
 /* --- the token endpoint --- */
 
-static void read_form(const struct http_request *r, struct map *form)
+void token_read_form(const struct http_request *r, struct map *form)
 {
 	const char *rest = r->body != NULL ? r->body : "";
 
@@ -185,8 +185,7 @@ static const struct tenant *find_tenant(const struct estate *e, const char *name
 	return NULL;
 }
 
-/* "https://management.azure.com/.default" without its end; NULL for another form of scope. */
-static char *resource_of(const char *scope)
+char *token_resource(const char *scope)
 {
 	static const char end[] = "/.default";
 
@@ -265,7 +264,7 @@ static bool check_scope(struct call *c, const struct map *form, char **ret_resou
 			"The request body must contain the following parameter: 'scope'.");
 		return false;
 	}
-	*ret_resource = resource_of(scope);
+	*ret_resource = token_resource(scope);
 	if (*ret_resource == NULL) {
 		text = xasprintf(
 			"The provided value for scope %.200s is not valid. Client credential "
@@ -348,7 +347,7 @@ static void token_endpoint(struct call *c, const char *name)
 		refuse(c, "invalid_request", 90002, text);
 		return;
 	}
-	read_form(c->request, &form);
+	token_read_form(c->request, &form);
 	grant(c, tenant, &form);
 	map_fini(&form);
 }
@@ -399,7 +398,10 @@ void token_handle(struct call *c)
 		answer_header(c, "client-request-id", "%s", client_id);
 	}
 	answer_header(c, "x-ms-request-id", "%s", c->request_id);
-	if (str_equal_nocase(rest, "/oauth2/v2.0/token") && str_equal(c->request->method, "POST"))
+	if (str_equal_nocase(tenant, "adfs"))
+		adfs_handle(c, rest);
+	else if (str_equal_nocase(rest, "/oauth2/v2.0/token") &&
+		str_equal(c->request->method, "POST"))
 		token_endpoint(c, tenant);
 	else if (gets && str_equal_nocase(rest, "/v2.0/.well-known/openid-configuration"))
 		openid_configuration(c, tenant);

@@ -147,8 +147,7 @@ static char *make(const struct assertion *a)
 	return xasprintf("%s.%s", signed_part, signature);
 }
 
-/* The AADSTS number, or 0 for a token. */
-static int present(struct fixture *f, const struct assertion *a)
+static int send_to(struct fixture *f, const char *endpoint, const struct assertion *a)
 {
 	static const char *const headers[] = {
 		"Content-Type", "application/x-www-form-urlencoded", NULL};
@@ -159,7 +158,13 @@ static int present(struct fixture *f, const struct assertion *a)
 		"&client_assertion=%s&scope=https%%3A%%2F%%2Fmanagement.test%%2F.default",
 		assertion);
 
-	if (send_raw(f, "POST", AUDIENCE, headers, form) == 200)
+	return send_raw(f, "POST", endpoint, headers, form);
+}
+
+/* The AADSTS number, or 0 for a token. */
+static int present(struct fixture *f, const struct assertion *a)
+{
+	if (send_to(f, AUDIENCE, a) == 200)
 		return 0;
 	assert_int_equal(f->answer.reply.status, 401);
 	assert_string_equal(text(f, "error"), "invalid_client");
@@ -297,6 +302,24 @@ static void a_federated_token_is_accepted_as_often_as_it_is_read(void **state)
 	fixture_close(&f);
 }
 
+static void an_assertion_is_made_out_to_one_endpoint(void **state)
+{
+	static const char federation[] = LOGIN "/adfs/oauth2/token/";
+	struct fixture f;
+	struct assertion a;
+
+	(void)state;
+	open_with_certificate(&f, "");
+	a = good_assertion(&f, "one");
+	assert_int_equal(send_to(&f, federation, &a), 400);
+	assert_true(str_starts_nocase(text(&f, "error_description"), "MSIS9622"));
+	a = good_assertion(&f, "two");
+	a.audience = federation;
+	assert_int_equal(present(&f, &a), 700023);
+	assert_int_equal(send_to(&f, federation, &a), 200);
+	fixture_close(&f);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(both_algorithms_and_both_thumbprints_are_accepted),
 	cmocka_unit_test(each_flaw_of_an_assertion_is_refused),
@@ -304,6 +327,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(an_assertion_can_be_used_once),
 	cmocka_unit_test(an_expired_certificate_is_refused),
 	cmocka_unit_test(a_federated_token_is_accepted_as_often_as_it_is_read),
+	cmocka_unit_test(an_assertion_is_made_out_to_one_endpoint),
 };
 
 int main(void)

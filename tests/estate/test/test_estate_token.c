@@ -249,6 +249,70 @@ static void arm_says_where_to_log_in(void **state)
 	fixture_close(&f);
 }
 
+#define ADFS LOGIN "/adfs"
+#define ADFS_TOKEN ADFS "/oauth2/token/"
+#define BY_SECRET "grant_type=client_credentials&client_id=" CLIENT "&client_secret="
+
+static void federation_services_name_their_own_token_endpoint(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	fixture_open(&f, "", "");
+	assert_int_equal(
+		send_raw(&f, "GET", ADFS "/.well-known/openid-configuration", NULL, NULL), 200);
+	assert_string_equal(text(&f, "token_endpoint"), ADFS_TOKEN);
+	assert_string_equal(text(&f, "issuer"), ADFS);
+	assert_int_equal(send_raw(&f, "GET", ADFS "/discovery/keys", NULL, NULL), 200);
+	assert_int_equal(send_raw(&f, "GET", ADFS "/v2.0/anything", NULL, NULL), 404);
+	fixture_close(&f);
+}
+
+static void federation_services_give_tokens_by_scope_or_by_resource(void **state)
+{
+	static const char *const asked[] = {"&scope=https%3A%2F%2Fmanagement.azure.com%2F.default",
+		"&resource=https%3A%2F%2Fmanagement.azure.com"};
+	struct fixture f;
+
+	(void)state;
+	fixture_open(&f, "", "");
+	for (size_t i = 0; i < ARRAY_LEN(asked); i++) {
+		mdc_autofree char *form = xasprintf(BY_SECRET "secret%s", asked[i]);
+
+		assert_int_equal(ask(&f, ADFS_TOKEN, form), 200);
+		free(f.token);
+		f.token = xstrdup(text(&f, "access_token"));
+		assert_int_equal(get(&f, SUB_PATH "?api-version=2022-12-01"), 200);
+	}
+	fixture_close(&f);
+}
+
+static const struct {
+	const char *form, *error, *code;
+} federation_refusals[] = {
+	{"grant_type=password", "unsupported_grant_type", "MSIS9611"},
+	{"grant_type=client_credentials&client_id=nobody" SCOPE, "invalid_client", "MSIS9607"},
+	{BY_SECRET "wrong" SCOPE, "invalid_client", "MSIS9622"},
+	{"grant_type=client_credentials&client_id=" CLIENT SCOPE, "invalid_client", "MSIS9622"},
+	{BY_SECRET "secret&resource=https%3A%2F%2Felsewhere.test", "invalid_resource", "MSIS9602"},
+	{BY_SECRET "secret", "invalid_resource", "MSIS9602"},
+};
+
+static void federation_services_have_their_own_words_for_what_is_wrong(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	fixture_open(&f, "", "");
+	for (size_t i = 0; i < ARRAY_LEN(federation_refusals); i++) {
+		assert_int_equal(ask(&f, ADFS_TOKEN, federation_refusals[i].form), 400);
+		assert_string_equal(text(&f, "error"), federation_refusals[i].error);
+		assert_true(str_starts_nocase(
+			text(&f, "error_description"), federation_refusals[i].code));
+	}
+	fixture_close(&f);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_secret_gives_a_token_that_arm_accepts),
 	cmocka_unit_test(what_is_wrong_with_a_token_request_is_said_by_number),
@@ -263,5 +327,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(another_tenants_subscription_wants_that_tenants_token),
 	cmocka_unit_test(the_login_host_describes_itself),
 	cmocka_unit_test(arm_says_where_to_log_in),
+	cmocka_unit_test(federation_services_name_their_own_token_endpoint),
+	cmocka_unit_test(federation_services_give_tokens_by_scope_or_by_resource),
+	cmocka_unit_test(federation_services_have_their_own_words_for_what_is_wrong),
 };
 RUN_ESTATE_TESTS(tests)
