@@ -235,13 +235,32 @@ static bool read_and(const char **at)
 	return true;
 }
 
+/* Clients of Microsoft's leave the quotes away, and the zone, which is UTC then. */
+static bool read_bare_time(const char **at, const char *op, struct wall *ret)
+{
+	static const char field[] = "eventTimestamp ";
+	const char *p = *at + strspn(*at, " ");
+	mdc_autofree char *value = NULL;
+	mdc_autofree char *zoned = NULL;
+
+	if (!str_starts_nocase(p, field) || !str_starts_nocase(p + strlen(field), op))
+		return false;
+	p += strlen(field) + strlen(op);
+	p += strspn(p, " ");
+	value = xstrndup(p, strcspn(p, " "));
+	zoned = xasprintf("%sZ", value);
+	*at = p + strlen(value);
+	return wall_parse(value, ret) == 0 || wall_parse(zoned, ret) == 0;
+}
+
 static bool read_time(const char **at, const char *op, struct wall *ret)
 {
 	mdc_autofree char *field = NULL;
 	mdc_autofree char *value = NULL;
 
-	return read_term(at, &field, op, &value) && str_equal_nocase(field, "eventTimestamp") &&
-		wall_parse(value, ret) == 0;
+	if (!read_term(at, &field, op, &value))
+		return read_bare_time(at, op, ret);
+	return str_equal_nocase(field, "eventTimestamp") && wall_parse(value, ret) == 0;
 }
 
 static bool is_field(const char *field)

@@ -164,6 +164,31 @@ static void the_deployer_and_other_hands_are_named(void **state)
 	fixture_close(&f);
 }
 
+static void times_without_quotes_or_zone_are_understood(void **state)
+{
+	static const char *const bare[] = {"&$filter=eventTimestamp%20ge%202026-11-24T07:00:00."
+					   "145725%20and%20eventTimestamp%20le"
+					   "%202026-11-24T20:00:00.145725",
+		"&$filter=eventTimestamp%20ge%202026-11-24T07:00:00Z%20and%20eventTimestamp%20le"
+		"%202026-11-24T20:00:00Z%20and%20resourceProvider%20eq%20'Microsoft.Security'"};
+	struct fixture f;
+
+	(void)state;
+	fixture_open(&f, "", KNOBS);
+	put(&f, SETTING("WDATP"), ON);
+	pass(&f, DUR_MIN(5));
+	for (size_t i = 0; i < ARRAY_LEN(bare); i++) {
+		mdc_autofree char *path = xasprintf(LOG "%s", bare[i]);
+
+		assert_int_equal(count(&f, path), 1);
+	}
+	assert_int_equal(get(&f,
+				 LOG "&$filter=eventTimestamp%20ge%20then%20and%20eventTimestamp%20"
+				     "le%20now"),
+		400);
+	fixture_close(&f);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_write_appears_minutes_later),
 	cmocka_unit_test(an_operation_has_a_beginning_and_an_end),
@@ -171,5 +196,6 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(times_outside_the_window_are_left_out),
 	cmocka_unit_test(selected_members_come_alone),
 	cmocka_unit_test(the_deployer_and_other_hands_are_named),
+	cmocka_unit_test(times_without_quotes_or_zone_are_understood),
 };
 RUN_ESTATE_TESTS(tests)
