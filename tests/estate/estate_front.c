@@ -247,6 +247,19 @@ static enum managed_kind metadata_of(const struct http_url *url)
 	return MANAGED_NOT;
 }
 
+/* Empty segments are as good as absent: clients join scopes that begin with a slash. */
+static void tidy_path(char *path)
+{
+	char *to = path;
+
+	for (const char *from = path; *from != '\0'; from++)
+		if (*from != '/' || to == path || to[-1] != '/')
+			*to++ = *from;
+	if (to > path + 1 && to[-1] == '/')
+		to--;
+	*to = '\0';
+}
+
 static void dispatch(struct call *c)
 {
 	if (c->metadata != MANAGED_NOT)
@@ -267,8 +280,7 @@ static bool open_call(struct call *c, struct http_url *url)
 	}
 	c->path = url_decode(url->path, strlen(url->path));
 	c->query = url->query != NULL ? xstrdup(url->query) : NULL;
-	for (size_t len = strlen(c->path); len > 1 && c->path[len - 1] == '/'; len--)
-		c->path[len - 1] = '\0';
+	tidy_path(c->path);
 	read_parameters(c);
 	c->metadata = metadata_of(url);
 	c->login = c->metadata != MANAGED_NOT || same_host(url, c->e->login_host);

@@ -301,7 +301,7 @@ static json_t *make_subscription(struct maker *m, unsigned index)
 
 	json_object_set_new(sub, "managementGroup",
 		s->management_groups > 0 ? json_sprintf("mg-%02u", index % s->management_groups + 1)
-					 : json_string("root"));
+					 : json_string(s->tenant));
 	if (!s->modern || s->integration)
 		json_object_set_new(sub, "settings",
 			json_pack("{s:b, s:b, s:b}", "WDATP", s->integration,
@@ -317,15 +317,17 @@ static json_t *make_subscription(struct maker *m, unsigned index)
 	return sub;
 }
 
+/* The root group bears the tenant's id. */
 static json_t *make_groups(const struct maker *m)
 {
-	json_t *groups = json_pack("[{s:s, s:s, s:s}]", "name", "root", "displayName",
-		"Tenant Root Group", "tenant", m->spec->tenant);
+	const char *tenant = m->spec->tenant;
+	json_t *groups = json_pack("[{s:s, s:s, s:s}]", "name", tenant, "displayName",
+		"Tenant Root Group", "tenant", tenant);
 
 	for (unsigned i = 0; i < m->spec->management_groups; i++)
 		json_array_append_new(groups,
 			json_pack("{s:o, s:s, s:s}", "name", json_sprintf("mg-%02u", i + 1),
-				"tenant", m->spec->tenant, "parent", "root"));
+				"tenant", tenant, "parent", tenant));
 	return groups;
 }
 

@@ -282,7 +282,7 @@ static void put_auto_provisioning(struct call *c)
 #define WRITES (ROUTE_REGISTERED | ROUTE_WRITES | ROUTE_BODY)
 #define ACTION(type, verb) "Microsoft.Security/" type "/" verb
 
-static const char *const settings_versions[] = {"2022-05-01", NULL};
+static const char *const settings_versions[] = {"2021-06-01", "2021-07-01", "2022-05-01", NULL};
 static const char *const onboarding_versions[] = {"2021-10-01-preview", NULL};
 static const char *const va_versions[] = {"2023-05-01", NULL};
 static const char *const auto_versions[] = {"2017-08-01-preview", NULL};

@@ -73,7 +73,8 @@ static json_t *render_provider(const struct call *c, const char *name)
 static const char *const known_providers[] = {"Microsoft.Security", "Microsoft.HybridCompute",
 	"Microsoft.GuestConfiguration", "Microsoft.OperationalInsights",
 	"Microsoft.OperationsManagement", "Microsoft.Compute", "Microsoft.Insights",
-	"Microsoft.Authorization", "Microsoft.ResourceGraph", "Microsoft.PolicyInsights"};
+	"Microsoft.Authorization", "Microsoft.ResourceGraph", "Microsoft.PolicyInsights",
+	"Microsoft.Management", "Microsoft.Resources"};
 
 static const char *known_provider(const char *name)
 {

@@ -15,7 +15,7 @@ static const struct {
 	{"GET", SECURITY "/settings?api-version=2024-01-01", 404, "InvalidResourceType"},
 	{"GET", MACHINES "?api-version=2019-12-13", 400, "NoRegisteredProviderFound"},
 	{"GET", "/garbage" VERSION, 404, "NotFound"},
-	{"GET", SUB_PATH "//providers" VERSION, 404, "NotFound"},
+	{"GET", SUB_PATH "//garbage" VERSION, 404, "NotFound"},
 	{"GET", SUB_PATH "/providers/Contoso.Unknown/things" VERSION, 404,
 		"InvalidResourceNamespace"},
 	{"GET", SECURITY "/unknown" VERSION, 404, "InvalidResourceType"},
@@ -299,6 +299,19 @@ static void groups_are_listed_and_looked_up(void **state)
 	fixture_close(&f);
 }
 
+static void empty_segments_of_a_path_do_not_count(void **state)
+{
+	static const char *const paths[] = {"/" SUB_PATH VERSION, SUB_PATH "//providers" VERSION,
+		"/" SUB_PATH "///resourceGroups/" VERSION};
+	struct fixture f;
+
+	(void)state;
+	fixture_open(&f, ONE_MACHINE, "");
+	for (size_t i = 0; i < ARRAY_LEN(paths); i++)
+		assert_int_equal(get(&f, paths[i]), 200);
+	fixture_close(&f);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(each_wrong_path_is_refused_in_arms_words),
 	cmocka_unit_test(a_wrong_version_is_answered_with_those_that_are_known),
@@ -314,5 +327,6 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_lock_holds_for_what_lies_below_it),
 	cmocka_unit_test(a_policy_denies_a_type_where_it_applies),
 	cmocka_unit_test(groups_are_listed_and_looked_up),
+	cmocka_unit_test(empty_segments_of_a_path_do_not_count),
 };
 RUN_ESTATE_TESTS(tests)

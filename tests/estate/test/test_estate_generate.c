@@ -215,6 +215,20 @@ static void a_big_fleet_is_served_without_searching(void **state)
 	fixture_close(&f);
 }
 
+static void the_root_group_bears_the_tenants_id(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	open_generated(&f, "subscriptions=2,machines=2,management-groups=1");
+	assert_int_equal(get(&f,
+				 "/providers/Microsoft.Management/managementGroups/" TENANT
+				 "/descendants?api-version=2023-04-01"),
+		200);
+	assert_int_equal(json_array_size(tree_get(f.doc, "value")), 3);
+	fixture_close(&f);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(shares_are_met_exactly),
 	cmocka_unit_test(the_same_seed_gives_the_same_document),
@@ -224,5 +238,6 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_switch_turns_the_whole_fleet),
 	cmocka_unit_test(the_same_requests_get_the_same_answers),
 	cmocka_unit_test(a_big_fleet_is_served_without_searching),
+	cmocka_unit_test(the_root_group_bears_the_tenants_id),
 };
 RUN_ESTATE_TESTS(tests)

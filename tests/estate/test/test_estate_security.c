@@ -173,6 +173,23 @@ static void auto_provisioning_is_on_or_off(void **state)
 	fixture_close(&f);
 }
 
+static void settings_are_served_in_the_versions_that_have_them(void **state)
+{
+	static const char *const versions[] = {"2021-06-01", "2021-07-01", "2022-05-01"};
+	struct fixture f;
+
+	(void)state;
+	fixture_open(&f, "\"settings\":{\"WDATP\":true}", "");
+	for (size_t i = 0; i < ARRAY_LEN(versions); i++) {
+		mdc_autofree char *path =
+			xasprintf(SECURITY "/settings/WDATP?api-version=%s", versions[i]);
+
+		assert_int_equal(get(&f, path), 200);
+		assert_true(tree_is_true(f.doc, "properties.enabled"));
+	}
+	fixture_close(&f);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_setting_that_was_never_set_is_absent),
 	cmocka_unit_test(a_setting_is_stored_under_its_own_name),
@@ -182,5 +199,6 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(the_vulnerability_provider_is_created_replaced_and_deleted),
 	cmocka_unit_test(some_ids_come_without_their_slash),
 	cmocka_unit_test(auto_provisioning_is_on_or_off),
+	cmocka_unit_test(settings_are_served_in_the_versions_that_have_them),
 };
 RUN_ESTATE_TESTS(tests)
