@@ -63,7 +63,7 @@ struct call {
 	bool login; /* the login host or a metadata service, not ARM */
 	enum managed_kind metadata;
 	bool path_known; /* with another method */
-	char *path;      /* decoded, without a trailing slash */
+	char *path;      /* decoded, without empty segments */
 	char *query;     /* as sent, or NULL */
 	const char *version;
 	struct map parameters; /* decoded query parameters */
@@ -297,5 +297,6 @@ extern const struct route_table operation_routes;
 extern const struct route_table graph_routes;
 extern const struct route_table activity_routes;
 extern const struct route_table metadata_routes;
+extern const struct route_table generic_routes;
 
 #endif

@@ -20,6 +20,7 @@ static const struct route_table *const tables[] = {
 	&authorization_routes,
 	&management_routes,
 	&metadata_routes,
+	&generic_routes,
 };
 
 struct segments {
