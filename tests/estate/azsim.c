@@ -32,7 +32,7 @@ struct azsim {
 	struct azsim_sockets arm_sockets, login_sockets, imds_sockets, himds_sockets;
 	char *arm_host, *login_host;
 	struct estate *estate;
-	struct azsim_log *log;
+	struct azsim_lines *requests, *traffic;
 	struct azsim_face *face;
 	struct ev_loop *loop;
 	ev_signal signals[4];
@@ -228,7 +228,8 @@ static int serve(struct azsim *a)
 		.loop = a->loop,
 		.estate = a->estate,
 		.clock = &a->clock,
-		.log = a->log,
+		.requests = a->requests,
+		.traffic = a->traffic,
 		.tls = &a->tls,
 		.arm_host = a->arm_host,
 		.login_host = a->login_host,
@@ -364,7 +365,8 @@ static int prepare(struct azsim *a)
 		return error;
 	azsim_clock_init(&a->clock, a->options.time_scale);
 	if ((error = build_estate(a)) != 0 ||
-		(error = azsim_log_open(a->options.request_log, &a->log)) != 0 ||
+		(error = azsim_lines_open(a->options.request_log, &a->requests)) != 0 ||
+		(error = azsim_lines_open(a->options.traffic_log, &a->traffic)) != 0 ||
 		(error = serve(a)) != 0)
 		return error;
 	return tell_ready(a);
@@ -373,7 +375,8 @@ static int prepare(struct azsim *a)
 static void finish(struct azsim *a)
 {
 	a->face = azsim_face_free(a->face);
-	a->log = azsim_log_close(a->log);
+	a->requests = azsim_lines_close(a->requests);
+	a->traffic = azsim_lines_close(a->traffic);
 	a->estate = estate_free(a->estate);
 	azsim_sockets_close(&a->arm_sockets);
 	azsim_sockets_close(&a->login_sockets);
@@ -393,7 +396,8 @@ static enum exit_status run(struct azsim *a)
 		return EXIT_TROUBLE;
 	ev_run(a->loop, 0);
 	a->face = azsim_face_free(a->face);
-	azsim_log_flush(a->log);
+	azsim_lines_flush(a->requests);
+	azsim_lines_flush(a->traffic);
 	return conclude(a);
 }
 

@@ -3,6 +3,7 @@
 
 #include "lib/base/str.h"
 #include "lib/base/xalloc.h"
+#include "tests/estate/azsim_log.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -166,6 +167,25 @@ static void hold(struct exchange *x)
 	ev_timer_start(setup->loop, &x->timer);
 }
 
+/* What is said to the token endpoint is secret all over. */
+static bool is_traffic(const struct exchange *x)
+{
+	const struct azsim_face_setup *setup = &x->desk->setup;
+	mdc_autofree char *prefix = xasprintf("https://%s/", setup->arm_host);
+
+	return x->answer.delivery == ESTATE_ANSWERED && str_starts_nocase(x->request.url, prefix);
+}
+
+static void record(const struct exchange *x, struct wall now)
+{
+	const struct azsim_face_setup *setup = &x->desk->setup;
+
+	if (setup->requests != NULL)
+		azsim_lines_add(setup->requests, azsim_log_entry(now, &x->request, &x->answer));
+	if (setup->traffic != NULL && is_traffic(x))
+		azsim_lines_add(setup->traffic, azsim_log_pair(&x->request, &x->answer));
+}
+
 static void handle(struct exchange *x)
 {
 	const struct azsim_face_setup *setup = &x->desk->setup;
@@ -181,7 +201,7 @@ static void handle(struct exchange *x)
 		}
 		estate_handle(setup->estate, &x->request, now, &x->answer);
 	}
-	azsim_log_add(setup->log, now, &x->request, &x->answer);
+	record(x, now);
 	hold(x);
 }
 

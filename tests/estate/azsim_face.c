@@ -121,7 +121,8 @@ static void before_sleep(struct ev_loop *loop, ev_prepare *prepare, int events)
 		face->desk.woken = false;
 		run_all(face);
 	}
-	azsim_log_flush(face->desk.setup.log);
+	azsim_lines_flush(face->desk.setup.requests);
+	azsim_lines_flush(face->desk.setup.traffic);
 	arm_pending(face, loop);
 	arm_estate(face, loop);
 }

@@ -8,7 +8,7 @@
 #define MDC_TEST_AZSIM_FACE_H
 
 #include "tests/estate/azsim_clock.h"
-#include "tests/estate/azsim_log.h"
+#include "tests/estate/azsim_lines.h"
 #include "tests/estate/azsim_tls.h"
 #include "tests/estate/estate.h"
 
@@ -21,7 +21,8 @@ struct azsim_face_setup {
 	struct ev_loop *loop;
 	struct estate *estate;
 	const struct azsim_clock *clock;
-	struct azsim_log *log;
+	struct azsim_lines *requests; /* these two may be NULL */
+	struct azsim_lines *traffic;
 	const struct azsim_tls *tls;
 	const char *arm_host;
 	const char *login_host;

@@ -65,6 +65,9 @@ static const char help[] =
 	"                        AZSIM_HIMDS where they are served\n"
 	"  --request-log FILE    one JSON object for each request: when, what, the answer and its\n"
 	"                        delay. No bodies, tokens or signed parts of URLs\n"
+	"  --traffic-log FILE    one JSON object for each request to Resource Manager and its\n"
+	"                        answer, whole, in the form that Microsoft's validator oav reads.\n"
+	"                        Secrets are replaced by others of the same type\n"
 	"  --verdict FILE        the ledger as JSON, written at the end\n"
 	"  --help, --version     say that and exit\n"
 	"\n"
@@ -103,6 +106,7 @@ enum option_key {
 	KEY_TLS_NAME,
 	KEY_READY_FILE,
 	KEY_REQUEST_LOG,
+	KEY_TRAFFIC_LOG,
 	KEY_VERDICT,
 	KEY_HELP,
 	KEY_VERSION,
@@ -125,6 +129,7 @@ static const struct option long_options[] = {
 	{"tls-name", required_argument, NULL, KEY_TLS_NAME},
 	{"ready-file", required_argument, NULL, KEY_READY_FILE},
 	{"request-log", required_argument, NULL, KEY_REQUEST_LOG},
+	{"traffic-log", required_argument, NULL, KEY_TRAFFIC_LOG},
 	{"verdict", required_argument, NULL, KEY_VERDICT},
 	{"help", no_argument, NULL, KEY_HELP},
 	{"version", no_argument, NULL, KEY_VERSION},
@@ -210,6 +215,7 @@ static bool take_option(struct azsim_options *o, enum option_key key, const char
 	case KEY_TLS_NAME: return take_name(o, value);
 	case KEY_READY_FILE: return take_text(&o->ready_file, value);
 	case KEY_REQUEST_LOG: return take_text(&o->request_log, value);
+	case KEY_TRAFFIC_LOG: return take_text(&o->traffic_log, value);
 	case KEY_VERDICT: return take_text(&o->verdict_file, value);
 	case KEY_HELP:
 	case KEY_VERSION: break;
@@ -275,6 +281,7 @@ void azsim_options_fini(struct azsim_options *o)
 	free(o->generate);
 	free(o->faults_file);
 	free(o->request_log);
+	free(o->traffic_log);
 	free(o->verdict_file);
 	free(o->ready_file);
 	*o = (struct azsim_options){0};

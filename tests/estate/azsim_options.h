@@ -31,6 +31,7 @@ struct azsim_options {
 	double time_scale;
 	char *faults_file; /* the rest may be NULL */
 	char *request_log;
+	char *traffic_log;
 	char *verdict_file;
 	char *ready_file;
 };

@@ -262,17 +262,28 @@ ok "no token is in the log" lacks "$dir/log" "$(echo "$token" | cut -d. -f3)"
 # --- a run in which nothing does, with the same authority ---
 
 before=$(cksum "$tls/ca.pem" "$tls/server.pem")
-ok "it starts again" start --generate "$spec" --listen localhost:0 --verdict "$dir/verdict.json"
+ok "it starts again" start --generate "$spec" --listen localhost:0 --verdict "$dir/verdict.json" \
+	--traffic-log "$dir/traffic"
 ok "the certificates are the same" is "$(cksum "$tls/ca.pem" "$tls/server.pem")" "$before"
 ask_token "$AZSIM_LOGIN"
 ask_arm "/subscriptions?api-version=2022-12-01"
 ok "and serve" is "$code" 200
+security=/subscriptions/30000000-0000-4000-8000-000000000001/providers/Microsoft.Security
+ask_arm "$security/mdeOnboardings/Windows?api-version=2021-10-01-preview"
+package=$(grep -o '"onboardingPackageWindows": *"[^"]*"' "$dir/body" | cut -c 30-90)
 other=$("$azsim" --tls-dir "$tls" --generate "$spec" --listen "localhost:${AZSIM_ARM##*:}" 2>&1)
 ok "a port in use ends another" is "$?" 1
 ok "which says so" is "${other##* in }" use
 stop INT
 ok "a good verdict is status 0" is "$status" 0
 ok "the verdict is good" has "$dir/verdict.json" '"good": *true'
+ok "the traffic is written in pairs" has "$dir/traffic" \
+	'^{"liveRequest":{"method":"GET","url":".*"liveResponse":{"statusCode":"200".*"body":{"value"'
+ok "without what was said to the token endpoint" is "$(grep -c oauth2 "$dir/traffic")" 0
+ok "without the token" has "$dir/traffic" '"Authorization":"Bearer \*\*\*"'
+ok "and without onboarding packages" has "$dir/traffic" '"onboardingPackageWindows":"Kioq"'
+ok "that were there" [ ${#package} -gt 50 ]
+ok "no token is in the traffic" lacks "$dir/traffic" "$(echo "$token" | cut -d. -f3)"
 
 # --- two ports, other names ---
 
