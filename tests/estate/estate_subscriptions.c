@@ -211,22 +211,41 @@ const struct route_table subscription_routes = {routes, ARRAY_LEN(routes)};
 
 /* --- what clients read before they have a token --- */
 
+static json_t *authentication(const struct call *c)
+{
+	return json_pack("{s:o, s:[s,s,o], s:s, s:s}", "loginEndpoint",
+		json_sprintf("https://%s/", c->e->login_host), "audiences",
+		"https://management.core.windows.net/", "https://management.azure.com/",
+		json_sprintf("https://%s/", c->e->arm_host), "tenant", "common", "identityProvider",
+		"AAD");
+}
+
+static json_t *describe_cloud(const struct call *c)
+{
+	return json_pack("{s:s, s:o, s:o, s:{s:s}, s:s, s:s, s:s, s:s}", "name", "AzureCloud",
+		"resourceManager", json_sprintf("https://%s/", c->e->arm_host), "authentication",
+		authentication(c), "suffixes", "acrLoginServer", "azurecr.test", "graph",
+		"https://graph.test/", "portal", "https://portal.test", "gallery",
+		"https://gallery.test/", "logAnalyticsResourceId", "https://api.loganalytics.test");
+}
+
+/* First with few words, then for all clouds in a list, today for this one. */
 static void get_endpoints(struct call *c)
 {
-	answer_json(c, 200,
-		json_pack("{s:s, s:o, s:{s:o, s:[s,s,o], s:s, s:s}, s:{s:s}, s:s, s:s}", "name",
-			"AzureCloud", "resourceManager",
-			json_sprintf("https://%s/", c->e->arm_host), "authentication",
-			"loginEndpoint", json_sprintf("https://%s/", c->e->login_host), "audiences",
-			"https://management.core.windows.net/", "https://management.azure.com/",
-			json_sprintf("https://%s/", c->e->arm_host), "tenant", "common",
-			"identityProvider", "AAD", "suffixes", "acrLoginServer", "azurecr.test",
-			"graph", "https://graph.test/", "logAnalyticsResourceId",
-			"https://api.loganalytics.test"));
+	if (str_equal(c->version, "2015-01-01"))
+		answer_json(c, 200,
+			json_pack("{s:s, s:s, s:s, s:o}", "galleryEndpoint",
+				"https://gallery.test/", "graphEndpoint", "https://graph.test/",
+				"portalEndpoint", "https://portal.test", "authentication",
+				authentication(c)));
+	else if (str_equal(c->version, "2022-09-01"))
+		answer_json(c, 200, describe_cloud(c));
+	else
+		answer_json(c, 200, json_pack("[o]", describe_cloud(c)));
 }
 
 static const char *const metadata_versions[] = {
-	"2015-01-01", "2018-05-01", "2019-05-01", "2020-06-01", "2022-09-01", NULL};
+	"2015-01-01", "2019-05-01", "2020-06-01", "2022-09-01", NULL};
 static const struct api metadata_api = {API_ARM, "", "metadata", metadata_versions};
 static const struct route anonymous[] = {
 	{"GET", "/metadata/endpoints", &metadata_api, NULL, ROUTE_ANONYMOUS, get_endpoints},

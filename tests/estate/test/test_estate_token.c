@@ -246,6 +246,12 @@ static void arm_says_where_to_log_in(void **state)
 		200);
 	assert_string_equal(text(&f, "authentication.loginEndpoint"), "https://login.test/");
 	assert_string_equal(text(&f, "resourceManager"), "https://management.test/");
+	send_raw(&f, "GET", ARM "/metadata/endpoints?api-version=2019-05-01", NULL, NULL);
+	assert_string_equal(tree_text(json_array_get(f.doc, 0), "authentication.loginEndpoint"),
+		"https://login.test/");
+	send_raw(&f, "GET", ARM "/metadata/endpoints?api-version=2015-01-01", NULL, NULL);
+	assert_string_equal(text(&f, "authentication.loginEndpoint"), "https://login.test/");
+	assert_string_equal(text(&f, "graphEndpoint"), "https://graph.test/");
 	fixture_close(&f);
 }
 
