@@ -108,6 +108,8 @@ help:
 	@echo "make demo       build, then watch the daemon migrate a simulated estate"
 	@echo "make check      all tests, within five minutes on two cores"
 	@echo "make check-full check, and clang, valgrind, longer seeds and sweeps"
+	@echo "make check-clients"
+	@echo "                drive the simulated Azure with Microsoft's clients, check it with their tools"
 	@echo "make bench      measure: calls, time and memory by the size of the estate"
 	@echo "make lint       only the rules on how the source is written"
 	@echo "make fuzz       fuzz each parser of outside text for FUZZ_SECONDS (60) seconds"
@@ -212,6 +214,15 @@ check-full:
 	@+$(SUBMAKE) packages WITH_CHECKS=1 WITH_FULL=1
 	@+$(SUBMAKE) check
 	@BUILD=$(BUILD) tests/run -j 1 -t 7200 $(sort $(wildcard tests/full/*.t))
+
+# Clients and tools of Microsoft's, from Debian and npm. Not part of any other target.
+$(BUILD)/print_queries: $(BUILD)/obj/tests/clients/print_queries.o $(BUILD)/libmdc.a
+	$(call say,LD)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_CORE)
+check-clients:
+	@$(SUBMAKE) packages
+	@$(SUBMAKE) programs $(BUILD)/print_queries
+	@BUILD=$(BUILD) tests/clients/run
+.PHONY: check-clients
 
 lint:
 	@+$(SUBMAKE) packages WITH_CHECKS=1
