@@ -27,7 +27,8 @@ enum name_state { NAME_ASKED, NAME_KNOWN };
 
 struct name {
 	struct list link;
-	struct control_peers *peers; /* NULL: they are gone, this answer is for nobody */
+	struct control_peers *peers;
+	struct child_process *child; /* that looks it up, or NULL */
 	uid_t uid;
 	enum name_state state;
 	struct mono at;
@@ -126,13 +127,13 @@ static struct name *name_of(struct control_peers *p, uid_t uid)
 
 static void name_drop(struct name *n)
 {
+	struct child_processes *children = n->peers->world->children;
+
+	if (n->child != NULL)
+		children->cancel(children, n->child);
 	n->peers->count--;
 	list_remove(&n->link);
-	/* Whoever looks it up still has it. */
-	if (n->state == NAME_ASKED)
-		n->peers = NULL;
-	else
-		free(n);
+	free(n);
 }
 
 static void name_found(void *ctx, int exit_status, const char *output)
@@ -140,11 +141,8 @@ static void name_found(void *ctx, int exit_status, const char *output)
 	struct name *n = ctx;
 	size_t len = strcspn(output, ":\n");
 
+	n->child = NULL;
 	n->state = NAME_KNOWN;
-	if (n->peers == NULL) {
-		free(n);
-		return;
-	}
 	if (exit_status == 0 && len > 0 && len < sizeof(n->text)) {
 		memcpy(n->text, output, len);
 		n->text[len] = '\0';
@@ -186,10 +184,16 @@ static struct name *name_ask(struct control_peers *p, uid_t uid)
 	struct name *n = name_add(p, uid);
 	char number[16];
 	const char *const argv[] = {"getent", "passwd", number, NULL};
+	const struct child_order order = {
+		.argv = argv,
+		.limit = LOOK_UP_LIMIT,
+		.cap = ENTRY_MOST,
+		.done = name_found,
+		.ctx = n,
+	};
 
 	snprintf(number, sizeof(number), "%u", uid);
-	if (children == NULL ||
-		children->run(children, argv, LOOK_UP_LIMIT, ENTRY_MOST, name_found, n) != 0)
+	if (children == NULL || children->run(children, &order, &n->child) != 0)
 		n->state = NAME_KNOWN;
 	return n;
 }

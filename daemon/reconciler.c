@@ -224,19 +224,6 @@ void visit_items_of(struct reconciler *r, struct subscription *s, struct machine
 	}
 }
 
-static void visit_items(struct reconciler *r, item_visit_fn visit, void *ctx)
-{
-	struct map_entry *entry;
-
-	map_for_each (&r->inventory->subscriptions, entry) {
-		struct subscription *s = entry->value;
-
-		visit_items_of(r, s, NULL, visit, ctx);
-		for (uint32_t i = 0; i < s->machine_count; i++)
-			visit_items_of(r, s, s->machines[i], visit, ctx);
-	}
-}
-
 /* --- planning --- */
 
 static void carry_out_ready(struct reconciler *r, const struct plan *plan)

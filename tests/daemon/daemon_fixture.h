@@ -49,7 +49,6 @@ struct fixture {
 	struct fake_world fake;
 	struct notify notify;
 	struct buf notified; /* every datagram, with a blank line after each */
-	struct child_processes children;
 	struct estate *estate;
 	struct estate_answer answer; /* the latest */
 	char *header_texts[16];

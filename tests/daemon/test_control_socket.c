@@ -653,30 +653,6 @@ static void who_may_only_look_cannot_lock_out_who_may_change(void **state)
 
 /* --- names --- */
 
-struct asked {
-	unsigned times;
-	char user[32];
-	void (*done)(void *ctx, int exit_status, const char *output);
-	void *ctx;
-};
-static struct asked asked;
-
-static int fake_run(struct child_processes *c, const char *const *argv, struct dur limit,
-	size_t cap, void (*done)(void *ctx, int exit_status, const char *output), void *ctx)
-{
-	(void)c;
-	(void)limit;
-	(void)cap;
-	assert_string_equal(argv[0], "getent");
-	assert_string_equal(argv[1], "passwd");
-	assert_null(argv[3]);
-	str_copy(asked.user, sizeof(asked.user), argv[2]);
-	asked.times++;
-	asked.done = done;
-	asked.ctx = ctx;
-	return 0;
-}
-
 /* A change by a user who is not root, whose name is asked for. */
 static int somebody_connects(struct fixture *f)
 {
@@ -692,15 +668,7 @@ static int somebody_connects(struct fixture *f)
 	return fd;
 }
 
-static bool with_names(struct fixture *f)
-{
-	memset(&asked, 0, sizeof(asked));
-	if (!with_groups(f, ""))
-		return false;
-	f->children.run = fake_run;
-	f->fake.world.children = &f->children;
-	return true;
-}
+#define ALICE "alice:x:70012:70002::/home/alice:/bin/sh\n"
 
 static void a_user_is_named_once_the_name_is_known(void **state)
 {
@@ -708,13 +676,14 @@ static void a_user_is_named_once_the_name_is_known(void **state)
 	int fd, second;
 
 	(void)state;
-	if (!with_names(&f))
+	if (!with_groups(&f, ""))
 		skip();
 	fd = somebody_connects(&f);
 	says(&f, fd, CHANGE);
-	assert_string_equal(asked.user, "70012");
+	assert_string_equal(
+		fake_children_command(f.fake.world.children), "getent passwd 70012");
 	assert_false(gate_is_halted(f.d->gate));
-	asked.done(asked.ctx, 0, "alice:x:70012:70002::/home/alice:/bin/sh\n");
+	fake_children_end(f.fake.world.children, 0, ALICE);
 	turn(&f);
 	hears_ok(fd);
 	assert_true(log_capture_holds(f.fake.capture, "by alice (uid 70012)"));
@@ -722,12 +691,12 @@ static void a_user_is_named_once_the_name_is_known(void **state)
 	second = somebody_connects(&f);
 	says(&f, second, LOOK);
 	hears_ok(second);
-	assert_int_equal(asked.times, 1);
+	assert_int_equal(fake_children_started(f.fake.world.children), 1);
 	close(second);
 	pass(&f, DUR_MIN(11));
 	second = somebody_connects(&f);
-	assert_int_equal(asked.times, 2);
-	asked.done(asked.ctx, 2, "");
+	assert_int_equal(fake_children_started(f.fake.world.children), 2);
+	fake_children_end(f.fake.world.children, 2, "");
 	turn(&f);
 	says(&f, second, "{\"command\":\"unhalt\"}\n");
 	hears_ok(second);
@@ -737,19 +706,20 @@ static void a_user_is_named_once_the_name_is_known(void **state)
 	fixture_fini(&f);
 }
 
-static void a_name_that_comes_too_late_is_for_nobody(void **state)
+static void nobody_is_left_who_looks_up_a_name(void **state)
 {
 	struct fixture f;
 	int fd;
 
 	(void)state;
-	if (!with_names(&f))
+	if (!with_groups(&f, ""))
 		skip();
 	fd = somebody_connects(&f);
 	says(&f, fd, CHANGE);
 	close(fd);
+	assert_true(fake_children_runs(f.fake.world.children));
 	fixture_stop(&f);
-	asked.done(asked.ctx, 0, "alice:x:70012:70002::/home/alice:/bin/sh\n");
+	assert_true(fake_children_was_cancelled(f.fake.world.children));
 	fixture_fini(&f);
 }
 
@@ -776,7 +746,7 @@ int main(void)
 		cmocka_unit_test(a_group_with_very_many_members_counts_too),
 		cmocka_unit_test(who_may_only_look_cannot_lock_out_who_may_change),
 		cmocka_unit_test(a_user_is_named_once_the_name_is_known),
-		cmocka_unit_test(a_name_that_comes_too_late_is_for_nobody),
+		cmocka_unit_test(nobody_is_left_who_looks_up_a_name),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -147,6 +147,8 @@ static bool add_line(struct buf *b, enum log_message kind, const struct entry *e
 	case LOG_FAILURE_GROUP_MESSAGE:
 	case LOG_CONFLICT_MESSAGE:
 	case LOG_CREDENTIAL_MESSAGE:
+	case LOG_CONFIG_DOUBTFUL_MESSAGE:
+	case LOG_NOT_STARTED_MESSAGE:
 	case LOG_TROUBLE_MESSAGE: buf_adds(b, e->message); return true;
 	case LOG_PASS_MESSAGE:
 	case LOG_CONFIG_INVALID_MESSAGE:
