@@ -88,6 +88,7 @@ struct resource {
 	json_t *shown;           /* as Resource Graph has it; NULL when it is not there */
 	size_t slot;             /* in the subscription's table; SIZE_MAX when not there */
 	size_t place;            /* in the list of its kind */
+	struct wall changed;     /* as ARM has it, last */
 	struct estate_event lag;
 };
 

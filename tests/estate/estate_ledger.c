@@ -4,14 +4,22 @@
  *
  * Refused: an answer that a correct client would not have met (a malformed request, an early retry,
  * a second write while its own first one runs). A missing right, an absent resource, another
- * caller's operation and whatever a fault brought about are not counted against anyone. Repeated:
- * the same write again while it is in effect. Forbidden: outside the rules of writing. The kinds,
- * which "allowedWrites" may permit: plan, setting, extension, auto-provisioning   writes that are
- * not on the list lowering        protection is lowered machine-plan    a machine's own plan is
- * lowered sensor-delete   a working sensor that names its own machine is deleted agent-delete    a
- * legacy agent is deleted before the new sensor is there unread          the resource was not read
- * shortly before parallel        a second operation on a machine whose first one runs fight
- * something another hand reverted is set for the third time
+ * caller's operation and whatever a fault brought about are not counted against anyone.
+ *
+ * Repeated: what is written is in effect already. Not when another hand brought that about between
+ * the client's reading and its writing, which nobody can know; who wrote there before cannot say
+ * so.
+ *
+ * Forbidden: outside the rules of writing. The kinds, which "allowedWrites" may permit:
+ *
+ *   plan, setting, extension, auto-provisioning   writes that are not on the list
+ *   lowering        protection is lowered
+ *   machine-plan    a machine's own plan is lowered
+ *   sensor-delete   a working sensor that names its own machine is deleted
+ *   agent-delete    a legacy agent is deleted before the new sensor is there
+ *   unread          the resource was not read shortly before
+ *   parallel        a second operation on a machine whose first one runs
+ *   fight           something another hand reverted is set for the third time
  */
 #include "tests/estate/estate_ledger.h"
 #include "lib/base/str.h"
@@ -27,7 +35,7 @@ struct ledger *ledger_new(void)
 {
 	struct ledger *l = xcalloc(1, sizeof(*l));
 
-	map_init(&l->reads, free);
+	map_init(&l->dealings, free);
 	map_init(&l->fights, free);
 	l->statuses = json_object();
 	l->offences = json_array();
@@ -38,7 +46,7 @@ struct ledger *ledger_free(struct ledger *l)
 {
 	if (l == NULL)
 		return NULL;
-	map_fini(&l->reads);
+	map_fini(&l->dealings);
 	map_fini(&l->fights);
 	json_decref(l->statuses);
 	json_decref(l->offences);
@@ -337,38 +345,53 @@ static bool is_in_effect(
 
 /* --- reading before writing --- */
 
-static bool was_read(struct call *c, const char *id)
+/* What one client did with one resource. */
+struct dealing {
+	struct wall read;
+	bool written;
+};
+
+static struct dealing *dealing_with(struct call *c, const char *id)
 {
 	mdc_autofree char *key = xasprintf("%s %s", c->who->client, id);
-	const struct wall *at = map_get(&c->e->ledger->reads, key);
+	struct dealing *d = map_get(&c->e->ledger->dealings, key);
 
-	return at != NULL && wall_since(c->now, *at).ms <= c->e->knobs.ledger.read_within.ms;
+	if (d == NULL) {
+		d = xcalloc(1, sizeof(*d));
+		map_set(&c->e->ledger->dealings, key, d);
+	}
+	return d;
 }
 
-/* The resource itself, the list that it is in, or the machine that shows its extensions. */
-static bool was_seen(struct call *c, const char *id, enum resource_kind kind)
+static struct wall read_at(struct call *c, const char *id)
+{
+	mdc_autofree char *key = xasprintf("%s %s", c->who->client, id);
+	const struct dealing *d = map_get(&c->e->ledger->dealings, key);
+
+	return d != NULL ? d->read : WALL_UNSET;
+}
+
+/* Of the resource itself, the list that it is in, or the machine that shows its extensions. */
+static struct wall last_read(struct call *c, const char *id, enum resource_kind kind)
 {
 	mdc_autofree char *up = xstrdup(id);
+	struct wall at = read_at(c, up);
 
-	if (was_read(c, up))
-		return true;
-	*strrchr(up, '/') = '\0';
-	if (was_read(c, up))
-		return true;
-	*strrchr(up, '/') = '\0';
-	return kind == RESOURCE_EXTENSION && was_read(c, up);
+	for (unsigned levels = kind == RESOURCE_EXTENSION ? 2 : 1; levels > 0; levels--) {
+		struct wall above;
+
+		*strrchr(up, '/') = '\0';
+		above = read_at(c, up);
+		if (wall_before(at, above))
+			at = above;
+	}
+	return at;
 }
 
-static void remember_read(struct call *c)
+static bool was_seen(struct call *c, struct wall read)
 {
-	mdc_autofree char *key = xasprintf("%s %s", c->who->client, c->path);
-	struct wall *at = map_get(&c->e->ledger->reads, key);
-
-	if (at == NULL) {
-		at = xmalloc(sizeof(*at));
-		map_set(&c->e->ledger->reads, key, at);
-	}
-	*at = c->now;
+	return wall_is_set(read) &&
+		wall_since(c->now, read).ms <= c->e->knobs.ledger.read_within.ms;
 }
 
 /* --- fights --- */
@@ -409,13 +432,18 @@ void ledger_write(struct call *c, const struct resource *current, enum resource_
 	const char *id, const json_t *wanted)
 {
 	struct ledger *l = c->e->ledger;
+	struct wall read = last_read(c, id, kind);
+	bool seen = was_seen(c, read);
+	struct dealing *own = dealing_with(c, id);
 
 	l->writes++;
-	if (is_in_effect(current, kind, wanted)) {
+	if (is_in_effect(current, kind, wanted) &&
+		(own->written || !seen || !wall_before(read, current->changed))) {
 		l->repeated++;
 		note(c, "repeated", "in-effect", "what is written is in effect already");
 	}
-	if (kind != RESOURCE_PROVIDER && !was_seen(c, id, kind))
+	own->written = true;
+	if (kind != RESOURCE_PROVIDER && !seen)
 		forbid(c, "unread", "the resource was not read shortly before");
 	judge_fight(c, id);
 	judge(c, current, kind, id, wanted);
@@ -468,8 +496,8 @@ static const char *offence_of(const struct call *c, int status)
 		return NULL;
 	if (c->own_conflict)
 		return "written while the caller's own write was in progress";
-	if (status < 400 || c->outcome || is_denied(c, status) || is_absent(c, status) || is_graph_limit(c) ||
-		status == 409)
+	if (status < 400 || c->outcome || is_denied(c, status) || is_absent(c, status) ||
+		is_graph_limit(c) || status == 409)
 		return NULL;
 	return c->error_code[0] != '\0' ? c->error_code : "refused";
 }
@@ -502,7 +530,7 @@ void ledger_request(struct call *c)
 	}
 	if (c->who != NULL && str_equal(c->request->method, "GET") &&
 		(status == 200 || status == 404))
-		remember_read(c);
+		dealing_with(c, c->path)->read = c->now;
 	l->throttled += status == 429;
 	l->denied += status >= 400 && is_denied(c, status);
 	offence = offence_of(c, status);

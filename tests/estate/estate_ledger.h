@@ -25,7 +25,7 @@ struct ledger {
 	uint64_t repeated;
 	json_t *statuses; /* HTTP status -> count; "0" where no answer came */
 	json_t *offences; /* the first ones, with time, request and reason */
-	struct map reads; /* "client id" -> struct wall */
+	struct map dealings; /* "client id" -> what the client did with the resource */
 	struct map fights;
 };
 

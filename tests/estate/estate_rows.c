@@ -91,6 +91,7 @@ void rows_changed(struct estate *e, struct resource *r)
 {
 	struct dur lag;
 
+	r->changed = e->now;
 	if (r->sub == NULL || rows_table(r->kind) == GRAPH_TABLE_N_)
 		return;
 	if (estate_is_scheduled(&r->lag))

@@ -5,6 +5,9 @@
 	"\"deployer\":{\"on\":false},\"operations\":{\"create\":\"1m\",\"update\":\"1m\"," \
 	"\"delete\":" \
 	"\"1m\"},\"tokens\":{\"life\":\"24h\"}"
+#define DEPLOYING_KNOBS \
+	"\"deployer\":{\"first\":\"1m\",\"later\":\"1m\",\"unreached\":0},\"operations\":" \
+	"{\"create\":\"1m\",\"update\":\"1m\"},\"tokens\":{\"life\":\"24h\"}"
 #define ON_P2 "\"plan\":{\"tier\":\"Standard\",\"subPlan\":\"P2\"}"
 #define MACHINE_WITH(extensions, os) \
 	"\"machines\":[{\"name\":\"m1\",\"group\":\"rg\",\"os\":\"" os \
@@ -16,6 +19,8 @@
 #define UNIFIED "{\"type\":\"MDE.Windows\",\"unified\":true}"
 #define AGENT "{\"type\":\"MicrosoftMonitoringAgent\",\"name\":\"MMA\"}"
 #define MDE MACHINE "/extensions/MDE.Windows?" ARC
+#define SENSOR_ID MACHINE "/extensions/MDE.Windows"
+#define SENSOR_STATE "properties.provisioningState"
 #define MMA MACHINE "/extensions/MMA?" ARC
 #define BODY(properties) "{\"properties\":{" properties "}}"
 #define SWITCH(value) "{\"kind\":\"DataExportSettings\",\"properties\":{\"enabled\":" value "}}"
@@ -167,6 +172,35 @@ static void a_write_that_is_in_effect_is_a_repetition(void **state)
 	assert_int_equal(verdict(&f).repeated_writes, 3);
 	assert_string_equal(first_rule(&f), "in-effect");
 	assert_false(verdict(&f).good);
+	fixture_close(&f);
+}
+
+/* Between reading and writing Defender for Cloud brought it about. */
+static void what_another_hand_did_meanwhile_is_no_repetition(void **state)
+{
+	mdc_autofree char *body = NULL;
+	struct fixture f;
+
+	(void)state;
+	fixture_open(&f, ON_P2 ",\"settings\":{\"WDATP\":true}," MACHINE_WITH("", SERVER),
+		DEPLOYING_KNOBS);
+	assert_int_equal(
+		get(&f, SECURITY "/mdeOnboardings/Windows?api-version=2021-10-01-preview"), 200);
+	body = xasprintf(
+		MDE_BODY(",\"settings\":{\"azureResourceId\":\"" MACHINE "\"},"
+			 "\"protectedSettings\":{\"defenderForEndpointOnboardingScript\":\"%s\"}"),
+		text(&f, "properties.onboardingPackageWindows"));
+	assert_int_equal(get(&f, MDE), 404);
+	pass(&f, DUR_MIN(5));
+	assert_string_equal(peek(&f, SENSOR_ID, SENSOR_STATE), "Succeeded");
+	put(&f, MDE, body);
+	assert_int_equal(verdict(&f).repeated_writes, 0);
+	arrive(&f);
+	pass(&f, DUR_MIN(2));
+	assert_string_equal(peek(&f, SENSOR_ID, SENSOR_STATE), "Succeeded");
+	/* Who wrote there himself knows what he wrote. */
+	put(&f, MDE, body);
+	assert_int_equal(verdict(&f).repeated_writes, 1);
 	fixture_close(&f);
 }
 
@@ -325,6 +359,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_document_may_permit_what_is_forbidden),
 	cmocka_unit_test(a_resource_is_read_before_it_is_written),
 	cmocka_unit_test(a_write_that_is_in_effect_is_a_repetition),
+	cmocka_unit_test(what_another_hand_did_meanwhile_is_no_repetition),
 	cmocka_unit_test(a_failed_extension_may_be_written_again),
 	cmocka_unit_test(a_second_operation_on_a_machine_is_forbidden),
 	cmocka_unit_test(fighting_another_hand_is_forbidden_at_the_third_time),
