@@ -33,13 +33,16 @@ void flight_follow_in(struct flight *f, struct dur delay)
 	loop->ops->timer_arm(f->timer, mono_add(loop_mono(loop), delay));
 }
 
-/* The server's own pace, and never at once: what was just written may not show yet. */
+/*
+ * Not asked about sooner than the server wants, and never at once: what was just written may not
+ * show yet. Without a reason it is asked about more seldom still.
+ */
 static struct dur rest(struct flight *f)
 {
-	struct dur wait = dur_max(INQUIRY_EVERY, f->poll.after);
+	struct dur least = f->poll.after.ms > 0 ? f->poll.after : INQUIRY_EVERY;
 
-	f->rests_until = mono_add(loop_mono(f->executor->world->loop), wait);
-	return wait;
+	f->rests_until = mono_add(loop_mono(f->executor->world->loop), least);
+	return dur_max(INQUIRY_EVERY, least);
 }
 
 static void follow_on(struct flight *f)
