@@ -401,8 +401,9 @@ void daemon_start(struct daemon *d)
 	daemon_apply_config(d);
 	e = log_begin(d->world->log, LOG_STARTED_MESSAGE);
 	log_add(e, "MDCD_CONFIG_DIGEST", d->config_digest);
-	log_commit(e, 0, "mdcd %s has started: %zu scopes, configuration %.12s of %s", MDC_VERSION,
-		d->config->scope_count, d->config_digest, d->options.config_path);
+	log_commit(e, 0, "mdcd %s has started: %zu scope%s, configuration %.12s of %s", MDC_VERSION,
+		d->config->scope_count, d->config->scope_count == 1 ? "" : "s", d->config_digest,
+		d->options.config_path);
 	journal_replay(d->store, d->world->log);
 	if (d->options.once)
 		d->life->once = once_new(d, once_over, d);

@@ -259,8 +259,8 @@ static int run(const struct command_line *line, struct config *take_config, stru
 static int check(const struct command_line *line, const struct config *c, const struct diags *diags)
 {
 	print_diags(diags);
-	printf("%s: good, %zu scopes%s\n", line->options.config_path, c->scope_count,
-		diags->warnings > 0 ? ", with warnings" : "");
+	printf("%s: good, %zu scope%s%s\n", line->options.config_path, c->scope_count,
+		c->scope_count == 1 ? "" : "s", diags->warnings > 0 ? ", with warnings" : "");
 	return 0;
 }
 

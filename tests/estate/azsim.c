@@ -258,6 +258,7 @@ static char *plain_url(
 static int tell_ready(const struct azsim *a)
 {
 	mdc_autofree char *text = NULL, *imds = NULL, *himds = NULL;
+	mdc_autofree char *ca_file = realpath(a->tls.ca_file, NULL);
 
 	printf("azsim: ready https://%s (login https://%s, trust %s)\n", a->arm_host, a->login_host,
 		a->tls.ca_file);
@@ -268,7 +269,8 @@ static int tell_ready(const struct azsim *a)
 	himds = plain_url("AZSIM_HIMDS", &a->options.himds_listen, &a->himds_sockets);
 	text = xasprintf("AZSIM_ARM='https://%s'\nAZSIM_LOGIN='https://%s'\nAZSIM_CA='%s'\n"
 			 "AZSIM_PID='%d'\n%s%s",
-		a->arm_host, a->login_host, a->tls.ca_file, (int)getpid(), imds, himds);
+		a->arm_host, a->login_host, ca_file != NULL ? ca_file : a->tls.ca_file,
+		(int)getpid(), imds, himds);
 	return azsim_file_write(a->options.ready_file, text, strlen(text), 0644);
 }
 
