@@ -100,7 +100,7 @@ static void extension_row(void *ctx, const json_t *row)
 		return;
 	}
 	if (noted.unclear)
-		inventory_doubt_extensions(inv, noted.machine);
+		inventory_doubt_extensions(noted.machine);
 	/* While an operation runs on it, that it was looked at is news of its own. */
 	if (p->kind == PASS_WATCH && (noted.machine->unjudged || has_operation(noted.machine)))
 		p->observer->ports.machine_seen(p->observer->ports.ctx, noted.machine);
@@ -236,7 +236,7 @@ static void doubt_machine(struct part *part, const struct arm_error *error)
 	struct pass *p = part->pass;
 	struct progress *progress = &p->progress[part->index];
 
-	inventory_doubt_extensions(p->observer->inventory, part->machine);
+	inventory_doubt_extensions(part->machine);
 	pass_problem(p, "the extensions of a machine", error);
 	if (++progress->failures >= FAILURES_MAX)
 		progress->incomplete = true;

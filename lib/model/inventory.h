@@ -202,8 +202,11 @@ bool extension_fits(const struct machine *m, enum extension_kind kind);
 /* After a complete list of one machine's extensions: those not listed are not there. */
 void inventory_extensions_complete(
 	struct inventory *inv, struct machine *m, bool mde, bool legacy, struct stamp stamp);
-/* Something about its extensions could not be read: they are not known until the next sweep. */
-void inventory_doubt_extensions(struct inventory *inv, struct machine *m);
+/*
+ * Something about its extensions could not be read. Once the sweep is concluded they are not known;
+ * from one that is not, such as where those of many machines cannot be read, nothing is concluded.
+ */
+void inventory_doubt_extensions(struct machine *m);
 
 /*
  * A sweep: begin, set machines and extensions as they are listed, then check for each subscription

@@ -197,9 +197,7 @@ void inventory_extensions_complete(
 	m->doubted = false;
 }
 
-void inventory_doubt_extensions(struct inventory *inv, struct machine *m)
+void inventory_doubt_extensions(struct machine *m)
 {
-	(void)inv;
 	m->doubted = true;
-	machine_set_extensions_known(m, false);
 }

@@ -59,7 +59,9 @@ static void conclude_machine(struct inventory *inv, struct machine *m, struct st
 	if (m->seen != inv->sweep) {
 		gone(ctx, m);
 		inventory_remove_machine(inv, m);
-	} else if (!m->doubted) {
+	} else if (m->doubted) {
+		machine_set_extensions_known(m, false);
+	} else {
 		inventory_extensions_complete(
 			inv, m, m->mde_seen == inv->sweep, m->legacy_seen == inv->sweep, stamp);
 	}

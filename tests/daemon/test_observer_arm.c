@@ -264,6 +264,8 @@ static void what_fails_for_every_machine_is_not_tried_for_all(void **state)
 	pass(f, PASS_MACHINES);
 	assert_in_range(f->azure->calls[AZURE_EXTENSIONS], 3, 12);
 	assert_true(machine(f, SUB_A, "m003")->mde.present);
+	for (uint32_t k = 0; k < 39; k++)
+		assert_true(inventory_subscription(f->inv, SUB_A)->machines[k]->extensions_known);
 }
 
 static void graph_is_asked_again_after_an_hour_and_after_a_reload(void **state)

@@ -232,7 +232,7 @@ static void doubted_extensions_are_unknown_until_the_next_complete_list(void **s
 	inventory_sweep_begin(e->inv);
 	list_machine_only(e, s->machines[0]);
 	list_machine_only(e, s->machines[1]);
-	inventory_doubt_extensions(e->inv, m);
+	inventory_doubt_extensions(m);
 	assert_int_equal(conclude(e, s, 2, at(e, DUR_H(1), SOURCE_GRAPH), &g), 0);
 	assert_false(m->extensions_known);
 	assert_true(m->mde.present);
