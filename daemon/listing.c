@@ -311,7 +311,8 @@ static bool ask_again_later(struct listing *l, const struct arm_result *result)
 
 	if (result->error.class == ARM_ERROR_TRANSIENT)
 		pause = dur_max(pause, result->retry_after);
-	if (!may_pass(result) || l->failures >= FAILURES_MAX || pause.ms > LONGEST_PAUSE.ms)
+	if (l->target.impatient || !may_pass(result) || l->failures >= FAILURES_MAX ||
+		pause.ms > LONGEST_PAUSE.ms)
 		return false;
 	l->failures++;
 	wake_in(l, pause);

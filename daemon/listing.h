@@ -5,7 +5,8 @@
  * each other are incomplete, never "all".
  *
  * A page is read in slices over several turns of the loop, row by row over the received bytes. One
- * that fails in a passing way is asked for again, twice; one that is too large in smaller parts.
+ * that fails in a passing way is asked for again, twice, unless its owner asks soon anyway; one
+ * that is too large in smaller parts.
  */
 #ifndef MDCD_LISTING_H
 #define MDCD_LISTING_H
@@ -31,6 +32,7 @@ struct listing_target {
 	struct arm_client *client;
 	struct loop *loop;
 	const char *identity; /* copied */
+	bool impatient;       /* a page that fails is not asked for again */
 	listing_row_fn row;
 	listing_done_fn done;
 	void *ctx;

@@ -121,6 +121,8 @@ static struct listing_target target_of(struct part *part, listing_row_fn row, li
 		.client = o->client,
 		.loop = o->world->loop,
 		.identity = pass_identity(part->pass)->name,
+		/* The watch comes round again before long. */
+		.impatient = part->pass->kind == PASS_WATCH,
 		.row = row,
 		.done = done,
 		.ctx = part,

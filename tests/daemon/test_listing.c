@@ -495,6 +495,25 @@ static void what_may_pass_is_asked_again_twice(void **state)
 	}
 }
 
+static void who_asks_soon_anyway_asks_once(void **state)
+{
+	struct fixture *f = *state;
+	struct reading r;
+	struct listing_target target = target_of(f, &r);
+	struct arm_request request;
+
+	page(f, "{\"value\":[" A "]," LINK("p=2") "}");
+	failure(f, 503, "");
+	target.impatient = true;
+	arm_list_machines(SUB_A, &request);
+	r.listing = listing_arm(&target, &request);
+	pass(f, HOUR);
+	assert_int_equal(r.ended, 1);
+	assert_false(r.complete);
+	assert_int_equal(r.class, ARM_ERROR_TRANSIENT);
+	assert_int_equal(arm_requests(f), 2);
+}
+
 static void the_first_page_is_asked_again_as_it_was(void **state)
 {
 	struct fixture *f = *state;
@@ -746,6 +765,7 @@ int main(void)
 		CASE(ever_new_pages_end),
 		CASE(what_will_not_pass_is_told_at_once),
 		CASE(what_may_pass_is_asked_again_twice),
+		CASE(who_asks_soon_anyway_asks_once),
 		CASE(the_first_page_is_asked_again_as_it_was),
 		CASE(the_servers_time_is_waited_for),
 		CASE(longer_than_a_minute_nothing_is_waited_for),

@@ -363,6 +363,23 @@ static void the_watch_tells_news_and_machines_with_operations(void **state)
 	item->operation = NULL;
 }
 
+/* It comes round again before long. */
+static void the_watch_asks_nothing_a_second_time(void **state)
+{
+	struct fixture *f = *state;
+	struct spoiler broken = {.call = AZURE_GRAPH_EXTENSIONS, .status = 503};
+
+	prepare_forty(f);
+	f->watched[0] = inventory_subscription(f->inv, SUB_A);
+	f->watched_count = 1;
+	spoil_with(f, &broken);
+	pass(f, PASS_WATCH);
+	assert_int_equal(f->azure->calls[AZURE_GRAPH_EXTENSIONS], 1);
+	assert_int_not_equal(f->report.problems, 0);
+	pass(f, PASS_MACHINES);
+	assert_int_equal(f->azure->calls[AZURE_GRAPH_EXTENSIONS], 3);
+}
+
 static void the_watch_of_nothing_asks_nothing(void **state)
 {
 	struct fixture *f = *state;
@@ -391,6 +408,7 @@ int main(void)
 		cmocka_unit_test(may_be_freed_at_any_time),
 		CASE(without_an_identity_nothing_is_asked),
 		CASE(the_watch_tells_news_and_machines_with_operations),
+		CASE(the_watch_asks_nothing_a_second_time),
 		CASE(the_watch_of_nothing_asks_nothing),
 	};
 
