@@ -326,6 +326,8 @@ static void a_scope_may_be_lost_in_any_phase(void **state)
 		f.a.scopes[0].everything = false;
 		acting_reload(&f.a);
 		assert_null(f.s->scope);
+		/* Machines are judged anew in turns of their own. */
+		acting_run(&f.a, DUR_MS(0));
 		if (is_sent(&phases[i])) {
 			/* Followed to its end first. */
 			assert_true(f.item->applies);

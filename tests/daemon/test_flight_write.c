@@ -532,6 +532,7 @@ static void a_reload_withdraws_what_is_not_sent(void **state)
 	fail_the_disk_at_the_intent(f);
 	f->a.scopes[0].mode = MODE_OBSERVE;
 	acting_reload(&f->a);
+	acting_run(&f->a, DUR_MS(0));
 	acting_expect(f->item, ITEM_DRIFTED, REASON_EXTENSION_ABSENT);
 	vfs_crash_disarm(f->a.vfs);
 	acting_run(&f->a, DUR_MIN(1));

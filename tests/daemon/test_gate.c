@@ -203,6 +203,7 @@ static void pauses_are_known_by_name_and_id_in_any_casing(void **state)
 	assert_false(gate_is_paused(g, "second", "/x"));
 	gate_pause(g, "/subscriptions/A/machines/M", "jane", NULL);
 	assert_true(gate_is_paused(g, NULL, "/subscriptions/a/MACHINES/m"));
+	settle(f);
 	restart(f);
 	g = f->a.gate;
 	assert_true(gate_is_paused(g, "production", NULL));
@@ -211,6 +212,7 @@ static void pauses_are_known_by_name_and_id_in_any_casing(void **state)
 	assert_int_equal(gate_resume(g, "pRODUCTION", "jane"), 0);
 	assert_int_equal(gate_resume(g, "production", "jane"), -ENOENT);
 	assert_false(gate_is_paused(g, "production", NULL));
+	settle(f);
 	restart(f);
 	assert_false(gate_is_paused(f->a.gate, "production", NULL));
 	assert_true(gate_is_paused(f->a.gate, NULL, "/subscriptions/a/machines/m"));
@@ -233,6 +235,7 @@ static void odd_words_do_not_lose_a_pause(void **state)
 
 	gate_pause(f->a.gate, "production", "who\xff", "why\x1b[1m");
 	assert_true(gate_is_paused(f->a.gate, "production", NULL));
+	settle(f);
 	restart(f);
 	assert_true(gate_is_paused(f->a.gate, "production", NULL));
 }
@@ -410,20 +413,22 @@ static void a_subscription_whose_machines_cannot_be_listed_waits(void **state)
 {
 	struct fixture *f = *state;
 	struct subscription *s;
+	size_t told;
 
 	f->a.unconfirmed = false;
 	acting_subscription(&f->a, 1);
 	f->a.unconfirmed = true;
+	told = announcements(f);
 	s = acting_subscription(&f->a, 2);
 	s->machines_stamp = (struct stamp){0};
 	measure(f);
 	assert_false(may_write(f, s->id));
 	assert_true(may_write(f, SUB_1));
-	assert_int_equal(announcements(f), 0);
+	assert_int_equal(announcements(f), told);
 	/* Still not with the next pass: that is told, and a word is enough. */
 	measure(f);
 	measure(f);
-	assert_int_equal(announcements(f), 1);
+	assert_int_equal(announcements(f), told + 1);
 	assert_true(gate_needs_confirmation(f->a.gate, NULL));
 	gate_confirm(f->a.gate, "jane");
 	assert_true(may_write(f, s->id));
@@ -434,10 +439,12 @@ static void one_that_is_listed_later_is_taken_in_then(void **state)
 {
 	struct fixture *f = *state;
 	struct subscription *s;
+	size_t told;
 
 	f->a.unconfirmed = false;
 	acting_subscription(&f->a, 1);
 	f->a.unconfirmed = true;
+	told = announcements(f);
 	s = acting_subscription(&f->a, 2);
 	s->machines_stamp = (struct stamp){0};
 	measure(f);
@@ -445,7 +452,7 @@ static void one_that_is_listed_later_is_taken_in_then(void **state)
 	acting_relist(&f->a);
 	measure(f);
 	assert_true(may_write(f, s->id));
-	assert_int_equal(announcements(f), 0);
+	assert_int_equal(announcements(f), told);
 	assert_false(gate_needs_confirmation(f->a.gate, NULL));
 }
 

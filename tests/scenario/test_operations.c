@@ -279,7 +279,14 @@ static void test_a_machine_that_stays_away_longer_than_azure_keeps_its_operation
 
 static void test_a_machine_that_is_removed_during_its_operation(void **state)
 {
-	scenario_auto *s = with_operations("{'create': '10m'}", "");
+	/* With another one: a list that is empty all at once is not believed. */
+	scenario_auto *s = scenario_new(&(struct scenario_options){
+		.subscriptions = SUBSCRIPTION(1, ALL_ON,
+			SERVER("web1", WINDOWS UNREACHED) "," SERVER(
+				"web2", WINDOWS UNREACHED WITH_SENSOR("MDE.Windows"))),
+		.document = "'behaviour': {'deployer': {'on': false},"
+			    " 'operations': {'create': '10m'}}",
+		.config = CONFIG_PROMPT});
 
 	(void)state;
 	scenario_begin(s);
