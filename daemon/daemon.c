@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* An answer to a write that is on the wire is worth some seconds at the end. */
+/* The answer to a write that is on the wire is worth some seconds at the end; so is the disk. */
 #define STOP_PATIENCE DUR_S(10)
 #define STOP_LOOK DUR_MS(100)
 /* Of the unit; see systemd/mdcd.sysusers. */
@@ -206,13 +206,19 @@ static void on_stop_signal(void *ctx, int number)
 
 /* --- the end --- */
 
+/* What the store cannot take now has been told without it. */
+static bool nothing_is_awaited(const struct daemon *d)
+{
+	return executor_on_the_wire(d->executor) == 0 &&
+		(reconciler_untold(d->reconciler) == 0 || !store_healthy(d->store));
+}
+
 static void look_at_stop(void *ctx)
 {
 	struct daemon *d = ctx;
 	struct loop *loop = d->world->loop;
 
-	if (executor_on_the_wire(d->executor) == 0 ||
-		!mono_before(loop_mono(loop), d->life->stop_until))
+	if (nothing_is_awaited(d) || !mono_before(loop_mono(loop), d->life->stop_until))
 		loop->ops->stop(loop);
 	else
 		loop->ops->timer_arm(d->life->stop_timer, mono_add(loop_mono(loop), STOP_LOOK));

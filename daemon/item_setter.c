@@ -70,37 +70,6 @@ static void store_item(struct reconciler *r, const struct item_ref *ref, struct 
 	item->stored = true;
 }
 
-static int transition_priority(enum item_state to)
-{
-	switch (to) {
-	case ITEM_BLOCKED:
-	case ITEM_BACKOFF:
-	case ITEM_MANUAL: return LOG_WARNING;
-	case ITEM_UNKNOWN:
-	case ITEM_COMPLIANT:
-	case ITEM_DRIFTED:
-	case ITEM_WAITING:
-	case ITEM_QUEUED:
-	case ITEM_APPLYING:
-	case ITEM_SETTLING:
-	case ITEM_EXCLUDED:
-	case ITEM_UNSUPPORTED:
-	case ITEM_UNREACHABLE:
-	case ITEM_STATE_N_: return LOG_NOTICE;
-	}
-	return LOG_NOTICE;
-}
-
-/* A change as it is told: of an item, or of one that is only remembered. */
-struct transition {
-	enum control_id control;
-	const char *resource_id, *name; /* for people */
-	const char *subscription_id, *machine, *scope;
-	enum item_state from, to;
-	enum reason reason;
-	const char *detail, *correlation_id;
-};
-
 static struct transition transition_of(const struct item_ref *ref, enum item_state from)
 {
 	const struct item *item = item_of(ref);
@@ -120,46 +89,11 @@ static struct transition transition_of(const struct item_ref *ref, enum item_sta
 	};
 }
 
-static void log_transition(struct reconciler *r, const struct transition *t, uint64_t seq)
-{
-	struct log_entry *e = log_begin(r->world->log, LOG_TRANSITION_MESSAGE);
-	const char *sentence = reason_sentence(t->reason);
-	bool detailed = !str_empty(t->detail);
-
-	log_priority(e, transition_priority(t->to));
-	log_addf(e, "MDCD_SEQ", "%llu", (unsigned long long)seq);
-	log_add(e, "MDCD_CONTROL", control_word(t->control));
-	log_add(e, "MDCD_FROM", item_state_word(t->from));
-	log_add(e, "MDCD_TO", item_state_word(t->to));
-	log_add(e, "MDCD_REASON", reason_word(t->reason));
-	log_add(e, "MDCD_DETAIL", t->detail);
-	log_add(e, "MDCD_SUBSCRIPTION_ID", t->subscription_id);
-	log_add(e, "MDCD_RESOURCE_ID", t->resource_id);
-	log_add(e, "MDCD_MACHINE", t->machine);
-	log_add(e, "MDCD_SCOPE", t->scope);
-	log_add(e, "MDCD_CORRELATION_ID", t->correlation_id);
-	log_commit(e, seq, "%s: %s %s -> %s%s%s%s%s", t->name, control_word(t->control),
-		item_state_word(t->from), item_state_word(t->to), *sentence != '\0' ? ": " : "",
-		sentence, detailed ? ": " : "", detailed ? t->detail : "");
-}
-
 /* Stored, counted and told: once for each change. */
 static void record_transition(struct reconciler *r, const struct transition *t)
 {
-	uint64_t seq = store_put_transition(r->store,
-		&(struct stored_transition){
-			.at = loop_wall(r->world->loop),
-			.control = control_word(t->control),
-			.resource_id = t->resource_id,
-			.from = item_state_word(t->from),
-			.to = item_state_word(t->to),
-			.reason = reason_word(t->reason),
-			.detail = t->detail,
-			.correlation_id = t->correlation_id,
-		});
-
 	r->transitions++;
-	log_transition(r, t, seq);
+	transition_teller_take(r->teller, t);
 }
 
 static void tell_transition(struct reconciler *r, const struct item_ref *ref, enum item_state from,

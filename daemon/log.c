@@ -326,6 +326,13 @@ bool log_resend_wanted(struct log *l, uint64_t *ret_after)
 	return wanted;
 }
 
+void log_missed(struct log *l, uint64_t seq)
+{
+	pthread_mutex_lock(&l->lock);
+	log_sequence_missed(&l->sequence, seq);
+	pthread_mutex_unlock(&l->lock);
+}
+
 uint64_t log_dropped(const struct log *l)
 {
 	return atomic_load(&l->dropped);

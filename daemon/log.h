@@ -132,8 +132,8 @@ void log_addf(struct log_entry *e, const char *name, const char *format, ...) MD
 /* Overrides the kind's own priority. */
 void log_priority(struct log_entry *e, int priority);
 /*
- * `seq` 0, or the transition's number. New transitions come in rising order; after a start those
- * that the journal lacks come before any new one.
+ * `seq` 0, or the number that a transition has in the store. New ones come in rising order; after a
+ * start those that the journal lacks come before any new one.
  */
 void log_commit(struct log_entry *take_entry, uint64_t seq, const char *format, ...)
 	MDC_PRINTF(3, 4);
@@ -147,6 +147,8 @@ uint64_t log_written_seq(const struct log *l);
  * more, oldest first, as many as you like, and ask again later.
  */
 bool log_resend_wanted(struct log *l, uint64_t *ret_after);
+/* The transition of this number is not committed by whoever made it: it is to be sent again. */
+void log_missed(struct log *l, uint64_t seq);
 /* Entries dropped because too many waited (journald stopped for long). */
 uint64_t log_dropped(const struct log *l);
 /* Grows whenever the thread turns, which asking makes it do soon; for the watchdog. */

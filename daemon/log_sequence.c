@@ -16,7 +16,7 @@ void log_sequence_queued(struct log_sequence *s, uint64_t seq, bool counts)
 		return;
 	if (seq > s->handed)
 		s->handed = seq;
-	if (s->behind && seq == s->newest)
+	if (s->behind && seq == s->newest && seq >= s->missed)
 		s->behind = s->resending = false;
 }
 
@@ -26,6 +26,13 @@ void log_sequence_dropped(struct log_sequence *s, uint64_t seq)
 		return;
 	s->behind = true;
 	s->resending = false;
+}
+
+void log_sequence_missed(struct log_sequence *s, uint64_t seq)
+{
+	if (seq > s->missed)
+		s->missed = seq;
+	log_sequence_dropped(s, seq);
 }
 
 void log_sequence_written(struct log_sequence *s, uint64_t seq, bool counts, unsigned round)

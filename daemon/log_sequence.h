@@ -14,6 +14,7 @@
 
 struct log_sequence {
 	uint64_t newest;  /* the highest number that was committed */
+	uint64_t missed;  /* the highest one that was not, and has to come from the owner's store */
 	uint64_t handed;  /* all up to here wait for the sink or have reached it */
 	uint64_t written; /* all up to here have reached it */
 	bool behind;      /* something after `handed` was dropped */
@@ -26,6 +27,8 @@ bool log_sequence_commit(struct log_sequence *s, uint64_t seq);
 /* What became of it then: it waits for the sink, or there was no room. */
 void log_sequence_queued(struct log_sequence *s, uint64_t seq, bool counts);
 void log_sequence_dropped(struct log_sequence *s, uint64_t seq);
+/* It was not even committed. */
+void log_sequence_missed(struct log_sequence *s, uint64_t seq);
 /* The sink took it, or refused it for good. `round` is what it was when the entry was committed. */
 void log_sequence_written(struct log_sequence *s, uint64_t seq, bool counts, unsigned round);
 void log_sequence_refused(struct log_sequence *s, uint64_t seq);

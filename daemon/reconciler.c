@@ -374,6 +374,11 @@ void reconciler_count_subscription(const struct subscription *s, struct reconcil
 		}
 }
 
+size_t reconciler_untold(const struct reconciler *r)
+{
+	return transition_teller_held(r->teller);
+}
+
 void reconciler_count(const struct reconciler *r, struct reconciler_counts *ret)
 {
 	struct map_entry *entry;
@@ -394,6 +399,7 @@ struct reconciler *reconciler_new(const struct world *w, struct store *store, st
 	r->store = store;
 	r->inventory = inv;
 	r->ports = *ports;
+	r->teller = transition_teller_new(w, store);
 	r->deadline_at = WALL_NEVER;
 	map_init(&r->memories, memory_free);
 	heap_init(&r->due_subscriptions);
@@ -418,6 +424,7 @@ struct reconciler *reconciler_free(struct reconciler *r)
 	r->world->loop->ops->timer_free(r->plan_timer);
 	r->world->loop->ops->timer_free(r->forget_timer);
 	r->world->loop->ops->timer_free(r->deadline_timer);
+	transition_teller_free(r->teller);
 	map_fini(&r->memories);
 	heap_fini(&r->due_subscriptions);
 	heap_fini(&r->due_machines);

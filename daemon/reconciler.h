@@ -87,6 +87,8 @@ struct reconciler_counts {
 	uint64_t by_control[CONTROL_N_][ITEM_STATE_N_];
 	uint64_t transitions; /* since start */
 };
+/* Transitions that are not told with their numbers yet, for they are not durable. */
+size_t reconciler_untold(const struct reconciler *r);
 /* By what the setter counted: takes time by the subscriptions, not by the machines. */
 void reconciler_count(const struct reconciler *r, struct reconciler_counts *ret);
 /* Adds the items of one subscription and its machines. */

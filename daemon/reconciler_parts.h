@@ -5,13 +5,14 @@
  *   reconciler.c         judging, planning, what operators want
  *   reconciler_memory.c  what the store remembers, until its resource is observed or gone
  *   item_judging.c       judging the machines of whole subscriptions, some at a time
- *   item_setter.c        the one setter of an item's state; storing and telling transitions
+ *   item_setter.c        the one setter of an item's state; what is stored and told of it
  *   item_deadlines.c     which items are due
  */
 #ifndef MDCD_RECONCILER_PARTS_H
 #define MDCD_RECONCILER_PARTS_H
 
 #include "daemon/reconciler.h"
+#include "daemon/transition_teller.h"
 #include "lib/base/heap.h"
 #include "lib/base/list.h"
 #include "lib/base/rng.h"
@@ -24,6 +25,7 @@ struct reconciler {
 	struct store *store;
 	struct inventory *inventory;
 	struct reconciler_ports ports;
+	struct transition_teller *teller;
 	const struct config *config;
 	struct map memories; /* resource id -> struct memory: not observed since the start */
 	struct loop_timer *forget_timer;

@@ -461,6 +461,59 @@ static void no_series_of_losses_leaves_a_hole_behind_the_mark(void **state)
 	}
 }
 
+/*
+ * Whoever commits once a store has them may have let some go meanwhile: those come from the store,
+ * as far as it has got.
+ */
+static void what_was_missed_leaves_no_hole_either(void **state)
+{
+	enum { N = 60 };
+	const uint64_t seed = 54321;
+	struct rng rng;
+
+	(void)state;
+	rng_seed(&rng, seed);
+	print_message("# seed %llu\n", (unsigned long long)seed);
+	for (int run = 0; run < 4000; run++) {
+		struct log_sequence s = {0};
+		bool arrived[N + 1] = {false}, missed[N + 1] = {false};
+		uint64_t put = 0, durable = 0, after;
+
+		for (int step = 0; step < 400; step++) {
+			bool new = put < N &&rng_below(&rng, 2) == 0;
+
+			if (new &&rng_below(&rng, 4) == 0 && step < 200) {
+				missed[put + 1] = true;
+				log_sequence_missed(&s, put + 1);
+			}
+			put += new;
+			/* The store gets on, and what was held for it is committed. */
+			for (uint64_t n = rng_below(&rng, 4); n > 0 && durable < put; n--) {
+				bool counts;
+
+				if (missed[++durable])
+					continue;
+				counts = log_sequence_commit(&s, durable);
+				log_sequence_queued(&s, durable, counts);
+				arrived[durable] = true;
+				log_sequence_written(&s, durable, counts, s.round);
+			}
+			if (rng_below(&rng, 3) == 0 && log_sequence_resend(&s, &after))
+				for (uint64_t seq = after + 1; seq <= durable; seq++) {
+					bool counts = log_sequence_commit(&s, seq);
+
+					log_sequence_queued(&s, seq, counts);
+					arrived[seq] = true;
+					log_sequence_written(&s, seq, counts, s.round);
+				}
+			for (uint64_t seq = 1; seq <= s.written; seq++)
+				assert_true(arrived[seq]);
+		}
+		assert_int_equal(s.written, N);
+		assert_false(s.behind);
+	}
+}
+
 static void a_sink_that_hangs_for_ever_does_not_hold_the_end(void **state)
 {
 	unsigned writes = 99;
@@ -495,6 +548,7 @@ int main(void)
 		cmocka_unit_test(written_stops_before_what_was_dropped_until_it_was_sent_again),
 		cmocka_unit_test(what_the_sink_refuses_is_sent_again_when_it_works),
 		cmocka_unit_test(no_series_of_losses_leaves_a_hole_behind_the_mark),
+		cmocka_unit_test(what_was_missed_leaves_no_hole_either),
 		cmocka_unit_test(a_sink_that_hangs_for_ever_does_not_hold_the_end),
 	};
 

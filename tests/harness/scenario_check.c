@@ -305,6 +305,43 @@ static void check_told(struct scenario *s)
 	json_decref(rows);
 }
 
+static bool is_the_same(const struct captured_entry *a, const struct captured_entry *b)
+{
+	static const char *const fields[] = {
+		"MDCD_RESOURCE_ID", "MDCD_CONTROL", "MDCD_FROM", "MDCD_TO", "MDCD_REASON"};
+	bool same = true;
+
+	for (size_t i = 0; i < ARRAY_LEN(fields); i++)
+		same = same &&
+			str_equal_nocase(
+				captured_field(a, fields[i]), captured_field(b, fields[i]));
+	return same;
+}
+
+/* A number may be told again, but never for something else. */
+static void check_numbers(const struct scenario *s)
+{
+	const struct captured_entry *e, *first;
+	struct map by_number;
+
+	map_init(&by_number, NULL);
+	for (size_t i = 0; (e = log_capture_entry(s->log, LOG_TRANSITION_MESSAGE, i)) != NULL;
+		i++) {
+		const char *seq = captured_field(e, "MDCD_SEQ");
+
+		assert_int_equal(seq == NULL, captured_field(e, "MDCD_UNSTORED") != NULL);
+		if (seq == NULL)
+			continue;
+		first = map_get(&by_number, seq);
+		if (first != NULL && !is_the_same(first, e))
+			fail_msg("number %s was told twice: %s; %s", seq, captured_text(first),
+				captured_text(e));
+		if (first == NULL)
+			map_set(&by_number, seq, (void *)(uintptr_t)e);
+	}
+	map_fini(&by_number);
+}
+
 void scenario_history_is_whole(struct scenario *s)
 {
 	struct store_verification v;
@@ -318,6 +355,9 @@ void scenario_history_is_whole(struct scenario *s)
 			(unsigned long long)v.broken_at, (unsigned long long)v.losses);
 	diags_fini(&diags);
 	check_told(s);
+	/* Numbers begin anew with a state that was lost. */
+	if (!s->lost)
+		check_numbers(s);
 }
 
 void scenario_writes_are(struct scenario *s, const char *path_end, size_t least, size_t most)

@@ -83,7 +83,9 @@ static void add_transition(struct buf *b, const struct entry *e)
 	add_name(b, field(e, "MDCD_RESOURCE_ID"));
 	buf_addf(b, " %s %s -> %s %s%s", field(e, "MDCD_CONTROL"), field(e, "MDCD_FROM"),
 		field(e, "MDCD_TO"), field(e, "MDCD_REASON"),
-		*field(e, "MDCD_REPLAYED") != '\0' ? " (again)" : "");
+		*field(e, "MDCD_UNSTORED") != '\0'           ? " (not stored)"
+			: *field(e, "MDCD_REPLAYED") != '\0' ? " (again)"
+							     : "");
 }
 
 static void add_first_sight(struct buf *b, const struct entry *e)
