@@ -62,6 +62,7 @@ void daemon_look_at_store(struct daemon *d)
 		return;
 	}
 	log_say(d->world->log, LOG_STORE_RECOVERED_MESSAGE, "the state is stored again");
+	executor_go_on(d->executor);
 	reconciler_plan_soon(d->reconciler);
 }
 

@@ -199,6 +199,11 @@ void executor_withdraw_all(struct executor *x, enum reason reason)
 	withdraw_list(x, &x->flights, reason);
 }
 
+void executor_go_on(struct executor *x)
+{
+	executor_pump(x);
+}
+
 void executor_stop(struct executor *x)
 {
 	x->stopped = true;

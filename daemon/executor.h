@@ -41,6 +41,8 @@ void executor_ended(struct executor *x, const struct item_ref *ref, const char *
 /* Recovered operations whose resource was never seen again by their deadline. */
 void executor_expire(struct executor *x);
 
+/* The store is well again: what waits for it goes on at once. */
+void executor_go_on(struct executor *x);
 /* Nothing is sent any more. */
 void executor_stop(struct executor *x);
 /* Writes whose answer has not come. */

@@ -289,6 +289,26 @@ static void log_sending(struct flight *f)
 	log_commit(e, 0, "%s %s", f->op.verb, f->op.target_id);
 }
 
+/* The disk, or the quota, has taken its time. */
+static bool reading_has_aged(const struct flight *f)
+{
+	struct wall now = loop_wall(f->executor->world->loop);
+
+	return f->op.phase == PHASE_INTENDED && wall_since(now, f->read_at).ms > WRITE_READ_AGE.ms;
+}
+
+/* As if it came from the queue. What follows from the new reading is an intent of its own. */
+static void read_again(struct flight *f)
+{
+	flight_store_outcome(f, "not-sent", reason_word(REASON_READ_TOO_OLD), NULL);
+	store_flush(f->executor->store, NULL, NULL);
+	arm_request_fini(&f->request);
+	f->op.phase = PHASE_READING;
+	f->op.id = 0;
+	*f->op.correlation_id = '\0';
+	flight_take_off(f);
+}
+
 /* A halt, a pause or another configuration may have come while it waited. */
 static bool last_look(void *ctx)
 {
@@ -300,6 +320,10 @@ static bool last_look(void *ctx)
 	if (refusal != WRITE_ALLOWED) {
 		f->call = NULL;
 		f->on_wire = false;
+		if (refusal == WRITE_REFUSED_NOT_READ && reading_has_aged(f)) {
+			read_again(f);
+			return false;
+		}
 		flight_store_outcome(
 			f, "not-sent", reason_word(write_refusal_reason(refusal)), NULL);
 		refuse_by_rule(f, refusal);

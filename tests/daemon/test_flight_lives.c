@@ -599,6 +599,24 @@ static void of_two_recovered_operations_the_newer_counts(void **state)
 	finish(&f);
 }
 
+static void what_waits_for_the_store_goes_on_with_it(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	reach(&f, &phases[0]);
+	hang(&f, "GET", EXTENSION);
+	vfs_crash_disarm(f.a.vfs);
+	for (unsigned i = 0; i < 100 && !store_healthy(f.a.store); i++)
+		acting_run(&f.a, DUR_MS(20));
+	assert_true(store_healthy(f.a.store));
+	assert_int_equal(acting_requests(&f.a, "GET", EXTENSION), 0);
+	executor_go_on(f.a.executor);
+	acting_run(&f.a, DUR_MS(100));
+	assert_int_equal(acting_requests(&f.a, "GET", EXTENSION), 1);
+	finish(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -612,6 +630,7 @@ int main(void)
 		cmocka_unit_test(sights_in_any_phase_lead_to_no_second_write),
 		cmocka_unit_test(a_crash_in_any_phase_repeats_nothing),
 		cmocka_unit_test(what_ended_before_the_crash_is_not_followed),
+		cmocka_unit_test(what_waits_for_the_store_goes_on_with_it),
 		cmocka_unit_test(a_recovered_operation_waits_for_its_resource_to_be_observed),
 		cmocka_unit_test(a_recovered_operation_whose_resource_is_never_seen_expires),
 		cmocka_unit_test(without_a_scope_a_recovered_operation_is_held_to_its_deadline),

@@ -468,9 +468,9 @@ static void leave_scope(struct fixture *f)
 {
 	f->s->scope = NULL;
 }
-static void age(struct fixture *f)
+static void set_back(struct fixture *f)
 {
-	loop_virtual_set_wall(f->a.fake.world.loop, wall_add(acting_now(&f->a), DUR_MIN(10)));
+	loop_virtual_set_wall(f->a.fake.world.loop, wall_add(acting_now(&f->a), DUR_MIN(-10)));
 }
 static void lose_sight(struct fixture *f)
 {
@@ -497,7 +497,7 @@ static const struct {
 		REASON_UNCONFIRMED},
 	{"the scope only observes", observe, ITEM_DRIFTED, REASON_OBSERVE_ONLY},
 	{"the subscription is in no scope", leave_scope, ITEM_DRIFTED, REASON_RELOADED},
-	{"what was read has grown old", age, ITEM_WAITING, REASON_READ_TOO_OLD},
+	{"it was read at a time that is yet to come", set_back, ITEM_WAITING, REASON_READ_TOO_OLD},
 	{"the subscription is not visible", lose_sight, ITEM_DRIFTED, REASON_PARTIAL},
 	{"the subscription is disabled", disable, ITEM_DRIFTED, REASON_SUBSCRIPTION_DISABLED},
 };
@@ -523,6 +523,44 @@ static void the_last_look_refuses_what_is_not_allowed_any_more(void **state)
 		assert_false(log_capture_count(f->a.fake.capture, LOG_RULE_MESSAGE) > 0);
 		teardown(state);
 	}
+}
+
+static void what_has_grown_old_is_read_again_before_it_is_sent(void **state)
+{
+	struct fixture *f = *state;
+	mdc_autofree char *done = acting_extension_json(f->m, "Succeeded", "0");
+	json_t *record;
+
+	fail_the_disk_at_the_intent(f);
+	acting_run(&f->a, DUR_MIN(10));
+	assert_int_equal(acting_requests(&f->a, "GET", EXTENSION), 1);
+	absent(f);
+	acting_answer(&f->a, "PUT", EXTENSION, 200, done);
+	vfs_crash_disarm(f->a.vfs);
+	acting_run(&f->a, DUR_S(10));
+	assert_int_equal(acting_requests(&f->a, "GET", EXTENSION), 2);
+	assert_int_equal(acting_requests(&f->a, "PUT", ""), 1);
+	acting_expect(f->item, ITEM_SETTLING, REASON_ACCEPTED);
+	outcome_is(f, "accepted");
+	record = acting_record(&f->a, f->m->id, "outcome", 1);
+	assert_string_equal(json_text(record, "outcome"), "not-sent");
+	json_decref(record);
+}
+
+static void what_it_shows_then_decides(void **state)
+{
+	struct fixture *f = *state;
+	mdc_autofree char *done = acting_extension_json(f->m, "Succeeded", "0");
+
+	fail_the_disk_at_the_intent(f);
+	acting_run(&f->a, DUR_MIN(10));
+	/* Somebody else has done it meanwhile. */
+	acting_answer(&f->a, "GET", EXTENSION, 200, done);
+	vfs_crash_disarm(f->a.vfs);
+	acting_run(&f->a, DUR_S(10));
+	assert_int_equal(acting_requests(&f->a, "PUT", ""), 0);
+	acting_expect(f->item, ITEM_COMPLIANT, REASON_IN_SYNC);
+	outcome_is(f, "not-sent");
 }
 
 static void a_reload_withdraws_what_is_not_sent(void **state)
@@ -875,6 +913,8 @@ int main(void)
 		CASE(what_waits_for_its_intent_can_be_torn_down),
 		CASE(steps_wait_for_a_sick_store_and_go_on_when_it_is_well),
 		CASES(the_last_look_refuses_what_is_not_allowed_any_more),
+		CASE(what_has_grown_old_is_read_again_before_it_is_sent),
+		CASE(what_it_shows_then_decides),
 		CASE(a_reload_withdraws_what_is_not_sent),
 		CASE(the_second_way_to_the_wire_is_looked_at_again),
 		CASE(a_refused_token_is_renewed_and_the_write_sent_once_more),
