@@ -198,12 +198,12 @@ static bool outcome_is_open(const struct arm_result *result)
 	return (unread || failed) && !result->unsent;
 }
 
-static void lose(struct flight *f)
+static void lose(struct flight *f, const struct arm_error *error)
 {
 	flight_tell(f,
 		&(struct item_event){.kind = EVENT_CALL_LOST,
 			.reason = REASON_OUTCOME_UNKNOWN,
-			.detail = "",
+			.detail = *error->message != '\0' ? error->message : error->code,
 			.limit = control_by_id(f->op.control)->operation_limit});
 	store_flush(f->executor->store, NULL, NULL);
 	flight_follow(f);
@@ -265,7 +265,7 @@ static void sent(void *ctx, struct arm_result *result)
 	arm_request_fini(&f->request);
 	if (f->op.phase >= PHASE_SENT && outcome_is_open(result)) {
 		flight_log_failure(f, result);
-		lose(f);
+		lose(f, &result->error);
 	} else if (setting_is_not_offered(f, &result->error)) {
 		accept_not_offered(f, result);
 	} else if (result->error.class != ARM_ERROR_NONE) {

@@ -8,21 +8,39 @@
 
 struct captured_entry {
 	int priority;
-	char *id;
 	char *text;
 	struct log_field *fields; /* names and values are copies */
+	size_t count;
+};
+
+/* Places of the entries of one kind. */
+struct captured_kind {
+	size_t *places;
 	size_t count;
 };
 
 struct log_capture {
 	struct captured_entry *entries;
 	size_t count;
+	struct captured_kind kinds[LOG_MESSAGE_N_];
 };
 
 struct capture_sink {
 	struct log_sink base;
 	struct log_capture *capture;
 };
+
+static void add_place(struct log_capture *c, const char *id, size_t place)
+{
+	for (unsigned m = 0; m < LOG_MESSAGE_N_; m++) {
+		struct captured_kind *kind = &c->kinds[m];
+
+		if (!str_equal(id, log_message_id((enum log_message)m)))
+			continue;
+		kind->places = xreallocarray(kind->places, kind->count + 1, sizeof(*kind->places));
+		kind->places[kind->count++] = place;
+	}
+}
 
 static int capture(struct log_sink *s, int priority, const char *message_id, const char *message,
 	const struct log_field *fields, size_t count)
@@ -31,9 +49,9 @@ static int capture(struct log_sink *s, int priority, const char *message_id, con
 	struct captured_entry *e;
 
 	c->entries = xreallocarray(c->entries, c->count + 1, sizeof(*c->entries));
+	add_place(c, message_id, c->count);
 	e = &c->entries[c->count++];
 	*e = (struct captured_entry){.priority = priority,
-		.id = xstrdup(message_id),
 		.text = xstrdup(message),
 		.fields = xcalloc(count + 1, sizeof(*fields)),
 		.count = count};
@@ -67,9 +85,10 @@ struct log_capture *log_capture_free(struct log_capture *c)
 			free(e->fields[k].value);
 		}
 		free(e->fields);
-		free(e->id);
 		free(e->text);
 	}
+	for (unsigned m = 0; m < LOG_MESSAGE_N_; m++)
+		free(c->kinds[m].places);
 	free(c->entries);
 	free(c);
 	return NULL;
@@ -92,19 +111,12 @@ size_t log_capture_total(const struct log_capture *c)
 const struct captured_entry *log_capture_entry(
 	const struct log_capture *c, enum log_message m, size_t n)
 {
-	for (size_t i = 0; i < c->count; i++)
-		if (str_equal(c->entries[i].id, log_message_id(m)) && n-- == 0)
-			return &c->entries[i];
-	return NULL;
+	return n < c->kinds[m].count ? &c->entries[c->kinds[m].places[n]] : NULL;
 }
 
 size_t log_capture_count(const struct log_capture *c, enum log_message m)
 {
-	size_t n = 0;
-
-	while (log_capture_entry(c, m, n) != NULL)
-		n++;
-	return n;
+	return c->kinds[m].count;
 }
 
 const char *captured_text(const struct captured_entry *e)

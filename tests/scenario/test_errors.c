@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Every error that Azure is known to answer, to a write and to the read before it: what becomes of
+ * the item, when it is tried again, what an operator is told, and that it ends with its cause.
+ *
+ * All rows are one estate, each in a subscription of its own, and fail side by side for a day.
+ */
+#include "lib/azure/arm_document.h"
+#include "lib/base/str.h"
+#include "lib/base/xalloc.h"
+#include "tests/harness/scenario.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* What a kind of error makes of an item. */
+struct outcome {
+	const char *class, *state, *reason;
+	/* Seconds from one attempt that fails to the next one. */
+	int soonest, latest;
+	/* Attempts within a day in which every one fails. */
+	unsigned least, most;
+};
+
+#define MINUTES(n) ((n)*60)
+#define HOURS(n) ((n)*3600)
+
+/* clang-format off */
+static const struct outcome
+	throttled    = {"throttled", "backoff", "throttled", MINUTES(20), HOURS(1), 24, 72},
+	transient    = {"transient", "backoff", "transient", 30, HOURS(1), 24, 60},
+	told_to_wait = {"transient", "backoff", "transient", MINUTES(40), HOURS(1), 24, 36},
+	/* It may have taken effect: no second one before the activity log tells that it did not. */
+	lost         = {"transient", "applying", "outcome-unknown", MINUTES(25), HOURS(2), 12, 40},
+	busy         = {"busy", "backoff", "busy", MINUTES(10), HOURS(2), 12, 40},
+	changed      = {"changed", "backoff", "transient", 30, HOURS(1), 24, 60},
+	vanished     = {"absent", "backoff", "vanished", MINUTES(5), HOURS(24), 4, 7},
+	token        = {"token", "backoff", "identity", 30, HOURS(1), 24, 60},
+	identity     = {"identity", "backoff", "identity", 30, HOURS(1), 24, 60},
+	denied       = {"denied", "blocked", "denied", MINUTES(30), HOURS(24), 4, 8},
+	locked       = {"locked", "blocked", "locked", MINUTES(30), HOURS(24), 4, 8},
+	disabled     = {"disabled", "blocked", "subscription-disabled", MINUTES(30), HOURS(24), 4, 8},
+	unregistered = {"unregistered", "blocked", "unregistered", MINUTES(30), HOURS(24), 4, 8},
+	gone         = {"no-subscription", "blocked", "subscription-gone", MINUTES(30), HOURS(24), 4, 8},
+	policy       = {"policy", "blocked", "policy-denies", HOURS(12), HOURS(24), 1, 2},
+	refused      = {"request", "blocked", "refused", HOURS(12), HOURS(24), 1, 2},
+	too_large    = {"too-large", "blocked", "refused", HOURS(12), HOURS(24), 1, 2};
+
+struct row {
+	int status;
+	const char *code;
+	const struct outcome *write;
+	const struct outcome *read; /* NULL: no failure, but why the extension is written */
+	const char *more; /* of what the rule does */
+};
+
+static const struct row rows[] = {
+	{429, "TooManyRequests", &throttled, &throttled, ", 'retryAfter': '20m'"},
+	{429, "SubscriptionRequestsThrottled", &throttled, &throttled, ", 'retryAfter': '20m'"},
+	{409, "TooManyRequests", &throttled, &throttled, ", 'retryAfter': '20m'"},
+	{408, "RequestTimeout", &lost, &transient, ""},
+	{500, "InternalServerError", &lost, &transient, ""},
+	{502, "BadGateway", &lost, &transient, ""},
+	{504, "GatewayTimeout", &lost, &transient, ""},
+	/* Says that it was not carried out. */
+	{503, "ServiceUnavailable", &transient, &transient, ""},
+	{503, "ServerTimeout", &told_to_wait, &told_to_wait, ", 'retryAfter': '40m'"},
+	{409, "AnotherOperationInProgress", &busy, &busy, ""},
+	{409, "Conflict", &busy, &busy, ""},
+	{409, "OperationInProgress", &busy, &busy, ""},
+	{409, "DeploymentActive", &busy, &busy, ""},
+	{409, "RetryableErrorDueToAnotherOperation", &busy, &busy, ""},
+	{409, "HCRP409", &busy, &busy, ""},
+	{403, "AuthorizationFailed", &denied, &denied, ""},
+	{403, "LinkedAuthorizationFailed", &denied, &denied, ""},
+	{403, "RequestDisallowedByPolicy", &policy, &policy, ""},
+	{409, "ScopeLocked", &locked, &locked, ""},
+	{409, "ReadOnlyDisabledSubscription", &disabled, &disabled, ""},
+	{409, "MissingSubscriptionRegistration", &unregistered, &unregistered, ""},
+	{409, "NoRegisteredProviderFound", &unregistered, &unregistered, ""},
+	{409, "SubscriptionNotRegistered", &unregistered, &unregistered, ""},
+	{404, "Subscription Not Registered", &unregistered, &unregistered, ""},
+	{404, "SubscriptionNotFound", &gone, &gone, ""},
+	{404, "ResourceGroupNotFound", &vanished, &vanished, ""},
+	{404, "ParentResourceNotFound", &vanished, &vanished, ""},
+	{404, "ResourceNotFound", &vanished, NULL, ""},
+	{404, "HCRP404", &vanished, NULL, ""},
+	{400, "HCRP400", &refused, &refused, ""},
+	{400, "InvalidInputJson", &refused, &refused, ""},
+	{400, "InvalidApiVersionParameter", &refused, &refused, ""},
+	{412, "PreconditionFailed", &changed, &changed, ""},
+	{413, "RequestEntityTooLarge", &too_large, &too_large, ""},
+	{414, "UriTooLong", &refused, &refused, ""},
+	{422, "UnprocessableEntity", &refused, &refused, ""},
+};
+
+/* A trouble of the identity holds everything that it does: tried one by one. */
+static const struct row identity_rows[] = {
+	{401, "ExpiredAuthenticationToken", &token, &token, ""},
+	{401, "InvalidAuthenticationToken", &token, &token, ""},
+	{401, "InvalidAuthenticationToken", &token, &token,
+		", 'headers': {'WWW-Authenticate': 'Bearer error=insufficient_claims, claims=e30='}"},
+	{401, "InvalidAuthenticationTokenTenant", &identity, &identity, ""},
+};
+/* clang-format on */
+
+/* --- an estate of rows --- */
+
+#define DEPLOYER_OFF "'behaviour': {'deployer': {'on': false}}"
+#define FAILING DUR_H(24)
+#define MESSAGE "the test has it fail"
+
+/* A subscription for each row: a refusal may be taken for its whole subscription's. */
+static char *subscriptions_of(size_t n)
+{
+	struct buf text = BUF_INIT(1 << 20);
+
+	for (size_t i = 0; i < n; i++)
+		buf_addf(&text,
+			"%s{'id': '30000000-0000-4000-8000-0000000000%02zu', 'name': 's%02zu',"
+			" 'tenant': '" TENANT "', " ALL_ON
+			"'machines': [{'name': 'm%02zu', 'group': 'rg', 'since': '-30d',"
+			" 'created': '-300d'" WINDOWS UNREACHED "}]}",
+			i > 0 ? ", " : "", i, i, i);
+	return buf_steal(&text);
+}
+
+static const struct outcome *outcome_of(const struct row *row, const char *method)
+{
+	return str_equal(method, "GET") ? row->read : row->write;
+}
+
+static char *rules_of(const struct row *v, size_t n, const char *method)
+{
+	struct buf text = BUF_INIT(1 << 20);
+
+	for (size_t i = 0; i < n; i++)
+		if (outcome_of(&v[i], method) != NULL)
+			buf_addf(&text,
+				"%s{'when': {'method': '%s', 'path': '/m%02zu/extensions/MDE',"
+				" 'until': '24h'}, 'do': {'status': %d, 'code': '%s',"
+				" 'message': '" MESSAGE "'%s}}",
+				text.len > 0 ? ", " : "[", method, i, v[i].status, v[i].code,
+				v[i].more);
+	buf_adds(&text, "]");
+	return buf_steal(&text);
+}
+
+static struct scenario *fail_rows(const struct row *v, size_t n, const char *method)
+{
+	mdc_autofree char *subscriptions = subscriptions_of(n), *rules = rules_of(v, n, method);
+	struct scenario *s = scenario_new(&(struct scenario_options){.subscriptions = subscriptions,
+		.document = DEPLOYER_OFF,
+		.config = CONFIG_PROMPT_SLOW});
+
+	scenario_faults(s, rules);
+	scenario_begin(s);
+	scenario_run(s, DUR_S(10));
+	return s;
+}
+
+static char *machine_of(size_t row)
+{
+	return xasprintf("m%02zu", row);
+}
+
+/* --- what becomes of it --- */
+
+static const json_t *explained(struct scenario *s, const char *machine)
+{
+	mdc_autofree char *arguments = xasprintf("{'target': '%s'}", machine);
+	const json_t *items = json_object_get(scenario_command(s, "explain", arguments), "items");
+	size_t i;
+	json_t *row;
+
+	json_array_foreach (items, i, row)
+		if (str_equal(json_text(row, "control"), "mde-extension"))
+			return row;
+	scenario_fail(s, "%s has no mde-extension", machine);
+}
+
+/* State and reason, what Azure said, when it goes on, and for who has to act: what to do. */
+static void is_explained(struct scenario *s, const char *machine, const struct outcome *o)
+{
+	const json_t *row = explained(s, machine);
+	bool blocked = str_equal(o->state, "blocked");
+
+	assert_string_equal(json_text(row, "state"), o->state);
+	assert_string_equal(json_text(row, "reason"), o->reason);
+	assert_string_not_equal(json_text(row, "sentence"), "");
+	if (json_text(row, "detail") == NULL || strstr(json_text(row, "detail"), MESSAGE) == NULL)
+		scenario_fail(s, "%s does not say what Azure said: %s", machine,
+			json_text(row, "detail"));
+	assert_non_null(json_text(row, "due"));
+	if (blocked && json_text(row, "unblock") == NULL)
+		scenario_fail(s, "%s does not say what would unblock it", machine);
+}
+
+/* Told once for all that fail so in a scope. */
+static void is_told(struct scenario *s, const struct row *row, const struct outcome *o)
+{
+	const struct captured_entry *e;
+
+	for (size_t i = 0; (e = log_capture_entry(s->log, LOG_WRITE_FAILED_MESSAGE, i)) != NULL;
+		i++)
+		if (str_equal(captured_field(e, "MDCD_ERROR_CODE"), row->code) &&
+			str_equal(captured_field(e, "MDCD_ERROR_CLASS"), o->class))
+			return;
+	scenario_fail(s, "%d %s is not told as %s", row->status, row->code, o->class);
+}
+
+static void waits_long_enough(struct scenario *s, const char *machine, const struct outcome *o)
+{
+	const struct item *item = scenario_item(s, machine, "mde-extension");
+	int64_t wait = wall_since(item->due, item->since).ms / 1000;
+
+	/* What is on its way waits for its end, and not for a time. */
+	if (str_equal(o->state, "applying"))
+		return;
+	if (wait < o->soonest || wait > o->latest)
+		scenario_fail(s, "%s waits %lld s", machine, (long long)wait);
+}
+
+static void check_first(
+	struct scenario *s, size_t i, const struct row *row, const struct outcome *o)
+{
+	mdc_autofree char *machine = machine_of(i);
+
+	scenario_item_is(s, machine, "mde-extension", o->state, o->reason);
+	is_told(s, row, o);
+	waits_long_enough(s, machine, o);
+	is_explained(s, machine, o);
+}
+
+/* --- a day of it --- */
+
+/* Of writes the time is known. A token that is refused is renewed, and the write sent once more. */
+static void writes_rest(struct scenario *s, const char *path, const struct outcome *o)
+{
+	const struct transport_write *last = NULL;
+
+	for (size_t i = 0; i < transport_estate_write_count(s->world.transport); i++) {
+		const struct transport_write *w = transport_estate_write(s->world.transport, i);
+		int64_t gap = last != NULL ? wall_since(w->at, last->at).ms / 1000 : 0;
+		bool again = last != NULL && last->status == 401 && gap == 0;
+
+		if (!str_ends_nocase(w->path, path))
+			continue;
+		if (last != NULL && !again && (gap < o->soonest || gap > o->latest + MINUTES(10)))
+			scenario_fail(s, "%s is written again after %lld s", path, (long long)gap);
+		last = w;
+	}
+}
+
+static void check_day(struct scenario *s, size_t i, const struct outcome *o, bool writes)
+{
+	mdc_autofree char *path = xasprintf("/m%02zu/extensions/MDE.Windows", i);
+	uint64_t reads = transport_estate_count(s->world.transport, "GET", path);
+	uint64_t attempts = writes ? scenario_writes(s, path) : reads;
+
+	/* With a token that was renewed each is sent twice. */
+	if (str_equal(o->reason, "identity") && str_equal(o->class, "token"))
+		attempts /= 2;
+	if (attempts < o->least || attempts > o->most)
+		scenario_fail(s, "%s: %llu attempts in a day", path, (unsigned long long)attempts);
+	if (writes)
+		writes_rest(s, path, o);
+	else
+		scenario_writes_are(s, path, 0, 0);
+}
+
+static bool all_are_compliant(struct scenario *s)
+{
+	return scenario_count(s, NULL, "compliant") == scenario_count(s, NULL, NULL);
+}
+
+static void check(const struct row *v, size_t n, const char *method)
+{
+	scenario_auto *s = fail_rows(v, n, method);
+
+	for (size_t i = 0; i < n; i++) {
+		if (outcome_of(&v[i], method) == NULL)
+			continue;
+		print_message("# %s: %d %s\n", method, v[i].status, v[i].code);
+		check_first(s, i, &v[i], outcome_of(&v[i], method));
+	}
+	scenario_run(s, DUR_MS(FAILING.ms - scenario_time(s).ms));
+	scenario_nothing_is_stuck(s);
+	for (size_t i = 0; i < n; i++)
+		if (outcome_of(&v[i], method) != NULL)
+			check_day(s, i, outcome_of(&v[i], method), str_equal(method, "PUT"));
+	/* None was given up: the slowest is tried again within a day. */
+	for (unsigned hours = 0; hours < 26 && !all_are_compliant(s); hours++)
+		scenario_run(s, DUR_H(1));
+	if (!all_are_compliant(s))
+		scenario_fail(s, "something goes on failing without a cause");
+	scenario_is_good(s);
+	scenario_history_is_whole(s);
+}
+
+static void test_writes_that_are_refused(void **state)
+{
+	(void)state;
+	check(rows, ARRAY_LEN(rows), "PUT");
+}
+
+static void test_reads_that_are_refused(void **state)
+{
+	(void)state;
+	check(rows, ARRAY_LEN(rows), "GET");
+}
+
+static void test_tokens_that_are_refused(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(identity_rows); i++) {
+		check(&identity_rows[i], 1, "PUT");
+		check(&identity_rows[i], 1, "GET");
+	}
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_writes_that_are_refused),
+		cmocka_unit_test(test_reads_that_are_refused),
+		cmocka_unit_test(test_tokens_that_are_refused),
+	};
+
+	scenario_main();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
