@@ -438,12 +438,22 @@ void scenario_main(void)
 	cmocka_set_test_filter(getenv("MDC_TEST"));
 }
 
-unsigned scenario_seeds(unsigned standard)
+struct seed_range scenario_seeds(unsigned standard)
 {
+	struct seed_range range = {1, standard};
 	const char *text = getenv("MDC_SEEDS");
-	uint64_t n;
+	int end = 0;
 
-	return text != NULL && str_parse_u64(text, 1000000, &n) == 0 ? (unsigned)n : standard;
+	if (text == NULL)
+		return range;
+	if (sscanf(text, "%u-%u%n", &range.first, &range.last, &end) != 2) {
+		range.first = 1;
+		if (sscanf(text, "%u%n", &range.last, &end) != 1)
+			end = 0;
+	}
+	if (end == 0 || text[end] != '\0' || range.last < range.first)
+		fail_msg("MDC_SEEDS=%s is not as in 50 or 50-80", text);
+	return range;
 }
 
 bool scenario_full(void)

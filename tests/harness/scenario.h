@@ -242,8 +242,11 @@ size_t scenario_traced(const struct scenario *s, const char *text);
 /* At the beginning of main(): TAP, and MDC_TEST=PATTERN runs only the tests of such names. */
 void scenario_main(void);
 
-/* How many seeds a sweep runs: MDC_SEEDS, or `standard`. */
-unsigned scenario_seeds(unsigned standard);
+/* The seeds of a sweep: MDC_SEEDS ("50", or "50-80"), or 1 to `standard`. */
+struct seed_range {
+	unsigned first, last;
+};
+struct seed_range scenario_seeds(unsigned standard);
 /* MDC_FULL is set: everything, however long it takes. */
 bool scenario_full(void);
 

@@ -121,10 +121,10 @@ static void test_a_crash_at_every_event_whatever_operations_look_like(void **sta
 static void test_crashes_again_and_again(void **state)
 {
 	struct reference r = reference_of(DEPLOYER_OFF);
-	unsigned seeds = scenario_seeds(12);
+	struct seed_range seeds = scenario_seeds(12);
 
 	(void)state;
-	for (unsigned seed = 1; seed <= seeds; seed++) {
+	for (unsigned seed = seeds.first; seed <= seeds.last; seed++) {
 		scenario_auto *s = migration(DEPLOYER_OFF);
 		struct rng rng;
 

@@ -8,6 +8,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -177,10 +178,10 @@ static void observe(unsigned seed, const char *rules, char **ret_facts, char **r
 
 static void test_all_ways_of_observing_give_the_same_facts(void **state)
 {
-	unsigned seeds = scenario_seeds(8);
+	struct seed_range seeds = scenario_seeds(8);
 
 	(void)state;
-	for (unsigned seed = 1; seed <= seeds; seed++) {
+	for (unsigned seed = seeds.first; seed <= seeds.last; seed++) {
 		mdc_autofree char *facts = NULL, *states = NULL, *arm_facts = NULL;
 		mdc_autofree char *arm_states = NULL;
 
@@ -233,15 +234,17 @@ static char *troubles_of(struct rng *rng)
 	"    legacy { replace = on }\n" \
 	"}\n" CONFIG_SCOPE("subscriptions = { \"*\" }  mode = enforce  max-in-flight = 20")
 
-static struct scenario *trouble(unsigned seed)
+/* What Azure is like in other ways. */
+static const char *const ways[] = {
+	"'behaviour': {'operations': {'shape': 'async'}}",
+	"'behaviour': {'operations': {'shape': 'location', 'movingLocation': true}}",
+	"'behaviour': {'operations': {'shape': 'body'}, 'graph': {'lag': ['1s', '4m']}}",
+	"'behaviour': {'operations': {'shape': 'bare', 'lost': 0.1}}",
+	"'behaviour': {'operations': {'urlLife': '1m', 'hideCreation': false}}",
+};
+
+static struct scenario *trouble(unsigned seed, const char *config)
 {
-	static const char *const documents[] = {
-		"'behaviour': {'operations': {'shape': 'async'}}",
-		"'behaviour': {'operations': {'shape': 'location', 'movingLocation': true}}",
-		"'behaviour': {'operations': {'shape': 'body'}, 'graph': {'lag': ['1s', '4m']}}",
-		"'behaviour': {'operations': {'shape': 'bare', 'lost': 0.1}}",
-		"'behaviour': {'operations': {'urlLife': '1m', 'hideCreation': false}}",
-	};
 	struct rng rng;
 	mdc_autofree char *specification = NULL, *rules = NULL;
 	struct scenario *s;
@@ -251,9 +254,10 @@ static struct scenario *trouble(unsigned seed)
 	rules = troubles_of(&rng);
 	s = scenario_new(&(struct scenario_options){.seed = seed,
 		.specification = specification,
-		.document = documents[seed % ARRAY_LEN(documents)],
+		.document = ways[seed % ARRAY_LEN(ways)],
 		.lively = true,
-		.config = CONFIG_ANY});
+		.config = config});
+	print_message("# seed %u: %s\n", seed, specification);
 	scenario_faults(s, rules);
 	scenario_start(s);
 	for (unsigned h = 0; h < 30; h++) {
@@ -264,32 +268,93 @@ static struct scenario *trouble(unsigned seed)
 	return s;
 }
 
-/* Whether each item has come to an end, or to a trouble that is the machine's own. */
+/* The words of a line of scenario_states(). */
+struct line {
+	char name[300], control[40], state[40], reason[60];
+};
+
+typedef bool (*line_fn)(const struct line *line);
+
+/* The first line that is not as it should be, or NULL; the caller frees it. */
+static char *find_line(struct scenario *s, line_fn is_bad)
+{
+	mdc_autofree char *states = scenario_states(s);
+	struct line line;
+	char *rest = NULL;
+
+	for (char *text = strtok_r(states, "\n", &rest); text != NULL;
+		text = strtok_r(NULL, "\n", &rest)) {
+		assert_int_equal(sscanf(text, "%299s %39s %39s %59s", line.name, line.control,
+					 line.state, line.reason),
+			4);
+		if (is_bad(&line))
+			return xstrdup(text);
+	}
+	return NULL;
+}
+
+static bool is_word_of(const char *const *words, const char *word)
+{
+	for (; *words != NULL; words++)
+		if (str_equal(*words, word))
+			return true;
+	return false;
+}
+
+/* A legacy sensor may wait for a sensor that a person has to help. */
+static bool is_under_way(const struct line *line)
+{
+	static const char *const passing[] = {
+		"unknown", "drifted", "queued", "applying", "settling", NULL};
+
+	return is_word_of(passing, line->state) ||
+		(str_equal(line->state, "waiting") && !str_equal(line->reason, "prerequisite"));
+}
+
+/* Azure is well again: what remains are troubles of the machines themselves. */
+static bool is_a_trouble_that_is_over(const struct line *line)
+{
+	static const char *const over[] = {"throttled", "transient", "busy", "identity",
+		"outcome-unknown", "partial-observation", "vanished", "fact-unknown", "no-package",
+		"not-seen-in-effect", "operation-overdue", "denied", "refused", "subscription-gone",
+		"conflict", "rule", NULL};
+	bool subscription = strstr(line->name, "/machines/") == NULL;
+
+	return is_word_of(over, line->reason) ||
+		(subscription && !str_equal(line->state, "compliant"));
+}
+
 static bool is_calm(struct scenario *s, void *unused)
 {
+	mdc_autofree char *line = find_line(s, is_under_way);
+
 	(void)unused;
-	return scenario_count(s, NULL, "unknown") + scenario_count(s, NULL, "drifted") +
-		scenario_count(s, NULL, "waiting") + scenario_count(s, NULL, "queued") +
-		scenario_count(s, NULL, "applying") + scenario_count(s, NULL, "settling") ==
-		0;
+	return line == NULL;
+}
+
+static void becomes_calm(struct scenario *s)
+{
+	mdc_autofree char *line = NULL;
+
+	if (scenario_run_until(s, is_calm, NULL, DUR_DAYS(3)))
+		return;
+	line = find_line(s, is_under_way);
+	scenario_fail(s, "it does not come to rest: %s", line);
 }
 
 static void test_any_estate_comes_to_a_good_end_whatever_happens(void **state)
 {
-	unsigned seeds = scenario_seeds(6);
+	struct seed_range seeds = scenario_seeds(6);
 
 	(void)state;
-	for (unsigned seed = 1; seed <= seeds; seed++) {
-		scenario_auto *s = NULL;
+	for (unsigned seed = seeds.first; seed <= seeds.last; seed++) {
+		scenario_auto *s = trouble(seed, CONFIG_ANY);
+		mdc_autofree char *line = NULL;
 
-		print_message("# seed %u\n", seed);
-		s = trouble(seed);
-		if (!scenario_run_until(s, is_calm, NULL, DUR_DAYS(3)))
-			scenario_fail(s, "it does not come to rest");
-		assert_int_equal(scenario_count(s, "servers-plan", "compliant"),
-			scenario_count(s, "servers-plan", NULL));
-		assert_int_equal(scenario_count(s, "mde-integration", "compliant"),
-			scenario_count(s, "mde-integration", NULL));
+		becomes_calm(s);
+		line = find_line(s, is_a_trouble_that_is_over);
+		if (line != NULL)
+			scenario_fail(s, "it is not well: %s", line);
 		scenario_is_good(s);
 		scenario_nothing_is_stuck(s);
 		scenario_history_is_whole(s);
@@ -300,8 +365,8 @@ static void test_the_same_seed_gives_the_same_trace(void **state)
 {
 	(void)state;
 	for (unsigned seed = 1; seed <= 2; seed++) {
-		scenario_auto *a = trouble(seed);
-		scenario_auto *b = trouble(seed);
+		scenario_auto *a = trouble(seed, CONFIG_ANY);
+		scenario_auto *b = trouble(seed, CONFIG_ANY);
 
 		assert_string_equal(scenario_trace(a), scenario_trace(b));
 		assert_int_equal(transport_estate_events(a->world.transport),
