@@ -136,21 +136,39 @@ static void test_a_field_that_changes_is_noticed_at_the_next_poll(void **state)
 
 /* --- ways of observing --- */
 
+/* Shares of machines, up to these. */
+static const struct {
+	const char *key;
+	unsigned most;
+} shares[] = {
+	{"legacy", 30},
+	{"linux", 40},
+	{"clients", 10},
+	{"unsupported", 15},
+	{"disconnected", 20},
+	{"expired", 8},
+	{"shells", 8},
+	{"provisioned", 30},
+	{"moved", 10},
+	{"failing", 20},
+	{"connector", 10},
+	{"blocked", 10},
+	{"unreached", 50},
+};
+static const char *const switches[] = {"integration", "unified", "modern"};
+
 static char *specification_of(struct rng *rng, unsigned machines)
 {
-	return xasprintf("subscriptions=%u,machines=%u,legacy=%u%%,linux=%u%%,clients=%u%%,"
-			 "unsupported=%u%%,disconnected=%u%%,expired=%u%%,shells=%u%%,"
-			 "provisioned=%u%%,moved=%u%%,failing=%u%%,connector=%u%%,blocked=%u%%,"
-			 "unreached=%u%%,plan=%s,integration=%s,unified=%s,modern=%s",
-		1 + (unsigned)rng_below(rng, 3), machines, (unsigned)rng_below(rng, 30),
-		(unsigned)rng_below(rng, 40), (unsigned)rng_below(rng, 10),
-		(unsigned)rng_below(rng, 15), (unsigned)rng_below(rng, 20),
-		(unsigned)rng_below(rng, 8), (unsigned)rng_below(rng, 8),
-		(unsigned)rng_below(rng, 30), (unsigned)rng_below(rng, 10),
-		(unsigned)rng_below(rng, 20), (unsigned)rng_below(rng, 10),
-		(unsigned)rng_below(rng, 10), (unsigned)rng_below(rng, 50),
-		rng_below(rng, 2) == 0 ? "none" : "mixed", rng_below(rng, 2) == 0 ? "on" : "off",
-		rng_below(rng, 2) == 0 ? "on" : "off", rng_below(rng, 2) == 0 ? "on" : "off");
+	struct buf text = BUF_INIT(4096);
+
+	buf_addf(&text, "machines=%u,subscriptions=%u", machines, 1 + (unsigned)rng_below(rng, 3));
+	for (size_t i = 0; i < ARRAY_LEN(shares); i++)
+		buf_addf(
+			&text, ",%s=%u%%", shares[i].key, (unsigned)rng_below(rng, shares[i].most));
+	for (size_t i = 0; i < ARRAY_LEN(switches); i++)
+		buf_addf(&text, ",%s=%s", switches[i], rng_below(rng, 2) == 0 ? "on" : "off");
+	buf_addf(&text, ",plan=%s", rng_below(rng, 2) == 0 ? "none" : "mixed");
+	return buf_steal(&text);
 }
 
 static void observe(unsigned seed, const char *rules, char **ret_facts, char **ret_states)
@@ -189,6 +207,40 @@ static void test_all_ways_of_observing_give_the_same_facts(void **state)
 		observe(seed, NO_GRAPH, &arm_facts, &arm_states);
 		assert_string_equal(facts, arm_facts);
 		assert_string_equal(states, arm_states);
+	}
+}
+
+/* --- what is written, by a list of its own --- */
+
+static const struct {
+	const char *path_end, *body; /* what the body has to hold */
+} allowed[] = {
+	{"/providers/Microsoft.Security/pricings/VirtualMachines", "\"pricingTier\":\"Standard\""},
+	{"/providers/Microsoft.Security/settings/WDATP", "\"enabled\":true"},
+	{"/providers/Microsoft.Security/settings/WDATP_UNIFIED_SOLUTION", "\"enabled\":true"},
+	{"/extensions/MDE.Windows", "\"publisher\":\"Microsoft.Azure.AzureDefenderForServers\""},
+	{"/extensions/MDE.Linux", "\"publisher\":\"Microsoft.Azure.AzureDefenderForServers\""},
+};
+
+static bool is_allowed(const struct transport_write *w)
+{
+	if (!str_equal(w->method, "PUT") || w->body == NULL)
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(allowed); i++)
+		if (str_ends_nocase(w->path, allowed[i].path_end))
+			return strstr(w->body, allowed[i].body) != NULL;
+	return false;
+}
+
+static void only_what_is_allowed_was_written(struct scenario *s)
+{
+	const struct transport *t = s->world.transport;
+
+	for (size_t i = 0; i < transport_estate_write_count(t); i++) {
+		const struct transport_write *w = transport_estate_write(t, i);
+
+		if (!is_allowed(w))
+			scenario_fail(s, "%s %s is no allowed write", w->method, w->path);
 	}
 }
 
@@ -242,6 +294,10 @@ static const char *const ways[] = {
 	"'behaviour': {'operations': {'shape': 'bare', 'lost': 0.1}}",
 	"'behaviour': {'operations': {'urlLife': '1m', 'hideCreation': false}}",
 };
+
+#define CONFIG_OBSERVE_SLOW \
+	CONFIG_POLL_SLOW CONFIG_POLICY_PROMPT CONFIG_SCOPE( \
+		"subscriptions = { \"*\" }  mode = observe")
 
 static struct scenario *trouble(unsigned seed, const char *config)
 {
@@ -355,16 +411,162 @@ static void test_any_estate_comes_to_a_good_end_whatever_happens(void **state)
 		line = find_line(s, is_a_trouble_that_is_over);
 		if (line != NULL)
 			scenario_fail(s, "it is not well: %s", line);
+		only_what_is_allowed_was_written(s);
 		scenario_is_good(s);
 		scenario_nothing_is_stuck(s);
 		scenario_history_is_whole(s);
 	}
 }
 
+/* --- what is left to do when all is done --- */
+
+static int64_t planned(struct scenario *s, const char *which)
+{
+	return json_integer_value(json_object_get(scenario_command(s, "plan", NULL), which));
+}
+
+static void test_a_plan_that_was_carried_out_leaves_an_empty_one(void **state)
+{
+	struct seed_range seeds = scenario_seeds(3);
+
+	(void)state;
+	for (unsigned seed = seeds.first; seed <= seeds.last; seed++) {
+		struct rng rng;
+		mdc_autofree char *specification = NULL, *healthy = NULL;
+		scenario_auto *s = NULL;
+		size_t writes;
+
+		rng_seed(&rng, seed);
+		specification = specification_of(&rng, 40);
+		/* Later ones win: every installer does its work. */
+		healthy = xasprintf("%s,failing=0%%,unreached=60%%", specification);
+		s = scenario_new(&(struct scenario_options){
+			.seed = seed, .specification = healthy, .config = CONFIG_ANY});
+		print_message("# seed %u: %s\n", seed, healthy);
+		scenario_begin(s);
+		assert_true(planned(s, "ready") + planned(s, "held") +
+				(int64_t)scenario_count(s, NULL, "waiting") >
+			0);
+		becomes_calm(s);
+		assert_int_equal(planned(s, "ready") + planned(s, "held"), 0);
+		writes = scenario_writes(s, NULL);
+		assert_true(writes > 0);
+		scenario_run(s, DUR_DAYS(1));
+		assert_int_equal(planned(s, "ready") + planned(s, "held"), 0);
+		assert_int_equal(scenario_writes(s, NULL), writes);
+		scenario_is_good(s);
+	}
+}
+
+/* --- observe mode --- */
+
+static void test_nothing_is_written_in_observe_mode(void **state)
+{
+	struct seed_range seeds = scenario_seeds(3);
+
+	(void)state;
+	for (unsigned seed = seeds.first; seed <= seeds.last; seed++) {
+		scenario_auto *s = trouble(seed, CONFIG_OBSERVE_SLOW);
+
+		scenario_command(s, "reconcile", NULL);
+		scenario_command(s, "confirm", NULL);
+		scenario_run(s, DUR_H(3));
+		scenario_writes_are(s, NULL, 0, 0);
+	}
+}
+
+/* --- no conclusions from a part --- */
+
+/* What cannot be read whole, and the writes that would rest on it ("": all). */
+static const struct part {
+	const char *path;
+	bool as_list; /* that it ends matters, and not only what it shows */
+	const char *held[3];
+} parts[] = {
+	{"^/subscriptions$", false, {""}},
+	{"/pricings/VirtualMachines$", false, {"/VirtualMachines", "/WDATP", "/MDE.Windows"}},
+	{"/Microsoft.Security/settings$", true, {"/WDATP", "/MDE.Windows", "/MDE.Linux"}},
+	{"/Microsoft.HybridCompute/machines$", true, {"/MDE.Windows", "/MDE.Linux"}},
+	{"/extensions$", true, {"/MDE.Windows", "/MDE.Linux"}},
+};
+
+static const char *const cuts[] = {
+	"'status': 403, 'code': 'AuthorizationFailed'",
+	"'status': 500",
+	"'delivery': 'truncate'",
+	"'content': 'malformed'",
+	"'list': 'endless'",
+	"'list': 'foreign'",
+};
+
+static struct scenario *without_part(unsigned seed, const char *path, const char *cut)
+{
+	struct rng rng;
+	mdc_autofree char *rules =
+		xasprintf("[{'when': {'path': '/Microsoft.ResourceGraph/'}, 'do': {'status': 403,"
+			  " 'code': 'AuthorizationFailed'}},"
+			  " {'when': {'method': 'GET', 'path': '%s'}, 'do': {%s}}]",
+			path, cut);
+	struct scenario *s = scenario_new(&(struct scenario_options){.seed = seed,
+		.specification = "subscriptions=2,machines=12,plan=none,integration=off,"
+				 "legacy=20%,linux=30%,provisioned=0",
+		.document = "'behaviour': {'deployer': {'on': false}}",
+		.config = CONFIG_PROMPT});
+
+	print_message("# %s: %s\n", path, cut);
+	rng_seed(&rng, seed);
+	scenario_faults(s, rules);
+	scenario_start(s);
+	for (unsigned i = 0; i < 4; i++) {
+		scenario_run(s, DUR_MIN(20 + (int64_t)rng_below(&rng, 20)));
+		scenario_command(s, "confirm", NULL);
+		scenario_command(s, "reconcile", NULL);
+	}
+	only_what_is_allowed_was_written(s);
+	return s;
+}
+
+static void check_part(unsigned seed, const struct part *part, const char *cut)
+{
+	scenario_auto *s = without_part(seed, part->path, cut);
+
+	for (size_t i = 0; i < ARRAY_LEN(part->held) && part->held[i] != NULL; i++)
+		scenario_writes_are(s, *part->held[i] != '\0' ? part->held[i] : NULL, 0, 0);
+}
+
+/* All of these are written where nothing is missing. */
+static void check_whole(void)
+{
+	static const char *const written[] = {
+		"/VirtualMachines", "/WDATP", "/MDE.Windows", "/MDE.Linux"};
+	scenario_auto *s = without_part(1, "^/nothing$", "'status': 500");
+
+	for (size_t i = 0; i < ARRAY_LEN(written); i++)
+		scenario_writes_are(s, written[i], 1, 12);
+}
+
+static void test_nothing_is_written_on_partial_facts(void **state)
+{
+	unsigned seed = 0;
+
+	(void)state;
+	check_whole();
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+		for (size_t k = 0; k < ARRAY_LEN(cuts); k++) {
+			if (!parts[i].as_list && str_starts_nocase(cuts[k], "'list'"))
+				continue;
+			check_part(++seed, &parts[i], cuts[k]);
+		}
+}
+
+/* --- determinism --- */
+
 static void test_the_same_seed_gives_the_same_trace(void **state)
 {
+	struct seed_range seeds = scenario_seeds(1);
+
 	(void)state;
-	for (unsigned seed = 1; seed <= 2; seed++) {
+	for (unsigned seed = seeds.first; seed <= seeds.last; seed++) {
 		scenario_auto *a = trouble(seed, CONFIG_ANY);
 		scenario_auto *b = trouble(seed, CONFIG_ANY);
 
@@ -381,6 +583,9 @@ int main(void)
 		cmocka_unit_test(test_a_field_that_changes_is_noticed_at_the_next_poll),
 		cmocka_unit_test(test_all_ways_of_observing_give_the_same_facts),
 		cmocka_unit_test(test_any_estate_comes_to_a_good_end_whatever_happens),
+		cmocka_unit_test(test_a_plan_that_was_carried_out_leaves_an_empty_one),
+		cmocka_unit_test(test_nothing_is_written_in_observe_mode),
+		cmocka_unit_test(test_nothing_is_written_on_partial_facts),
 		cmocka_unit_test(test_the_same_seed_gives_the_same_trace),
 	};
 
