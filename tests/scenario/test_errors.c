@@ -323,12 +323,92 @@ static void test_tokens_that_are_refused(void **state)
 	}
 }
 
+/* --- one cause for many --- */
+
+#define FLEET 50
+
+static char *fleet(void)
+{
+	struct buf machines = BUF_INIT(1 << 20);
+	char *subscription;
+
+	for (unsigned i = 0; i < FLEET; i++)
+		buf_addf(&machines, "%s" SERVER("m%02u", WINDOWS UNREACHED), i > 0 ? ", " : "", i);
+	subscription = xasprintf(SUBSCRIPTION(1, ALL_ON, "%s"), buf_str(&machines));
+	buf_fini(&machines);
+	return subscription;
+}
+
+/* Those that were on their way together when the first was refused; then one after the other. */
+static void probes_are_single(struct scenario *s, size_t together)
+{
+	const struct transport *t = s->world.transport;
+
+	for (size_t i = together; i < transport_estate_write_count(t); i++) {
+		struct wall at = transport_estate_write(t, i)->at;
+		struct wall before = transport_estate_write(t, i - 1)->at;
+
+		if (wall_since(at, before).ms < DUR_MIN(5).ms)
+			scenario_fail(s, "probes %zu and %zu go together", i - 1, i);
+	}
+}
+
+static void all_but_some_wait(struct scenario *s, size_t some)
+{
+	const json_t *row;
+	size_t held = 0;
+
+	assert_int_equal(scenario_count(s, "mde-extension", "blocked"), some);
+	for (unsigned i = 0; i < FLEET; i++) {
+		mdc_autofree char *machine = machine_of(i);
+
+		row = explained(s, machine);
+		if (!str_equal(json_text(row, "state"), "drifted"))
+			continue;
+		assert_string_equal(json_text(row, "held"), "denied");
+		assert_non_null(json_text(row, "unblock"));
+		held++;
+	}
+	assert_int_equal(held, FLEET - some);
+}
+
+static void test_one_missing_role_is_one_trouble(void **state)
+{
+	mdc_autofree char *subscriptions = fleet();
+	scenario_auto *s = scenario_new(&(struct scenario_options){.subscriptions = subscriptions,
+		.document = DEPLOYER_OFF,
+		.config = CONFIG_PROMPT_SLOW});
+	size_t together;
+
+	(void)state;
+	scenario_faults(s,
+		"[{'when': {'method': 'PUT', 'until': '24h'}, 'do': {'status': 403,"
+		" 'code': 'AuthorizationFailed', 'message': '" MESSAGE "'}}]");
+	scenario_begin(s);
+	scenario_run(s, DUR_MIN(1));
+	together = scenario_writes(s, NULL);
+	assert_in_range(together, 1, 8);
+	all_but_some_wait(s, together);
+	scenario_run(s, DUR_MS(FAILING.ms - scenario_time(s).ms));
+	probes_are_single(s, together);
+	/* Each hour one, and some more at first. */
+	scenario_writes_are(s, NULL, 24, 40);
+	/* One is told in full, the others by their number, ever more seldom. */
+	assert_int_equal(log_capture_count(s->log, LOG_WRITE_FAILED_MESSAGE), 1);
+	assert_in_range(log_capture_count(s->log, LOG_FAILURE_GROUP_MESSAGE), 1, 6);
+	/* The first that gets through lets all go, those that were refused included. */
+	scenario_run(s, DUR_MIN(70));
+	assert_int_equal(scenario_count(s, "mde-extension", "compliant"), FLEET);
+	scenario_is_good(s);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_writes_that_are_refused),
 		cmocka_unit_test(test_reads_that_are_refused),
 		cmocka_unit_test(test_tokens_that_are_refused),
+		cmocka_unit_test(test_one_missing_role_is_one_trouble),
 	};
 
 	scenario_main();
