@@ -202,6 +202,7 @@ static void print_example_section(const struct config_section_row *s)
 
 static void print_example(void)
 {
+	puts("# SPDX-License-Identifier: Apache-2.0");
 	print_comment("The configuration of mdcd; mdcd.conf(5) describes it. Everything that can "
 		      "be set is here, with its default, or with an example where it has none. To "
 		      "set something, remove the # before it and before its section.",

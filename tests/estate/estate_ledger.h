@@ -23,8 +23,8 @@ struct ledger {
 	uint64_t faulted;
 	uint64_t forbidden;
 	uint64_t repeated;
-	json_t *statuses; /* HTTP status -> count; "0" where no answer came */
-	json_t *offences; /* the first ones, with time, request and reason */
+	json_t *statuses;    /* HTTP status -> count; "0" where no answer came */
+	json_t *offences;    /* the first ones, with time, request and reason */
 	struct map dealings; /* "client id" -> what the client did with the resource */
 	struct map fights;
 };

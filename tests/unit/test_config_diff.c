@@ -56,8 +56,7 @@ static void the_order_of_sections_is_no_difference(void **state)
 static void changed_options_are_told_with_both_values(void **state)
 {
 	(void)state;
-	assert_diff(
-		BASE, "poll {\n	machines = 1m\n}\n" BASE, "poll/machines: 5m -> 1m\n", false);
+	assert_diff(BASE, "poll {\n\tmachines = 1m\n}\n" BASE, "poll/machines: 5m -> 1m\n", false);
 	assert_diff(IDENTITY("main") "policy \"servers\" {\n}\nscope \"all\" {\n"
 				     "	identity = main\n	policy = servers\n"
 				     "	subscriptions = *\n}\n",

@@ -209,85 +209,84 @@ static void waits_as_long_as_asked_within_reason(void **state)
 	}
 }
 
+static const struct {
+	enum operation_shape shape;
+	int status;
+	const char *body;
+	enum operation_progress progress;
+	const char *code; /* of the failure */
+} polls[] = {
+	{OPERATION_STATUS, 200, "{\"status\":\"Queued\"}", OPERATION_RUNNING, NULL},
+	{OPERATION_STATUS, 200, "{\"status\":\"InProgress\",\"percentComplete\":5}",
+		OPERATION_RUNNING, NULL},
+	{OPERATION_STATUS, 200, "{\"status\":\"Whatever\"}", OPERATION_RUNNING, NULL},
+	{OPERATION_STATUS, 200, "{\"Status\":\"SUCCEEDED\"}", OPERATION_SUCCEEDED, NULL},
+	{OPERATION_STATUS, 200, "\xef\xbb\xbf{\"status\":\"Succeeded\"}", OPERATION_SUCCEEDED,
+		NULL},
+	{OPERATION_STATUS, 202, "{\"status\":\"Succeeded\"}", OPERATION_SUCCEEDED, NULL},
+	{OPERATION_STATUS, 200,
+		"{\"status\":\"Failed\",\"error\":{\"code\":\"51\",\"message\":\"m\"}}",
+		OPERATION_FAILED, "51"},
+	{OPERATION_STATUS, 200, "{\"status\":\"canceled\"}", OPERATION_FAILED, "canceled"},
+	{OPERATION_STATUS, 200, "{}", OPERATION_UNREADABLE, NULL},
+	{OPERATION_STATUS, 200, "", OPERATION_UNREADABLE, NULL},
+	{OPERATION_STATUS, 200, "<html>", OPERATION_UNREADABLE, NULL},
+	{OPERATION_STATUS, 200, "{\"status\":5}", OPERATION_UNREADABLE, NULL},
+	{OPERATION_STATUS, 204, "", OPERATION_UNREADABLE, NULL},
+	{OPERATION_STATUS, 400, "{\"error\":{\"code\":\"x\"}}", OPERATION_UNREADABLE, NULL},
+	{OPERATION_STATUS, 401, "", OPERATION_UNREADABLE, NULL},
+	{OPERATION_STATUS, 403, "", OPERATION_UNREADABLE, NULL},
+	{OPERATION_STATUS, 429, "", OPERATION_UNREADABLE, NULL},
+	{OPERATION_STATUS, 500, "{\"status\":\"Failed\"}", OPERATION_UNREADABLE, NULL},
+	{OPERATION_STATUS, 307, "", OPERATION_UNREADABLE, NULL},
+	{OPERATION_STATUS, 404, "", OPERATION_EXPIRED, NULL},
+	{OPERATION_STATUS, 410, "", OPERATION_EXPIRED, NULL},
+
+	{OPERATION_LOCATION, 202, "", OPERATION_RUNNING, NULL},
+	{OPERATION_LOCATION, 202, STATE("Succeeded"), OPERATION_RUNNING, NULL},
+	{OPERATION_LOCATION, 200, STATE("Succeeded"), OPERATION_SUCCEEDED, NULL},
+	{OPERATION_LOCATION, 200, "{}", OPERATION_SUCCEEDED, NULL},
+	{OPERATION_LOCATION, 200, "", OPERATION_SUCCEEDED, NULL},
+	{OPERATION_LOCATION, 201, STATE("Creating"), OPERATION_RUNNING, NULL},
+	{OPERATION_LOCATION, 204, "", OPERATION_SUCCEEDED, NULL},
+	{OPERATION_LOCATION, 200, STATE("Failed"), OPERATION_FAILED, "Failed"},
+	{OPERATION_LOCATION, 200, "<html>", OPERATION_UNREADABLE, NULL},
+	/* The error of the operation itself, as a synchronous call would give it. */
+	{OPERATION_LOCATION, 400, "{\"error\":{\"code\":\"Bad\"}}", OPERATION_FAILED, "Bad"},
+	{OPERATION_LOCATION, 409, "{\"error\":{\"code\":\"HCRP409\"}}", OPERATION_FAILED,
+		"HCRP409"},
+	{OPERATION_LOCATION, 401, "", OPERATION_UNREADABLE, NULL},
+	{OPERATION_LOCATION, 403, "", OPERATION_UNREADABLE, NULL},
+	{OPERATION_LOCATION, 408, "", OPERATION_UNREADABLE, NULL},
+	{OPERATION_LOCATION, 429, "", OPERATION_UNREADABLE, NULL},
+	{OPERATION_LOCATION, 503, "", OPERATION_UNREADABLE, NULL},
+	{OPERATION_LOCATION, 302, "", OPERATION_UNREADABLE, NULL},
+	{OPERATION_LOCATION, 404, "", OPERATION_EXPIRED, NULL},
+
+	{OPERATION_BODY, 200, STATE("Creating"), OPERATION_RUNNING, NULL},
+	{OPERATION_BODY, 200, STATE("Succeeded"), OPERATION_SUCCEEDED, NULL},
+	{OPERATION_BODY, 200, "{\"properties\":null}", OPERATION_SUCCEEDED, NULL},
+	{OPERATION_BODY, 200, STATE("Failed"), OPERATION_FAILED, "Failed"},
+	{OPERATION_BODY, 200, "", OPERATION_UNREADABLE, NULL},
+	{OPERATION_BODY, 200, "<html>", OPERATION_UNREADABLE, NULL},
+	{OPERATION_BODY, 404, "", OPERATION_EXPIRED, NULL},
+	{OPERATION_BODY, 409, "{\"error\":{\"code\":\"x\"}}", OPERATION_UNREADABLE, NULL},
+	{OPERATION_BODY, 502, "", OPERATION_UNREADABLE, NULL},
+};
+
 static void polls_tell_how_far_it_is(void **state)
 {
-	static const struct {
-		enum operation_shape shape;
-		int status;
-		const char *body;
-		enum operation_progress progress;
-		const char *code; /* of the failure */
-	} rows[] = {
-		{OPERATION_STATUS, 200, "{\"status\":\"Queued\"}", OPERATION_RUNNING, NULL},
-		{OPERATION_STATUS, 200, "{\"status\":\"InProgress\",\"percentComplete\":5}",
-			OPERATION_RUNNING, NULL},
-		{OPERATION_STATUS, 200, "{\"status\":\"Whatever\"}", OPERATION_RUNNING, NULL},
-		{OPERATION_STATUS, 200, "{\"Status\":\"SUCCEEDED\"}", OPERATION_SUCCEEDED, NULL},
-		{OPERATION_STATUS, 200, "\xef\xbb\xbf{\"status\":\"Succeeded\"}",
-			OPERATION_SUCCEEDED, NULL},
-		{OPERATION_STATUS, 202, "{\"status\":\"Succeeded\"}", OPERATION_SUCCEEDED, NULL},
-		{OPERATION_STATUS, 200,
-			"{\"status\":\"Failed\",\"error\":{\"code\":\"51\",\"message\":\"m\"}}",
-			OPERATION_FAILED, "51"},
-		{OPERATION_STATUS, 200, "{\"status\":\"canceled\"}", OPERATION_FAILED, "canceled"},
-		{OPERATION_STATUS, 200, "{}", OPERATION_UNREADABLE, NULL},
-		{OPERATION_STATUS, 200, "", OPERATION_UNREADABLE, NULL},
-		{OPERATION_STATUS, 200, "<html>", OPERATION_UNREADABLE, NULL},
-		{OPERATION_STATUS, 200, "{\"status\":5}", OPERATION_UNREADABLE, NULL},
-		{OPERATION_STATUS, 204, "", OPERATION_UNREADABLE, NULL},
-		{OPERATION_STATUS, 400, "{\"error\":{\"code\":\"x\"}}", OPERATION_UNREADABLE, NULL},
-		{OPERATION_STATUS, 401, "", OPERATION_UNREADABLE, NULL},
-		{OPERATION_STATUS, 403, "", OPERATION_UNREADABLE, NULL},
-		{OPERATION_STATUS, 429, "", OPERATION_UNREADABLE, NULL},
-		{OPERATION_STATUS, 500, "{\"status\":\"Failed\"}", OPERATION_UNREADABLE, NULL},
-		{OPERATION_STATUS, 307, "", OPERATION_UNREADABLE, NULL},
-		{OPERATION_STATUS, 404, "", OPERATION_EXPIRED, NULL},
-		{OPERATION_STATUS, 410, "", OPERATION_EXPIRED, NULL},
-
-		{OPERATION_LOCATION, 202, "", OPERATION_RUNNING, NULL},
-		{OPERATION_LOCATION, 202, STATE("Succeeded"), OPERATION_RUNNING, NULL},
-		{OPERATION_LOCATION, 200, STATE("Succeeded"), OPERATION_SUCCEEDED, NULL},
-		{OPERATION_LOCATION, 200, "{}", OPERATION_SUCCEEDED, NULL},
-		{OPERATION_LOCATION, 200, "", OPERATION_SUCCEEDED, NULL},
-		{OPERATION_LOCATION, 201, STATE("Creating"), OPERATION_RUNNING, NULL},
-		{OPERATION_LOCATION, 204, "", OPERATION_SUCCEEDED, NULL},
-		{OPERATION_LOCATION, 200, STATE("Failed"), OPERATION_FAILED, "Failed"},
-		{OPERATION_LOCATION, 200, "<html>", OPERATION_UNREADABLE, NULL},
-		/* The error of the operation itself, as a synchronous call would give it. */
-		{OPERATION_LOCATION, 400, "{\"error\":{\"code\":\"Bad\"}}", OPERATION_FAILED,
-			"Bad"},
-		{OPERATION_LOCATION, 409, "{\"error\":{\"code\":\"HCRP409\"}}", OPERATION_FAILED,
-			"HCRP409"},
-		{OPERATION_LOCATION, 401, "", OPERATION_UNREADABLE, NULL},
-		{OPERATION_LOCATION, 403, "", OPERATION_UNREADABLE, NULL},
-		{OPERATION_LOCATION, 408, "", OPERATION_UNREADABLE, NULL},
-		{OPERATION_LOCATION, 429, "", OPERATION_UNREADABLE, NULL},
-		{OPERATION_LOCATION, 503, "", OPERATION_UNREADABLE, NULL},
-		{OPERATION_LOCATION, 302, "", OPERATION_UNREADABLE, NULL},
-		{OPERATION_LOCATION, 404, "", OPERATION_EXPIRED, NULL},
-
-		{OPERATION_BODY, 200, STATE("Creating"), OPERATION_RUNNING, NULL},
-		{OPERATION_BODY, 200, STATE("Succeeded"), OPERATION_SUCCEEDED, NULL},
-		{OPERATION_BODY, 200, "{\"properties\":null}", OPERATION_SUCCEEDED, NULL},
-		{OPERATION_BODY, 200, STATE("Failed"), OPERATION_FAILED, "Failed"},
-		{OPERATION_BODY, 200, "", OPERATION_UNREADABLE, NULL},
-		{OPERATION_BODY, 200, "<html>", OPERATION_UNREADABLE, NULL},
-		{OPERATION_BODY, 404, "", OPERATION_EXPIRED, NULL},
-		{OPERATION_BODY, 409, "{\"error\":{\"code\":\"x\"}}", OPERATION_UNREADABLE, NULL},
-		{OPERATION_BODY, 502, "", OPERATION_UNREADABLE, NULL},
-	};
-
 	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		struct http_reply reply = reply_of(rows[i].status, rows[i].body, NULL);
-		struct operation_poll poll = {.shape = rows[i].shape,
-			.url = rows[i].shape != OPERATION_BODY ? xstrdup(STATUS_URL) : NULL};
+	for (size_t i = 0; i < ARRAY_LEN(polls); i++) {
+		struct http_reply reply = reply_of(polls[i].status, polls[i].body, NULL);
+		struct operation_poll poll = {.shape = polls[i].shape,
+			.url = polls[i].shape != OPERATION_BODY ? xstrdup(STATUS_URL) : NULL};
 		struct arm_error error = {.code = "none"};
 
-		if (operation_polled(&reply, ORIGIN, now, &poll, &error) != rows[i].progress)
-			fail_msg("row %zu: %d %s", i, rows[i].status, rows[i].body);
-		assert_string_equal(error.code, rows[i].code != NULL ? rows[i].code : "none");
-		assert_int_equal(poll.shape, rows[i].shape);
+		if (operation_polled(&reply, ORIGIN, now, &poll, &error) != polls[i].progress)
+			fail_msg("row %zu: %d %s", i, polls[i].status, polls[i].body);
+		assert_string_equal(error.code, polls[i].code != NULL ? polls[i].code : "none");
+		assert_int_equal(poll.shape, polls[i].shape);
 		operation_poll_fini(&poll);
 		http_reply_fini(&reply);
 	}
