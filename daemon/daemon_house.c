@@ -128,6 +128,8 @@ void daemon_status_line(const struct daemon *d, struct buf *ret)
 							       : NULL;
 
 	buf_adds(ret, what_holds(d));
+	if (d->life->reload_failed)
+		buf_adds(ret, "the last reload failed; ");
 	if (wall_is_set(machines->ended))
 		add_numbers(d, ret);
 	else

@@ -22,6 +22,7 @@ struct daemon_life {
 	struct store_checkpoint checkpoint; /* last one told to the journal */
 	struct wall checkpoint_at;
 	bool store_was_healthy;
+	bool reload_failed; /* the last one did: what is in force is not what is written */
 	/* As they were at the start: what these options say now waits for a restart. */
 	char *fixed[DAEMON_FIXED_N_];
 };

@@ -144,10 +144,12 @@ int daemon_reload(struct daemon *d, struct reload_result *ret)
 	notify_reloading(d->world->notify, loop_mono(d->world->loop));
 	if (config_files_load(d->options.config_path, d->world->environment, &ret->diags, &fresh) !=
 		0) {
+		d->life->reload_failed = true;
 		tell_failure(d, &ret->diags);
 		notify_ready(d->world->notify, "reload failed, the previous configuration stays");
 		return -EINVAL;
 	}
+	d->life->reload_failed = false;
 	compare(old, fresh, ret);
 	executor_withdraw_all(d->executor, REASON_RELOADED);
 	d->config = fresh;

@@ -250,6 +250,10 @@ static void a_reload_with_an_error_keeps_everything(void **state)
 	fixture_configure(&f, OBSERVE);
 	pass(&f, DUR_MIN(6));
 	assert_int_equal(f.d->last_pass[PASS_MACHINES].problems, 0);
+	/* What is written is not in force, until a reload succeeds. */
+	the_status_line_is(&f, "the last reload failed; 20 machines");
+	sends_signal(&f, SIGHUP);
+	the_status_line_is(&f, "20 machines");
 	fixture_fini(&f);
 }
 
