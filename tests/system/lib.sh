@@ -10,12 +10,28 @@ root=$(cd "$here/../.." && pwd) || exit 1
 build=${BUILD:-build}
 case $build in /*) ;; *) build=$root/$build ;; esac
 dir=$(mktemp -d "${TMPDIR:-/tmp}/mdcd-system.XXXXXX") || exit 1
+chmod 755 "$dir" # what is secret in it has modes of its own
 tests=0
 children=''
 tidy=: # what a test has to undo besides
 
 # --- the end, whatever it is ---
 
+# Ends after the test, and tidies up where that was killed and could not.
+guard() {
+	: >"$dir/children"
+	mkfifo "$dir/guard" || exit 1
+	setsid sh -c '
+		cat "$1/guard"
+		[ -d "$1" ] || exit
+		while read -r child; do kill -KILL "$child"; done <"$1/children"
+		[ -n "${KEEP:-}" ] || rm -rf "$1"' guard "$dir" </dev/null >/dev/null 2>&1 &
+	exec 9>"$dir/guard"
+}
+note_children() {
+	# shellcheck disable=SC2086
+	printf '%s\n' $children >"$dir/children"
+}
 clean_up() {
 	trap '' HUP INT TERM
 	$tidy
@@ -24,10 +40,12 @@ clean_up() {
 		kill -KILL "$child" 2>/dev/null
 		wait "$child" 2>/dev/null
 	done
+	: >"$dir/children"
 	[ -n "${KEEP:-}" ] && echo "# kept: $dir" || rm -rf "$dir"
 }
 trap clean_up EXIT
 trap 'exit 1' HUP INT TERM
+guard
 
 finish() {
 	echo "1..$tests"
@@ -72,11 +90,11 @@ lacks() { ! grep -e "$2" "$1" | sed 's/^/# /' | grep .; }
 not() { ! "$@"; }
 quietly() { "$@" >/dev/null 2>&1; }
 
-wait_for() { # wait_for COMMAND...: until it succeeds, for a minute at most
+wait_for() { # wait_for COMMAND...: until it succeeds; for a minute at most, or PATIENCE tries
 	tries=0
 	until "$@"; do
 		tries=$((tries + 1))
-		[ $tries -lt 1200 ] || return 1
+		[ $tries -lt "${PATIENCE:-1200}" ] || return 1
 		sleep 0.05
 	done
 }
@@ -97,9 +115,10 @@ needs_programs() {
 spawn() { # spawn NAME COMMAND...: in the background, its output to NAME.out and NAME.err; $child
 	as=$1
 	shift
-	"$@" >"$dir/$as.out" 2>"$dir/$as.err" &
+	"$@" >"$dir/$as.out" 2>"$dir/$as.err" 9>&- &
 	child=$!
 	children="$children $child"
+	note_children
 }
 is_alive() { # a child that ended and was not waited for is not
 	read -r _ _ state _ 2>/dev/null <"/proc/$1/stat" && [ "$state" != Z ]
@@ -113,6 +132,7 @@ leave() { # leave PID: waits for its end, and leaves its exit status in $status
 		[ "$child" = "$1" ] || kept="$kept $child"
 	done
 	children=$kept
+	note_children
 }
 end() { # end SIGNAL PID
 	kill "-$1" "$2"
@@ -162,6 +182,7 @@ requests() { # requests PATTERN: how many it was asked; patterns match lines of 
 
 tenant=10000000-0000-4000-8000-000000000001
 client=20000000-0000-4000-8000-000000000001
+state_directory=$dir/state
 control=$dir/control.sock
 
 # A configuration for the simulated Azure. Tests change the parts before they write it.
@@ -175,7 +196,7 @@ poll='subscriptions = 1s  machines = 1s  operations = 1s  jitter = 0%'
 scope=''
 write_config() { # write_config [FILE]
 	cat >"${1:-$dir/mdcd.conf}" <<END
-state-directory = "$dir/state"
+state-directory = "$state_directory"
 control-socket = "$control"
 log = $log
 $top
@@ -186,7 +207,7 @@ cloud "simulated" {
     ca-file = "$AZSIM_CA"
 }
 identity "test" {
-    cloud = simulated  tenant = "$tenant"  client = "$client"
+    cloud = simulated  tenant = "$tenant"  ${client:+client = \"$client\"}
     $proof
 }
 poll { $poll }
