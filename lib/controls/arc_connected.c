@@ -95,6 +95,7 @@ static const char *const fields[] = {
 	"properties.agentConfiguration.configMode",
 	NULL,
 };
+static const char *const reads[] = {"Microsoft.HybridCompute/machines/read", NULL};
 static const enum control_id after[] = {CONTROL_N_};
 
 const struct control arc_connected_control = {
@@ -102,6 +103,7 @@ const struct control arc_connected_control = {
 	.on_machine = true,
 	.help = "The Arc agent is connected, and would let the sensor be installed.",
 	.fields = fields,
+	.reads = reads,
 	.after = after,
 	.unobserved = unobserved,
 	.assess = assess_connected,

@@ -78,6 +78,12 @@ struct control {
 	const char *help;   /* what it keeps true, in one sentence */
 	/* Facts it reads, as paths in ARM's documents: for `explain`; NULL ends. */
 	const char *const *fields;
+	/*
+	 * The actions that Azure has to allow (its role-based access control) for observing it, and
+	 * besides these for correcting it, polling included; NULL ends, and NULL is none.
+	 */
+	const char *const *reads;
+	const char *const *writes;
 	/* Controls of the same subscription that have to be in sync first; CONTROL_N_ ends. */
 	const enum control_id *after;
 	/* Whether one of these matters for this resource; NULL: all do. */

@@ -105,6 +105,8 @@ static const char *const fields[] = {
 	"properties.settings.vNextEnabled",
 	NULL,
 };
+static const char *const reads[] = {"Microsoft.HybridCompute/machines/read",
+	"Microsoft.HybridCompute/machines/extensions/read", NULL};
 static const enum control_id after[] = {CONTROL_N_};
 
 const struct control legacy_replaced_control = {
@@ -113,6 +115,7 @@ const struct control legacy_replaced_control = {
 	.help = "Windows Server 2012 R2 and 2016 run the unified solution in place of the Log "
 		"Analytics based sensor.",
 	.fields = fields,
+	.reads = reads,
 	.after = after,
 	.unobserved = extensions_unobserved,
 	.assess = assess_replaced,

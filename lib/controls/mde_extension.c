@@ -400,6 +400,12 @@ static const char *const fields[] = {
 	"properties.instanceView.status.message",
 	NULL,
 };
+static const char *const reads[] = {"Microsoft.HybridCompute/machines/read",
+	"Microsoft.HybridCompute/machines/extensions/read", NULL};
+static const char *const writes[] = {"Microsoft.Security/mdeOnboardings/read",
+	"Microsoft.HybridCompute/machines/extensions/write",
+	"Microsoft.HybridCompute/locations/operationstatus/read",
+	"Microsoft.HybridCompute/locations/operationresults/read", NULL};
 static const enum control_id after[] = {
 	CONTROL_SERVERS_PLAN, CONTROL_MDE_INTEGRATION, CONTROL_UNIFIED_SOLUTION, CONTROL_N_};
 
@@ -411,6 +417,8 @@ const struct control mde_extension_control = {
 	.help = "MDE.Windows or MDE.Linux is provisioned, on Windows Server 2012 R2 and 2016 with "
 		"the unified solution.",
 	.fields = fields,
+	.reads = reads,
+	.writes = writes,
 	.after = after,
 	.needs = needs,
 	.may_write = may_write,

@@ -32,6 +32,8 @@ static bool may_write(const struct policy_config *policy)
 }
 
 static const char *const fields[] = {"properties.enabled", NULL};
+static const char *const reads[] = {"Microsoft.Security/settings/read", NULL};
+static const char *const writes[] = {"Microsoft.Security/settings/write", NULL};
 static const enum control_id after[] = {CONTROL_SERVERS_PLAN, CONTROL_N_};
 
 const struct control mde_integration_control = {
@@ -39,6 +41,8 @@ const struct control mde_integration_control = {
 	.corrects = true,
 	.help = "The subscription's integration with Defender for Endpoint (WDATP) is on.",
 	.fields = fields,
+	.reads = reads,
+	.writes = writes,
 	.after = after,
 	.may_write = may_write,
 	.unobserved = switch_unobserved,

@@ -138,6 +138,8 @@ static const char *const fields[] = {
 	"properties.extensions",
 	NULL,
 };
+static const char *const reads[] = {"Microsoft.Security/pricings/read", NULL};
+static const char *const writes[] = {"Microsoft.Security/pricings/write", NULL};
 static const enum control_id after[] = {CONTROL_N_};
 
 const struct control servers_plan_control = {
@@ -145,6 +147,8 @@ const struct control servers_plan_control = {
 	.corrects = true,
 	.help = "Microsoft Defender for Servers is on, with the plan of the policy.",
 	.fields = fields,
+	.reads = reads,
+	.writes = writes,
 	.after = after,
 	.may_write = may_write,
 	.unobserved = unobserved,

@@ -34,6 +34,8 @@ static bool may_write(const struct policy_config *policy)
 }
 
 static const char *const fields[] = {"properties.enabled", NULL};
+static const char *const reads[] = {"Microsoft.Security/settings/read", NULL};
+static const char *const writes[] = {"Microsoft.Security/settings/write", NULL};
 static const enum control_id after[] = {CONTROL_SERVERS_PLAN, CONTROL_MDE_INTEGRATION, CONTROL_N_};
 
 const struct control unified_solution_control = {
@@ -42,6 +44,8 @@ const struct control unified_solution_control = {
 	.help = "Windows Server 2012 R2 and 2016 get the unified solution "
 		"(WDATP_UNIFIED_SOLUTION is on).",
 	.fields = fields,
+	.reads = reads,
+	.writes = writes,
 	.after = after,
 	.may_write = may_write,
 	.unobserved = switch_unobserved,

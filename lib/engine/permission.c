@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/engine/permission.h"
+
+#include "lib/base/str.h"
+
+#include <string.h>
+
+#define GROUP_SCOPE "/providers/Microsoft.Management/managementGroups/%s"
+
+/* --- what is needed --- */
+
+/* Reads of subscriptions themselves, for all scopes. */
+static const struct permission_need everywhere[] = {
+	{"Microsoft.Resources/subscriptions/read", PERMISSION_OBSERVES, false},
+	/* Where Resource Graph refuses, ARM's lists do the same work. */
+	{"Microsoft.ResourceGraph/resources/read", PERMISSION_HELPS, false},
+	{"Microsoft.Authorization/permissions/read", PERMISSION_HELPS, false},
+	{"Microsoft.Resources/subscriptions/providers/read", PERMISSION_HELPS, false},
+};
+/* Resource Graph names the management groups above a subscription, too. */
+static const struct permission_need in_groups[] = {
+	{"Microsoft.Management/managementGroups/descendants/read", PERMISSION_HELPS, false},
+};
+static const struct permission_need when_correcting[] = {
+	/* The activity log tells the outcome of a write whose answer was lost. */
+	{"Microsoft.Insights/eventtypes/values/Read", PERMISSION_CORRECTS, false},
+	{"Microsoft.Authorization/locks/read", PERMISSION_HELPS, false},
+	{"Microsoft.Authorization/denyAssignments/read", PERMISSION_HELPS, false},
+	{"Microsoft.PolicyInsights/checkPolicyRestrictions/read", PERMISSION_HELPS, false},
+};
+
+struct needs {
+	struct permission_need *v;
+	size_t n;
+};
+
+static void add(struct needs *needs, const struct permission_need *need)
+{
+	for (size_t i = 0; i < needs->n; i++)
+		if (str_equal_nocase(needs->v[i].action, need->action)) {
+			/* What one control needs of all machines another may need of the whole. */
+			needs->v[i].on_machine = needs->v[i].on_machine && need->on_machine;
+			return;
+		}
+	assert(needs->n < PERMISSION_NEEDS_MAX);
+	needs->v[needs->n++] = *need;
+}
+
+static void add_all(struct needs *needs, const struct permission_need *all, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		add(needs, &all[i]);
+}
+
+/* An extension may be granted on a resource group, an onboarding package or a plan not. */
+static bool is_on_machine(const struct control *control, const char *action)
+{
+	return control->on_machine && str_contains_nocase(action, "/machines/");
+}
+
+static void add_actions(struct needs *needs, const struct control *control,
+	const char *const *actions, enum permission_use use)
+{
+	for (; actions != NULL && *actions != NULL; actions++)
+		add(needs,
+			&(struct permission_need){*actions, use, is_on_machine(control, *actions)});
+}
+
+static bool corrects(const struct scope_config *scope, const struct control *control)
+{
+	return scope->mode == MODE_ENFORCE && control->may_write != NULL &&
+		control->may_write(scope->policy);
+}
+
+size_t permission_needs(
+	const struct scope_config *scope, struct permission_need ret[static PERMISSION_NEEDS_MAX])
+{
+	struct needs needs = {.v = ret};
+
+	add_all(&needs, everywhere, ARRAY_LEN(everywhere));
+	if (scope->management_group_count > 0)
+		add_all(&needs, in_groups, ARRAY_LEN(in_groups));
+	for (unsigned c = 0; c < CONTROL_N_; c++)
+		add_actions(&needs, control_by_id(c), control_by_id(c)->reads, PERMISSION_OBSERVES);
+	for (unsigned c = 0; c < CONTROL_N_; c++)
+		if (corrects(scope, control_by_id(c)))
+			add_actions(&needs, control_by_id(c), control_by_id(c)->writes,
+				PERMISSION_CORRECTS);
+	if (scope->mode == MODE_ENFORCE)
+		add_all(&needs, when_correcting, ARRAY_LEN(when_correcting));
+	return needs.n;
+}
+
+/* --- what is allowed --- */
+
+bool permission_matches(const char *pattern, const char *action)
+{
+	const char *star = NULL, *back = NULL;
+
+	while (*action != '\0') {
+		if (*pattern == '*') {
+			star = pattern++;
+			back = action;
+		} else if (str_lower(*pattern) == str_lower(*action)) {
+			pattern++;
+			action++;
+		} else if (star != NULL) {
+			pattern = star + 1;
+			action = ++back;
+		} else {
+			return false;
+		}
+	}
+	return pattern[strspn(pattern, "*")] == '\0';
+}
+
+static bool any_matches(const json_t *patterns, const char *action)
+{
+	size_t i;
+	json_t *pattern;
+
+	json_array_foreach (patterns, i, pattern)
+		if (json_is_string(pattern) &&
+			permission_matches(json_string_value(pattern), action))
+			return true;
+	return false;
+}
+
+bool permission_allows(const json_t *entries, const char *action)
+{
+	size_t i;
+	json_t *entry;
+
+	json_array_foreach (entries, i, entry)
+		if (any_matches(json_path(entry, "actions"), action) &&
+			!any_matches(json_path(entry, "notActions"), action))
+			return true;
+	return false;
+}
+
+const char *permission_role(const char *action)
+{
+	static const struct {
+		const char *pattern, *role;
+	} roles[] = {
+		{"*/read", "Reader"},
+		{"Microsoft.Security/*", "Security Admin"},
+		{"Microsoft.HybridCompute/machines/*",
+			"Azure Connected Machine Resource Administrator"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(roles); i++)
+		if (permission_matches(roles[i].pattern, action))
+			return roles[i].role;
+	return NULL;
+}
+
+bool permission_provider(const char *action, char ret[static PERMISSION_PROVIDER_SIZE])
+{
+	size_t len = strcspn(action, "/");
+
+	if (action[len] == '\0' || len >= PERMISSION_PROVIDER_SIZE)
+		return false;
+	memcpy(ret, action, len);
+	ret[len] = '\0';
+	return true;
+}
+
+/* --- a role of one's own --- */
+
+struct role {
+	struct diags *diags;
+	struct permission_need needs[PERMISSION_NEEDS_MAX];
+	size_t need_count;
+	json_t *scopes;
+	const char *tenant; /* of the first scope that names one */
+	const char *group;  /* the one management group, or NULL */
+	bool whole;         /* only the tenant's root group is above all of it */
+};
+
+static void add_scope_text(struct role *role, json_t *take_scope)
+{
+	size_t i;
+	json_t *known;
+
+	json_array_foreach (role->scopes, i, known)
+		if (json_equal(known, take_scope)) {
+			json_decref(take_scope);
+			return;
+		}
+	json_array_append_new(role->scopes, take_scope);
+}
+
+static void add_group(struct role *role, const char *group)
+{
+	/* Azure takes one management group in a role. */
+	if (role->group != NULL && !str_equal_nocase(role->group, group))
+		role->whole = true;
+	role->group = group;
+}
+
+static void add_scope(struct role *role, const struct scope_config *scope)
+{
+	struct permission_need needs[PERMISSION_NEEDS_MAX];
+	size_t n = permission_needs(scope, needs);
+	struct needs all = {.v = role->needs, .n = role->need_count};
+	const char *tenant = scope->identity->tenant;
+
+	add_all(&all, needs, n);
+	role->need_count = all.n;
+	for (size_t i = 0; i < scope->subscription_count; i++)
+		add_scope_text(role, json_sprintf("/subscriptions/%s", scope->subscriptions[i]));
+	for (size_t i = 0; i < scope->management_group_count; i++)
+		add_group(role, scope->management_groups[i]);
+	if (scope->everything ||
+		(scope->subscription_count == 0 && scope->management_group_count == 0))
+		role->whole = true;
+	if (role->tenant == NULL)
+		role->tenant = tenant;
+	else if (tenant != NULL && !str_equal_nocase(role->tenant, tenant))
+		diag_error(role->diags, NULL, 0,
+			"scope \"%s\" is in another tenant, and a role belongs to one: name the "
+			"scope with --scope",
+			scope->name);
+}
+
+static void conclude_scopes(struct role *role)
+{
+	if (!role->whole && role->group != NULL)
+		add_scope_text(role, json_sprintf(GROUP_SCOPE, role->group));
+	if (!role->whole)
+		return;
+	/* The root group has the tenant's id. */
+	if (role->tenant == NULL) {
+		diag_error(role->diags, NULL, 0,
+			"a role cannot be assignable everywhere: name the `tenant` of the "
+			"identity, or the subscriptions or one management group of the scope");
+		return;
+	}
+	json_array_clear(role->scopes);
+	add_scope_text(role, json_sprintf(GROUP_SCOPE, role->tenant));
+}
+
+static json_t *role_actions(const struct role *role)
+{
+	json_t *actions = json_array();
+
+	for (size_t i = 0; i < role->need_count; i++)
+		json_array_append_new(actions, json_string(role->needs[i].action));
+	return actions;
+}
+
+static json_t *role_document(const struct role *role, const struct scope_config *only)
+{
+	json_t *name = only != NULL ? json_sprintf("mdcd %s", only->name) : json_string("mdcd");
+
+	/* A scope's name is the operator's own text. */
+	if (name == NULL)
+		name = json_string("mdcd");
+	return json_pack("{s:o, s:b, s:s, s:o, s:[], s:[], s:[], s:O}", "Name", name, "IsCustom", 1,
+		"Description",
+		"What mdcd needs to keep servers protected by Microsoft Defender for Cloud, and "
+		"nothing else",
+		"Actions", role_actions(role), "NotActions", "DataActions", "NotDataActions",
+		"AssignableScopes", role->scopes);
+}
+
+json_t *permission_custom_role(
+	const struct config *config, const struct scope_config *only, struct diags *diags)
+{
+	struct role role = {.diags = diags, .scopes = json_array()};
+	size_t errors = diags->errors;
+	json_t *document = NULL;
+
+	for (size_t i = 0; i < config->scope_count; i++)
+		if (only == NULL || only == &config->scopes[i])
+			add_scope(&role, &config->scopes[i]);
+	conclude_scopes(&role);
+	if (diags->errors == errors)
+		document = role_document(&role, only);
+	json_decref(role.scopes);
+	return document;
+}
