@@ -238,6 +238,55 @@ bool auth_identify(struct call *c)
 	return true;
 }
 
+/* --- deny assignments --- */
+
+static bool names(const json_t *principals, const char *id)
+{
+	size_t i;
+	json_t *one;
+
+	json_array_foreach (principals, i, one)
+		if (str_equal_nocase(tree_text(one, "id"), id))
+			return true;
+	return false;
+}
+
+static bool denies(
+	const json_t *denial, const struct principal *who, const char *action, const char *target)
+{
+	static const char everybody[] = "00000000-0000-0000-0000-000000000000";
+	const json_t *principals = tree_get(denial, "properties.principals");
+	const json_t *permission = json_array_get(tree_get(denial, "properties.permissions"), 0);
+
+	return id_is_under(target, tree_text(denial, "properties.scope")) &&
+		(names(principals, everybody) || names(principals, who->object)) &&
+		!names(tree_get(denial, "properties.excludePrincipals"), who->object) &&
+		list_matches(tree_get(permission, "actions"), action) &&
+		!list_matches(tree_get(permission, "notActions"), action);
+}
+
+/* Over every role. */
+static bool refuse_denied(struct call *c, const char *action)
+{
+	size_t i;
+	json_t *denial;
+
+	if (c->sub == NULL)
+		return false;
+	json_array_foreach (c->sub->denials, i, denial)
+		if (denies(denial, c->who, action, c->target)) {
+			answer_error(c, 403, "DenyAssignmentAuthorizationFailed",
+				"The client '%s' with object id '%s' has permission to perform "
+				"action '%s' on scope '%s'; however, the access is denied because "
+				"of the deny assignment with name '%s' and Id '%s' at scope '%s'.",
+				c->who->client, c->who->object, action, c->target,
+				tree_text(denial, "properties.denyAssignmentName"),
+				tree_text(denial, "name"), tree_text(denial, "properties.scope"));
+			return true;
+		}
+	return false;
+}
+
 /* "{}/register/action": the namespace comes from the path. */
 static char *action_of(const struct call *c)
 {
@@ -258,7 +307,7 @@ bool auth_permit(struct call *c)
 	action = action_of(c);
 	c->target = (c->route->flags & ROUTE_LIST) != 0 ? call_container(c) : xstrdup(c->path);
 	if (auth_allows(c->who, action, c->target, group))
-		return true;
+		return !refuse_denied(c, action);
 	answer_error(c, 403, "AuthorizationFailed",
 		"The client '%s' with object id '%s' does not have authorization to perform action "
 		"'%s' over scope '%s' or the scope is invalid. If access was recently granted, "

@@ -97,9 +97,27 @@ static void list_assignments(struct call *c)
 	answer_json(c, 200, json_pack("{s:o}", "value", list));
 }
 
+/* --- deny assignments --- */
+
+static json_t *denial_item(struct call *c, void *ctx, size_t place)
+{
+	json_t *denial = json_array_get(ctx, place);
+	const char *scope = tree_text(denial, "properties.scope");
+	bool below = id_is_under(scope, c->scope) &&
+		!str_equal_nocase(call_parameter(c, "$filter"), "atScope()");
+
+	return below || id_is_under(c->scope, scope) ? json_incref(denial) : NULL;
+}
+
 static void list_deny_assignments(struct call *c)
 {
-	answer_json(c, 200, json_pack("{s:[]}", "value"));
+	json_t *denials = c->sub != NULL ? c->sub->denials : NULL;
+
+	answer_page(c,
+		&(struct page_source){.places = json_array_size(denials),
+			.item = denial_item,
+			.ctx = denials,
+			.size = c->e->knobs.paging.others});
 }
 
 /* --- locks --- */

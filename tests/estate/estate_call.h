@@ -157,6 +157,11 @@ bool guard_write(struct call *c);
 bool guard_provider(struct call *c);
 bool guard_body(struct call *c);
 
+/* estate_policy.c: the first policy that denies a resource of that type with that id, or below it;
+ * NULL */
+const struct deny_policy *policy_that_denies(
+	const struct subscription *sub, const char *type, const char *id);
+
 /* estate_token.c */
 void token_handle(struct call *c);
 enum token_state { TOKEN_GOOD, TOKEN_MALFORMED, TOKEN_EXPIRED, TOKEN_AUDIENCE, TOKEN_UNKNOWN };
@@ -289,6 +294,7 @@ json_t *auto_provisioning_document(const struct subscription *sub, bool on);
 extern const struct route_table subscription_routes;
 extern const struct route_table management_routes;
 extern const struct route_table authorization_routes;
+extern const struct route_table policy_routes;
 extern const struct route_table pricing_routes;
 extern const struct route_table security_routes;
 extern const struct route_table machine_routes;

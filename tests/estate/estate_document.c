@@ -21,6 +21,9 @@
  *                        groups: [{ name*, location, tags }],
  *                        locks: [{ name*, level*, scope, notes }],
  *                        policies: [{ name*, deny* (a type), scope }],
+ *                        denyAssignments: [{ name*, actions*, notActions, scope,
+ *                                            principals (object ids; everybody when left out),
+ *                                            except (object ids) }],
  *                        machines: [...] }]
  *   machines          { name*, group*, location, os (osSku), osType, osVersion,
  *                        status (Connected|Disconnected|Error|Expired|NeverConnected), since,

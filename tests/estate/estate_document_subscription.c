@@ -12,7 +12,7 @@ struct subscription_spec {
 	const char *id, *name, *tenant, *group, *state, *provider, *auto_provision;
 	bool modern;
 	const json_t *tags, *providers, *plan, *plan_failures, *settings, *groups, *locks,
-		*policies, *machines;
+		*policies, *denials, *machines;
 };
 
 #define AT(member) offsetof(struct subscription_spec, member)
@@ -33,6 +33,7 @@ static const struct field subscription_fields[] = {
 	{"groups", FIELD_ARRAY, AT(groups)},
 	{"locks", FIELD_ARRAY, AT(locks)},
 	{"policies", FIELD_ARRAY, AT(policies)},
+	{"denyAssignments", FIELD_ARRAY, AT(denials)},
 	{"machines", FIELD_ARRAY, AT(machines)},
 };
 
@@ -192,11 +193,11 @@ static void add_others(
 		sub->tenant->first = sub;
 }
 
-/* --- groups, locks, policies --- */
+/* --- groups, locks, policies, deny assignments --- */
 
 struct part_spec {
 	const char *name, *location, *level, *scope, *notes, *deny;
-	const json_t *tags;
+	const json_t *tags, *actions, *not_actions, *principals, *except;
 };
 
 static const struct field group_fields[] = {
@@ -250,6 +251,58 @@ static void add_policy(struct document *d, struct subscription *sub, const struc
 	p->scope = spec->scope != NULL ? xstrdup(spec->scope) : NULL;
 }
 
+static const struct field denial_fields[] = {
+	{"name", FIELD_TEXT, offsetof(struct part_spec, name), true},
+	{"actions", FIELD_TEXTS, offsetof(struct part_spec, actions), true},
+	{"notActions", FIELD_TEXTS, offsetof(struct part_spec, not_actions)},
+	{"scope", FIELD_TEXT, offsetof(struct part_spec, scope)},
+	{"principals", FIELD_TEXTS, offsetof(struct part_spec, principals)},
+	{"except", FIELD_TEXTS, offsetof(struct part_spec, except)},
+};
+
+static json_t *principals_of(const json_t *ids, const char *type)
+{
+	json_t *list = json_array();
+	size_t i;
+	json_t *id;
+
+	json_array_foreach (ids, i, id)
+		json_array_append_new(list, json_pack("{s:O, s:s}", "id", id, "type", type));
+	return list;
+}
+
+static void add_denial(struct document *d, struct subscription *sub, const struct part_spec *spec)
+{
+	const char *scope = spec->scope != NULL ? spec->scope : sub->res.id;
+	json_t *everybody = json_pack("[s]", "00000000-0000-0000-0000-000000000000");
+	json_t *none = json_array();
+	bool all = spec->principals == NULL;
+	char name[GUID_SIZE];
+
+	snprintf(name, sizeof(name), "50000000-0000-4000-8000-%012zu",
+		json_array_size(sub->denials) + 1);
+	if (sub->denials == NULL)
+		sub->denials = json_array();
+	json_array_append_new(sub->denials,
+		json_pack("{s:{s:s, s:s, s:[{s:O, s:O, s:[], s:[]}], s:s, s:b, s:o, s:o, s:b}, "
+			  "s:o, s:s, s:s}",
+			"properties", "denyAssignmentName", spec->name, "description", "",
+			"permissions", "actions", spec->actions, "notActions",
+			spec->not_actions != NULL ? spec->not_actions : none, "dataActions",
+			"notDataActions", "scope", scope, "doNotApplyToChildScopes", 0,
+			"principals",
+			principals_of(all ? everybody : spec->principals,
+				all ? "SystemDefined" : "ServicePrincipal"),
+			"excludePrincipals", principals_of(spec->except, "ServicePrincipal"),
+			"isSystemProtected", 1, "id",
+			json_sprintf("%s/providers/Microsoft.Authorization/denyAssignments/%s",
+				scope, name),
+			"type", "Microsoft.Authorization/denyAssignments", "name", name));
+	json_decref(everybody);
+	json_decref(none);
+	(void)d;
+}
+
 struct part_kind {
 	const char *name;
 	const struct field *fields;
@@ -282,12 +335,15 @@ static void add_lists(struct document *d, struct subscription *sub, const char *
 		"locks", lock_fields, ARRAY_LEN(lock_fields), add_lock};
 	static const struct part_kind policies = {
 		"policies", policy_fields, ARRAY_LEN(policy_fields), add_policy};
+	static const struct part_kind denials = {
+		"denyAssignments", denial_fields, ARRAY_LEN(denial_fields), add_denial};
 	size_t i;
 	json_t *object;
 
 	add_parts(d, sub, path, spec->groups, &groups);
 	add_parts(d, sub, path, spec->locks, &locks);
 	add_parts(d, sub, path, spec->policies, &policies);
+	add_parts(d, sub, path, spec->denials, &denials);
 	json_array_foreach (spec->machines, i, object) {
 		char element[300];
 

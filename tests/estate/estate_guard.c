@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/base/str.h"
+#include "lib/base/xalloc.h"
 #include "tests/estate/estate_call.h"
 #include "tests/estate/estate_tree.h"
 
@@ -75,30 +76,25 @@ static bool refuse_locked(struct call *c)
 static bool refuse_policy(struct call *c)
 {
 	const struct api *api = c->route->api;
+	mdc_autofree char *type = xasprintf("%s/%s", api->provider, api->type);
+	const char *name = strrchr(c->path, '/') + 1;
+	const struct deny_policy *p;
 
 	if (str_equal(c->request->method, "DELETE"))
 		return false;
-	for (size_t i = 0; i < c->sub->policy_count; i++) {
-		const struct deny_policy *p = &c->sub->policies[i];
-		size_t len = strlen(api->provider);
-
-		if (!str_starts_nocase(p->type, api->provider) || p->type[len] != '/' ||
-			!str_equal_nocase(p->type + len + 1, api->type) ||
-			(p->scope != NULL && !id_is_under(c->path, p->scope)))
-			continue;
-		answer_error_object(c, 403,
-			json_pack("{s:s, s:s, s:o, s:[{s:s, s:{s:s, s:s, s:s}}]}", "code",
-				"RequestDisallowedByPolicy", "target", strrchr(c->path, '/') + 1,
-				"message",
-				json_sprintf("Resource '%s' was disallowed by policy. Policy "
-					     "identifiers: '%s'.",
-					strrchr(c->path, '/') + 1, p->name),
-				"additionalInfo", "type", "PolicyViolation", "info",
-				"policyDefinitionDisplayName", p->name, "policyDefinitionEffect",
-				"deny", "policyAssignmentName", p->name));
-		return true;
-	}
-	return false;
+	p = policy_that_denies(c->sub, type, c->path);
+	if (p == NULL)
+		return false;
+	answer_error_object(c, 403,
+		json_pack("{s:s, s:s, s:o, s:[{s:s, s:{s:s, s:s, s:s}}]}", "code",
+			"RequestDisallowedByPolicy", "target", name, "message",
+			json_sprintf("Resource '%s' was disallowed by policy. Policy "
+				     "identifiers: '%s'.",
+				name, p->name),
+			"additionalInfo", "type", "PolicyViolation", "info",
+			"policyDefinitionDisplayName", p->name, "policyDefinitionEffect", "deny",
+			"policyAssignmentName", p->name));
+	return true;
 }
 
 bool guard_write(struct call *c)

@@ -211,6 +211,7 @@ struct subscription {
 	struct graph_rows tables[GRAPH_TABLE_N_];
 	struct deny_policy *policies;
 	size_t policy_count;
+	json_t *denials;       /* deny assignments, as ARM tells them */
 	bool modern;           /* created lately: WDATP brings its opt-ins along */
 	json_t *plan_failures; /* extension name -> message: partial success of plan writes */
 

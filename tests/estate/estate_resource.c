@@ -199,6 +199,7 @@ static void subscription_fini(struct subscription *sub)
 	}
 	free(sub->policies);
 	json_decref(sub->plan_failures);
+	json_decref(sub->denials);
 	json_decref(sub->plan_next);
 	free(sub->plan_id);
 	activity_free(sub->activity);

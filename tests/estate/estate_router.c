@@ -18,6 +18,7 @@ static const struct route_table *const tables[] = {
 	&graph_routes,
 	&activity_routes,
 	&authorization_routes,
+	&policy_routes,
 	&management_routes,
 	&metadata_routes,
 	&generic_routes,
@@ -126,10 +127,10 @@ static void refuse_method(struct call *c)
 static bool is_known_namespace(const char *name)
 {
 	static const char *const known[] = {"Microsoft.Security", "Microsoft.HybridCompute",
-		"Microsoft.ResourceGraph", "Microsoft.Authorization", "Microsoft.Insights",
-		"Microsoft.Management", "Microsoft.Resources", "Microsoft.GuestConfiguration",
-		"Microsoft.Compute", "Microsoft.OperationalInsights",
-		"Microsoft.OperationsManagement"};
+		"Microsoft.ResourceGraph", "Microsoft.Authorization", "Microsoft.PolicyInsights",
+		"Microsoft.Insights", "Microsoft.Management", "Microsoft.Resources",
+		"Microsoft.GuestConfiguration", "Microsoft.Compute",
+		"Microsoft.OperationalInsights", "Microsoft.OperationsManagement"};
 
 	for (size_t i = 0; i < ARRAY_LEN(known); i++)
 		if (str_equal_nocase(name, known[i]))

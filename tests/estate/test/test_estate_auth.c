@@ -225,6 +225,98 @@ static void locks_below_and_above_a_scope_are_listed(void **state)
 	fixture_close(&f);
 }
 
+static void a_deny_assignment_is_over_every_role(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	fixture_open(&f,
+		MACHINE_BODY
+		",\"denyAssignments\":[{\"name\":\"stack\",\"actions\":[\"*\"],"
+		"\"notActions\":[\"*/read\"]},{\"name\":\"others\",\"actions\":[\"*\"],"
+		"\"principals\":[\"40000000-0000-4000-8000-00000000ffff\"],\"scope\":\"" SUB_PATH
+		"/resourceGroups/rg\"}]",
+		"");
+	assert_int_equal(get(&f, PLAN), 200);
+	put(&f, SETTING("WDATP"), ON);
+	assert_refused(&f, 403, "DenyAssignmentAuthorizationFailed");
+	assert_non_null(strstr(text(&f, "error.message"), "'stack'"));
+	assert_int_equal(get(&f, MACHINE "?" ARC), 200);
+#define DENIALS "/providers/Microsoft.Authorization/denyAssignments?api-version=2022-04-01"
+	assert_int_equal(get(&f, SUB_PATH DENIALS), 200);
+	assert_int_equal(json_array_size(tree_get(f.doc, "value")), 2);
+	assert_string_equal(tree_text(json_array_get(tree_get(f.doc, "value"), 0),
+				    "properties.denyAssignmentName"),
+		"stack");
+	assert_int_equal(get(&f, SUB_PATH DENIALS "&$filter=atScope()"), 200);
+	assert_int_equal(json_array_size(tree_get(f.doc, "value")), 1);
+#undef DENIALS
+	fixture_close(&f);
+}
+
+static void who_is_excepted_from_a_deny_assignment_may_write(void **state)
+{
+	struct fixture f;
+	mdc_autofree char *object = NULL, *body = NULL;
+
+	(void)state;
+	fixture_open(&f, MACHINE_BODY, "");
+	put(&f, SETTING("WDATP"), ON);
+	assert_int_equal(get(&f,
+				 SUB_PATH "/providers/Microsoft.Authorization/"
+					  "roleAssignments?api-version=2022-04-01"),
+		200);
+	object = xstrdup(
+		tree_text(json_array_get(tree_get(f.doc, "value"), 0), "properties.principalId"));
+	fixture_close(&f);
+	body = xasprintf(MACHINE_BODY ",\"denyAssignments\":[{\"name\":\"stack\",\"actions\":"
+				      "[\"*/write\"],\"except\":[\"%s\"]}]",
+		object);
+	fixture_open(&f, body, "");
+	assert_int_equal(put(&f, SETTING("WDATP"), ON), 200);
+	fixture_close(&f);
+}
+
+#define CHECK \
+	SUB_PATH "/providers/Microsoft.PolicyInsights/" \
+		 "checkPolicyRestrictions?api-version=2023-03-01"
+#define EVALUATIONS "contentEvaluationResult.policyEvaluations"
+
+static json_int_t refusals(struct fixture *f, const char *type, const char *scope)
+{
+	mdc_autofree char *body = xasprintf(
+		"{\"resourceDetails\":{\"resourceContent\":{\"type\":\"%s\"},\"scope\":\"%s\"}}",
+		type, scope);
+
+	assert_int_equal(call(f, "POST", CHECK, body), 200);
+	return (json_int_t)json_array_size(tree_get(f->doc, EVALUATIONS));
+}
+
+static void policies_that_would_deny_are_told_before_the_write(void **state)
+{
+	static const char extension[] = "Microsoft.HybridCompute/machines/extensions";
+	struct fixture f;
+	const json_t *first;
+
+	(void)state;
+	fixture_open(&f,
+		MACHINE_BODY ",\"policies\":[{\"name\":\"no-extensions\",\"deny\":"
+			     "\"Microsoft.HybridCompute/machines/extensions\",\"scope\":\"" SUB_PATH
+			     "/resourceGroups/rg\"}]",
+		"");
+	assert_int_equal(refusals(&f, extension, MACHINE), 1);
+	first = json_array_get(tree_get(f.doc, EVALUATIONS), 0);
+	assert_string_equal(tree_text(first, "effectDetails.policyEffect"), "Deny");
+	assert_string_equal(tree_text(first, "policyInfo.policyAssignmentId"),
+		SUB_PATH "/resourceGroups/rg/providers/Microsoft.Authorization/policyAssignments/"
+			 "no-extensions");
+	assert_int_equal(refusals(&f, extension, SUB_PATH "/resourceGroups/other"), 0);
+	assert_int_equal(refusals(&f, "Microsoft.Security/pricings", ""), 0);
+	call(&f, "POST", CHECK, "{\"resourceDetails\":{}}");
+	assert_refused(&f, 400, "InvalidCheckRestrictionsRequest");
+	fixture_close(&f);
+}
+
 #define GROUPS "/providers/Microsoft.Management/managementGroups"
 
 static void descendants_of_a_management_group_are_all_levels_flat(void **state)
@@ -278,6 +370,9 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_caller_may_read_its_own_permissions),
 	cmocka_unit_test(role_assignments_are_listed_by_scope_and_principal),
 	cmocka_unit_test(locks_below_and_above_a_scope_are_listed),
+	cmocka_unit_test(a_deny_assignment_is_over_every_role),
+	cmocka_unit_test(who_is_excepted_from_a_deny_assignment_may_write),
+	cmocka_unit_test(policies_that_would_deny_are_told_before_the_write),
 	cmocka_unit_test(descendants_of_a_management_group_are_all_levels_flat),
 	cmocka_unit_test(entities_are_what_the_caller_sees),
 };

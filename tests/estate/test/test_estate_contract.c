@@ -181,6 +181,11 @@ static const struct {
 		SUB_PATH "/providers/Microsoft.Authorization/denyAssignments", NULL, 200},
 	{"2020-05-01", "ManagementLocks_ListAtSubscriptionLevel", "/Microsoft.Authorization/",
 		"GET", SUB_PATH "/providers/Microsoft.Authorization/locks", NULL, 200},
+	{"2023-03-01", "PolicyRestrictions_CheckAtSubscriptionScope", "/Microsoft.PolicyInsights/",
+		"POST", SUB_PATH "/providers/Microsoft.PolicyInsights/checkPolicyRestrictions",
+		"{\"resourceDetails\":{\"resourceContent\":{\"type\":"
+		"\"Microsoft.Security/pricings\"}}}",
+		200},
 	{"2015-04-01", "ActivityLogs_List", "/Microsoft.Insights/", "GET", EVENTS, NULL, 200},
 	{"2022-10-01", "Resources", "/Microsoft.ResourceGraph/", "POST",
 		"/providers/Microsoft.ResourceGraph/resources", QUERY, 200},
