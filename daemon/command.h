@@ -9,6 +9,7 @@
  *   command_list.c     list, history
  *   command_plan.c     plan
  *   command_explain.c  explain
+ *   command_preflight.c  preflight
  *   command_change.c   reconcile, pause, resume, halt, unhalt, confirm, reload
  *
  * Every answer is bounded, so that none holds the loop for long: who wants more asks for the next
@@ -86,6 +87,7 @@ json_t *command_history(const struct command_context *c);
 json_t *command_config(const struct command_context *c);
 json_t *command_plan(const struct command_context *c);
 json_t *command_explain(const struct command_context *c);
+json_t *command_preflight(const struct command_context *c);
 json_t *command_reconcile(const struct command_context *c);
 json_t *command_pause(const struct command_context *c);
 json_t *command_resume(const struct command_context *c);

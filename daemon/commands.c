@@ -26,6 +26,7 @@ static const struct command {
 			{"after"}}},
 	{"history", false, command_history, {{"target"}, {"before", true}, {"limit", true}}},
 	{"config", false, command_config, {{0}}},
+	{"preflight", false, command_preflight, {{"run", true}}},
 	{"reconcile", true, command_reconcile, {{"target"}}},
 	{"pause", true, command_pause, {{"target"}, {"reason"}}},
 	{"resume", true, command_resume, {{"target"}}},

@@ -103,6 +103,7 @@ static void on_pass_ended(void *ctx, const struct pass_report *report)
 		gate_measure(d->gate, d->config, d->inventory);
 	reconciler_pass_ended(d->reconciler);
 	scheduler_pass_ended(d->scheduler, report);
+	preflight_pass_ended(d->preflight, report);
 	daemon_look_at_store(d);
 	daemon_update_status(d);
 	if (d->life->once != NULL)
@@ -299,6 +300,7 @@ static void make_parts(struct daemon *d, enum store_condition condition)
 	d->executor = executor_new(w, d->store, d->client, d->gate, d->inventory);
 	executor_bind(d->executor, d->reconciler);
 	d->scheduler = scheduler_new(w, &scheduler);
+	d->preflight = preflight_new(w, d->client, d->inventory);
 	d->life->housekeeping = loop_timer_new(w->loop, daemon_keep_house, d);
 	d->life->stop_timer = loop_timer_new(w->loop, look_at_stop, d);
 	d->life->store_was_healthy = true;
@@ -440,6 +442,7 @@ static struct daemon *take_apart(struct daemon *d, struct store *(*end)(struct s
 	d->magic = 0;
 	d->control = control_socket_close(d->control);
 	d->scheduler = scheduler_free(d->scheduler);
+	d->preflight = preflight_free(d->preflight);
 	d->observer = observer_free(d->observer);
 	if (d->store != NULL && end == store_close)
 		journal_replay_remember(d->store, d->world->log);

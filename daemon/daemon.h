@@ -11,6 +11,7 @@
 #include "daemon/executor.h"
 #include "daemon/gate.h"
 #include "daemon/observer.h"
+#include "daemon/preflight.h"
 #include "daemon/reconciler.h"
 #include "daemon/scheduler.h"
 #include "daemon/store.h"
@@ -44,6 +45,7 @@ struct daemon {
 	struct observer *observer;
 	struct executor *executor;
 	struct scheduler *scheduler;
+	struct preflight *preflight;
 	struct control_socket *control;
 	struct pass_report last_pass[PASS_KIND_N_];
 	struct daemon_life *life; /* daemon_parts.h */

@@ -61,6 +61,7 @@ void daemon_apply_config(struct daemon *d)
 	if (wall_is_set(d->last_pass[PASS_MACHINES].ended))
 		gate_measure(d->gate, d->config, d->inventory);
 	scheduler_configure(d->scheduler, d->config);
+	preflight_configure(d->preflight, d->config);
 }
 
 void reload_result_fini(struct reload_result *r)

@@ -132,8 +132,8 @@ static void request_page(struct listing *l)
 	struct arm_request request = {0};
 
 	if (compose(l, &request))
-		l->call = arm_client_call(
-			l->target.client, l->identity, &request, ARM_NORMAL, NULL, page_arrived, l);
+		l->call = arm_client_call(l->target.client, l->identity, &request,
+			l->target.idle ? ARM_IDLE : ARM_NORMAL, NULL, page_arrived, l);
 	else
 		finish_badly(l, "nextLink does not point to the ARM host");
 }

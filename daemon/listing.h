@@ -33,6 +33,7 @@ struct listing_target {
 	struct loop *loop;
 	const char *identity; /* copied */
 	bool impatient;       /* a page that fails is not asked for again */
+	bool idle;            /* after everything else that waits for quota */
 	listing_row_fn row;
 	listing_done_fn done;
 	void *ctx;

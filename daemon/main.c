@@ -5,6 +5,7 @@
 #include "daemon/once.h"
 #include "lib/base/str.h"
 #include "lib/base/xalloc.h"
+#include "lib/engine/permission.h"
 
 #include <getopt.h>
 #include <signal.h>
@@ -21,6 +22,8 @@ static const char usage[] =
 	"\n"
 	"  -c, --config FILE     configuration (" CONFIG_PATH ")\n"
 	"      --check           test the configuration and exit: 0 good, 78 not\n"
+	"      --role            print the smallest custom role for Azure as JSON and exit\n"
+	"      --scope NAME      with --role: of that scope only\n"
 	"      --once            one pass in the foreground: 0 in sync, 1 error, 2 drift remains\n"
 	"      --timeout TIME    how long --once waits for its corrections (1h)\n"
 	"      --yes             with --once: write also where confirmation is needed\n"
@@ -34,15 +37,28 @@ static const char usage[] =
 struct command_line {
 	struct daemon_options options;
 	bool check;
+	bool role;
+	const char *scope; /* of `role`; NULL: all */
 	bool verbose;
 	const char *log; /* NULL: as configured */
 };
 
-enum { OPTION_CHECK = 256, OPTION_ONCE, OPTION_TIMEOUT, OPTION_YES, OPTION_LOG, OPTION_VERSION };
+enum {
+	OPTION_CHECK = 256,
+	OPTION_ROLE,
+	OPTION_SCOPE,
+	OPTION_ONCE,
+	OPTION_TIMEOUT,
+	OPTION_YES,
+	OPTION_LOG,
+	OPTION_VERSION
+};
 
 static const struct option long_options[] = {
 	{"config", required_argument, NULL, 'c'},
 	{"check", no_argument, NULL, OPTION_CHECK},
+	{"role", no_argument, NULL, OPTION_ROLE},
+	{"scope", required_argument, NULL, OPTION_SCOPE},
 	{"once", no_argument, NULL, OPTION_ONCE},
 	{"timeout", required_argument, NULL, OPTION_TIMEOUT},
 	{"yes", no_argument, NULL, OPTION_YES},
@@ -64,6 +80,8 @@ static int take_option(struct command_line *line, int option)
 	switch (option) {
 	case 'c': line->options.config_path = optarg; return 0;
 	case OPTION_CHECK: line->check = true; return 0;
+	case OPTION_ROLE: line->role = true; return 0;
+	case OPTION_SCOPE: line->scope = optarg; return 0;
 	case OPTION_ONCE: line->options.once = true; return 0;
 	case OPTION_TIMEOUT:
 		if (str_parse_duration(optarg, &line->options.once_limit) != 0)
@@ -96,8 +114,10 @@ static int read_command_line(int argc, char **argv, struct command_line *ret)
 	}
 	if (optind < argc)
 		return misuse("unexpected argument ", argv[optind]);
-	if (ret->check && ret->options.once)
-		return misuse("--check and --once exclude each other", "");
+	if (ret->check + ret->options.once + ret->role > 1)
+		return misuse("--check, --role and --once exclude each other", "");
+	if (ret->scope != NULL && !ret->role)
+		return misuse("--scope belongs to --role", "");
 	if (ret->options.yes && !ret->options.once)
 		return misuse("--yes belongs to --once; a running daemon is asked with ",
 			"'mdcctl confirm'");
@@ -143,7 +163,7 @@ static void tell_invalid(const struct command_line *line, const struct diags *di
 {
 	struct log *log;
 
-	if (line->check || line->options.once || !log_stderr_is_journal()) {
+	if (line->check || line->role || line->options.once || !log_stderr_is_journal()) {
 		print_diags(diags);
 		fprintf(stderr, "mdcd: %s is not a valid configuration\n",
 			line->options.config_path);
@@ -264,6 +284,34 @@ static int check(const struct command_line *line, const struct config *c, const 
 	return 0;
 }
 
+static const struct scope_config *scope_named(const struct config *c, const char *name)
+{
+	for (size_t i = 0; i < c->scope_count; i++)
+		if (str_equal_nocase(c->scopes[i].name, name))
+			return &c->scopes[i];
+	return NULL;
+}
+
+static int print_role(const struct command_line *line, const struct config *c, struct diags *diags)
+{
+	const struct scope_config *only = scope_named(c, line->scope);
+	json_t *role;
+
+	if (line->scope != NULL && only == NULL) {
+		fprintf(stderr, "mdcd: %s has no scope \"%s\"\n", line->options.config_path,
+			line->scope);
+		return EXIT_ERROR;
+	}
+	role = permission_custom_role(c, only, diags);
+	print_diags(diags);
+	if (role == NULL)
+		return EXIT_ERROR;
+	json_dumpf(role, stdout, JSON_INDENT(2));
+	putchar('\n');
+	json_decref(role);
+	return fflush(stdout) == 0 ? 0 : EXIT_ERROR;
+}
+
 static int start(const struct command_line *line, struct diags *diags)
 {
 	struct config *config = NULL;
@@ -273,9 +321,9 @@ static int start(const struct command_line *line, struct diags *diags)
 		tell_invalid(line, diags);
 		return EXIT_CONFIG;
 	}
-	if (!line->check)
+	if (!line->check && !line->role)
 		return run(line, config, diags);
-	status = check(line, config, diags);
+	status = line->role ? print_role(line, config, diags) : check(line, config, diags);
 	config_free(config);
 	return status;
 }

@@ -7,36 +7,52 @@
 #include <string.h>
 #include <unistd.h>
 
-/* --- config check --- */
+/* --- what the daemon's program does --- */
 
-static void run_mdcd(const char *path, const char *file)
+#define WORDS_MOST 8
+
+/* The command line for what needs no daemon that runs. */
+static void words_of(const struct request *r, const char *ret[static WORDS_MOST])
 {
-	if (file != NULL)
-		execlp(path, "mdcd", "--check", "--config", file, (char *)NULL);
-	else
-		execlp(path, "mdcd", "--check", (char *)NULL);
+	const char *scope = json_string_value(json_object_get(r->arguments, "scope"));
+	size_t n = 0;
+
+	ret[n++] = "mdcd";
+	ret[n++] = r->role ? "--role" : "--check";
+	if (r->file != NULL) {
+		ret[n++] = "--config";
+		ret[n++] = r->file;
+	}
+	if (r->role && scope != NULL) {
+		ret[n++] = "--scope";
+		ret[n++] = scope;
+	}
+	ret[n] = NULL;
 }
 
 /*
- * Needs no daemon: the daemon's program tests the file. It is beside this one (in a build folder),
- * in sbin beside this one's bin, or in the path.
+ * The daemon's program reads configurations. It is beside this one (in a build folder), in sbin
+ * beside this one's bin, or in the path.
  */
-static int check_config(const char *file)
+static int run_mdcd(const struct request *r)
 {
+	const char *words[WORDS_MOST];
+	char *const *arguments = (char *const *)(uintptr_t)words;
 	char self[4096];
 	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	char *slash;
 
 	self[len > 0 ? len : 0] = '\0';
 	slash = strrchr(self, '/');
+	words_of(r, words);
 	if (slash != NULL) {
 		mdc_autofree char *beside = xasprintf("%.*s/mdcd", (int)(slash - self), self);
 		mdc_autofree char *sbin = xasprintf("%.*s/../sbin/mdcd", (int)(slash - self), self);
 
-		run_mdcd(beside, file);
-		run_mdcd(sbin, file);
+		execv(beside, arguments);
+		execv(sbin, arguments);
 	}
-	run_mdcd("mdcd", file);
+	execvp("mdcd", arguments);
 	fprintf(stderr, "mdcctl: mdcd was not found: %s\n", strerror(errno));
 	return EXIT_TROUBLE;
 }
@@ -76,9 +92,16 @@ static bool has_names(const char *command)
 		str_equal(command, "history");
 }
 
+/* Whatever the output. */
+static int status_of(const char *command, const json_t *result)
+{
+	if (str_equal(command, "plan"))
+		return plan_status(result);
+	return str_equal(command, "preflight") ? preflight_status(result) : 0;
+}
+
 static int show(const struct request *r, const json_t *result)
 {
-	bool plan = str_equal(r->command, "plan");
 	struct screen s;
 
 	screen_init(&s, r->output);
@@ -86,8 +109,8 @@ static int show(const struct request *r, const json_t *result)
 	case OUTPUT_JSON:
 		json_dumpf(result, stdout, JSON_INDENT(2));
 		putchar('\n');
-		return plan ? plan_status(result) : 0;
-	case OUTPUT_NAME: show_names(result); return plan ? plan_status(result) : 0;
+		return status_of(r->command, result);
+	case OUTPUT_NAME: show_names(result); return status_of(r->command, result);
 	case OUTPUT_TABLE:
 	case OUTPUT_WIDE: break;
 	}
@@ -105,7 +128,7 @@ static int run(const struct request *r)
 	if (str_equal(r->command, "confirm")) {
 		status = confirm(l, r);
 	} else {
-		result = link_ask_all(l, r);
+		result = str_equal(r->command, "preflight") ? preflight(l) : link_ask_all(l, r);
 		if (result != NULL)
 			status = show(r, result);
 		json_decref(result);
@@ -135,8 +158,8 @@ int main(int argc, char **argv)
 		status = EXIT_TROUBLE;
 	else if (status > 0)
 		status = 0;
-	else if (str_equal(r.command, "config-check"))
-		status = check_config(r.file);
+	else if (r.role || str_equal(r.command, "config-check"))
+		status = run_mdcd(&r);
 	else
 		status = run(&r);
 	request_fini(&r);

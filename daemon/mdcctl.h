@@ -6,6 +6,7 @@
  *   mdcctl_options.c   the commands and their options; help
  *   mdcctl_link.c      the socket; answers in pages
  *   mdcctl_confirm.c   the dialogue of `confirm`
+ *   mdcctl_preflight.c preflight: waits for it, shows it
  *   mdcctl_show.c      answers for people: which function shows which; the short ones
  *   mdcctl_status.c    status
  *   mdcctl_plan.c      plan
@@ -26,7 +27,7 @@
 #include <stdio.h>
 
 #define EXIT_TROUBLE 1
-#define EXIT_CHANGES 2 /* of `plan` */
+#define EXIT_CHANGES 2 /* of `plan` and `preflight` */
 
 /* --- the command line --- */
 
@@ -36,8 +37,9 @@ struct request {
 	const char *socket;
 	enum output output;
 	bool yes;
+	bool role;           /* of `preflight`: the role instead, by the daemon's program */
 	const char *command; /* as in the daemon's table, or "config-check" */
-	const char *file;    /* of `config check` */
+	const char *file;    /* of `config check` and `preflight --role` */
 	json_t *arguments;
 	uint64_t limit; /* rows; 0: as usual */
 };
@@ -56,6 +58,9 @@ struct link *link_close(struct link *l);
 json_t *link_ask(struct link *l, const char *command, json_t *arguments);
 /* The same, with as many pages as the request's limit needs put together. */
 json_t *link_ask_all(struct link *l, const struct request *r);
+
+/* Begins a preflight and waits for its report; NULL as with link_ask(). */
+json_t *preflight(struct link *l);
 
 /* Shows what would be confirmed, asks, confirms. Returns the exit status. */
 int confirm(struct link *l, const struct request *r);
@@ -80,8 +85,10 @@ void show_plan_summary(const struct screen *s, const json_t *plan);
 int show_explanation(const struct screen *s, const json_t *explanation);
 int show_list(const struct screen *s, const json_t *list);
 int show_history(const struct screen *s, const json_t *history);
+int show_preflight(const struct screen *s, const json_t *report);
 /* The exit status of a plan, whatever its output; says so where it cannot be told. */
 int plan_status(const json_t *plan);
+int preflight_status(const json_t *report);
 
 /* --- texts --- */
 

@@ -26,6 +26,11 @@ static const char usage[] =
 	"       [--limit N]           items, one a line\n"
 	"  history [RESOURCE] [--limit N] [--before SEQ]\n"
 	"                             the latest transitions and writes, newest first\n"
+	"  preflight                  what the configuration needs and Azure does not give, with\n"
+	"                             what helps; exits 0 (nothing missing), 2 (something), 1\n"
+	"                             (not everything could be read)\n"
+	"  preflight --role [--scope S] [--config FILE]\n"
+	"                             the smallest custom role, as JSON; needs no daemon\n"
 	"  config show                the configuration in force, with every default\n"
 	"  config check [FILE]        test a configuration (mdcd --check); needs no daemon\n"
 	"\n"
@@ -61,6 +66,7 @@ static const struct command {
 	{"list", WORDS_NONE, " state control reason scope subscription limit "},
 	{"history", WORDS_MAY, " before limit "},
 	{"config", WORDS_NONE, " "},
+	{"preflight", WORDS_NONE, " role scope config "},
 	{"reconcile", WORDS_MAY, " "},
 	{"pause", WORDS_MUST, " reason "},
 	{"resume", WORDS_MUST, " "},
@@ -70,7 +76,15 @@ static const struct command {
 	{"reload", WORDS_NONE, " "},
 };
 
-enum { OPTION_TEXT = 256, OPTION_NUMBER, OPTION_JSON, OPTION_YES, OPTION_VERSION };
+enum {
+	OPTION_TEXT = 256,
+	OPTION_NUMBER,
+	OPTION_JSON,
+	OPTION_YES,
+	OPTION_ROLE,
+	OPTION_FILE,
+	OPTION_VERSION
+};
 
 static const struct option long_options[] = {
 	{"scope", required_argument, NULL, OPTION_TEXT},
@@ -81,6 +95,8 @@ static const struct option long_options[] = {
 	{"before", required_argument, NULL, OPTION_NUMBER},
 	{"limit", required_argument, NULL, 'n'},
 	{"yes", no_argument, NULL, OPTION_YES},
+	{"role", no_argument, NULL, OPTION_ROLE},
+	{"config", required_argument, NULL, OPTION_FILE},
 	{"output", required_argument, NULL, 'o'},
 	{"json", no_argument, NULL, OPTION_JSON},
 	{"socket", required_argument, NULL, 's'},
@@ -88,7 +104,7 @@ static const struct option long_options[] = {
 	{"version", no_argument, NULL, OPTION_VERSION},
 	{0},
 };
-#define COMMAND_OPTIONS 8 /* the first ones are of some commands only */
+#define COMMAND_OPTIONS 10 /* the first ones are of some commands only */
 
 /* --- what is wrong --- */
 
@@ -191,6 +207,8 @@ static int take_option(struct request *r, int option, const char *name, char **a
 	case 'h': fputs(usage, stdout); return 1;
 	case OPTION_JSON: r->output = OUTPUT_JSON; return 0;
 	case OPTION_YES: r->yes = true; return 0;
+	case OPTION_ROLE: r->role = true; return 0;
+	case OPTION_FILE: r->file = optarg; return 0;
 	case OPTION_VERSION: puts("mdcctl " MDC_VERSION); return 1;
 	case OPTION_TEXT: return take_text(r, name, optarg);
 	case OPTION_NUMBER: return take_number(r, name, optarg);
@@ -236,6 +254,16 @@ static int take_config_words(struct request *r, int *at, int argc, char **argv)
 	return 0;
 }
 
+/* The daemon checks everything that it is configured for. */
+static int check_preflight(const struct request *r)
+{
+	if (r->role)
+		return 0;
+	if (r->file != NULL || json_object_get(r->arguments, "scope") != NULL)
+		return misuse("preflight takes --config and --scope with --role only");
+	return 0;
+}
+
 static int take_words(struct request *r, int argc, char **argv, uint64_t given)
 {
 	const struct command *c;
@@ -259,7 +287,9 @@ static int take_words(struct request *r, int argc, char **argv, uint64_t given)
 		error = take_config_words(r, &at, argc, argv);
 	if (error == 0 && at < argc)
 		error = misuse("%s: unexpected argument \"%s\"", c->name, argv[at]);
-	return error != 0 ? error : check_options(c, given);
+	if (error == 0)
+		error = check_options(c, given);
+	return error == 0 && str_equal(c->name, "preflight") ? check_preflight(r) : error;
 }
 
 int request_read(int argc, char **argv, struct request *ret)

@@ -53,6 +53,7 @@ int show_answer(const struct screen *s, const char *command, const json_t *resul
 		{"list", show_list},
 		{"history", show_history},
 		{"config", show_config},
+		{"preflight", show_preflight},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(shows); i++)

@@ -106,17 +106,27 @@ void findings_add(struct findings *f, const struct finding *finding, const char 
 		g->subscriptions, json_pack("{s:s, s:s}", "id", subscription, "name", shown));
 }
 
+/* The last one: before it may stand names from outside. */
+static const char *place_in(const char *help)
+{
+	const char *place = NULL;
+
+	for (const char *p = help; (p = strstr(p, FINDING_PLACE)) != NULL; p++)
+		place = p;
+	return place;
+}
+
 /* With the id where it is one subscription's. */
 static json_t *help_of(const struct group *g)
 {
 	const json_t *first = json_array_get(g->subscriptions, 0);
 	const char *id = json_string_value(json_object_get(first, "id"));
-	const char *at = strstr(g->help, FINDING_SUBSCRIPTION);
+	const char *at = place_in(g->help);
 
 	if (g->count != 1 || at == NULL)
 		return json_string(g->help);
-	return json_sprintf("%.*s%s%s", (int)(at - g->help), g->help, id,
-		at + sizeof(FINDING_SUBSCRIPTION) - 1);
+	return json_sprintf(
+		"%.*s%s%s", (int)(at - g->help), g->help, id, at + sizeof(FINDING_PLACE) - 1);
 }
 
 json_t *findings_list(const struct findings *f, bool doubts)

@@ -33,8 +33,8 @@ enum finding_kind {
 };
 const char *finding_kind_word(enum finding_kind kind);
 
-/* Stands in `help` for the id of the subscription. */
-#define FINDING_SUBSCRIPTION "SUBSCRIPTION"
+/* Stands in `help` for the id of the subscription; the last one counts. */
+#define FINDING_PLACE "SUBSCRIPTION"
 
 struct finding {
 	enum finding_kind kind;

@@ -147,6 +147,7 @@ const char *permission_role(const char *action)
 		{"Microsoft.Security/*", "Security Admin"},
 		{"Microsoft.HybridCompute/machines/*",
 			"Azure Connected Machine Resource Administrator"},
+		{"*/register/action", "Contributor"},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(roles); i++)
@@ -275,6 +276,8 @@ json_t *permission_custom_role(
 	for (size_t i = 0; i < config->scope_count; i++)
 		if (only == NULL || only == &config->scopes[i])
 			add_scope(&role, &config->scopes[i]);
+	if (role.need_count == 0)
+		diag_error(diags, NULL, 0, "there is no scope, so nothing is needed");
 	conclude_scopes(&role);
 	if (diags->errors == errors)
 		document = role_document(&role, only);

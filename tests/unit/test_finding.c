@@ -17,7 +17,7 @@ static const struct finding role = {
 	.kind = FINDING_ROLE,
 	.identity = "main",
 	.what = "Microsoft.Security/pricings/write",
-	.help = "assign at /subscriptions/" FINDING_SUBSCRIPTION " now",
+	.help = "assign at /subscriptions/" FINDING_PLACE " now",
 };
 
 static const json_t *row(const json_t *list, size_t i, const char *key)

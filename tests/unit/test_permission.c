@@ -375,6 +375,8 @@ static void what_no_single_group_covers_takes_the_root_group(void **state)
 	/* A managed identity does not say which tenant is its own. */
 	w.identity.tenant = NULL;
 	assert_null(role_of(&w, NULL));
+	w.config.scope_count = 0;
+	assert_null(role_of(&w, NULL));
 }
 
 static void scopes_of_two_tenants_share_no_role(void **state)
