@@ -78,23 +78,33 @@ static void add_subscriptions(struct buf *b, const struct screen *s, const json_
 		buf_addf(b, " and %lld more", (long long)(count - (json_int_t)i));
 }
 
-/* What helps is to be copied: it is never cut, and stands alone in its line. */
+static void show_line(const struct screen *s, const char *key, const char *value)
+{
+	struct buf escaped = BUF_INIT(1 << 20);
+
+	add_text(&escaped, value);
+	if (escaped.len > 0)
+		fprintf(s->out, "  %-11s %s\n", key, buf_str(&escaped));
+	buf_fini(&escaped);
+}
+
+/* What helps is there to be copied: it is never cut, and stands in a line of its own. */
 static void show_finding(const struct screen *s, const json_t *finding, enum colour c)
 {
 	struct buf where = BUF_INIT(1 << 20);
-	const char *identity = text_of(finding, "identity");
-	json_int_t machines = number_of(finding, "machines");
+	char machines[COUNT_TEXT_SIZE] = "";
 
+	add_text(&where, text_of(finding, "what"));
 	fprintf(s->out, "%s%s%s: %s\n", colour_begin(s, c), text_of(finding, "kind"),
-		colour_end(s, c), text_of(finding, "what"));
+		colour_end(s, c), buf_str(&where));
+	buf_reset(&where);
 	add_subscriptions(&where, s, finding);
-	if (where.len > 0)
-		fprintf(s->out, "  in          %s\n", buf_str(&where));
-	if (machines > 0)
-		fprintf(s->out, "  machines    %lld\n", (long long)machines);
-	if (*identity != '\0')
-		fprintf(s->out, "  identity    %s\n", identity);
-	fprintf(s->out, "  what helps  %s\n", text_of(finding, "help"));
+	if (number_of(finding, "machines") > 0)
+		count_format(number_of(finding, "machines"), machines);
+	show_line(s, "in", buf_str(&where));
+	show_line(s, "machines", machines);
+	show_line(s, "identity", text_of(finding, "identity"));
+	show_line(s, "what helps", text_of(finding, "help"));
 	buf_fini(&where);
 }
 

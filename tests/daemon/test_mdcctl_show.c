@@ -47,6 +47,13 @@ static const struct golden goldens[] = {
 	{"history", "history_wide", "history", {.output = OUTPUT_WIDE}, 0},
 	{"config", "config", "config", {0}, 0},
 	{"reload", "reload", "reload", {0}, 0},
+	{"preflight_good", "preflight_good", "preflight", {0}, 0},
+	{"preflight_missing", "preflight_missing", "preflight", {0}, EXIT_CHANGES},
+	{"preflight_missing", "preflight_missing_wide", "preflight", {.output = OUTPUT_WIDE},
+		EXIT_CHANGES},
+	{"preflight_missing", "preflight_missing_colour", "preflight", {.colour = true},
+		EXIT_CHANGES},
+	{"preflight_unread", "preflight_unread", "preflight", {0}, EXIT_TROUBLE},
 };
 
 static char *read_file(const char *name, const char *ending)
@@ -127,11 +134,12 @@ static void answers_that_are_not_as_expected_are_survived(void **state)
 		"{\"items\":[{}],\"steps\":[{}],\"groups\":[{}],\"waits\":[{}],\"scopes\":[{}],"
 		"\"controls\":[{}],\"passes\":[{}],\"transitions\":[{}],\"history\":[{}],"
 		"\"partial\":[5],\"needs_restart\":[\"x\"],\"writes\":{\"paused\":{\"x\":5},"
-		"\"unconfirmed\":{}},\"client\":{\"tokens\":[{}],\"quotas\":[{}]}}",
+		"\"unconfirmed\":{}},\"missing\":[{}],\"unread\":[5],\"client\":{\"tokens\":[{}],"
+		"\"quotas\":[{}]}}",
 		"{\"now\":\"yesterday\",\"started\":\"2026\",\"passes\":[{\"ended\":\"x\","
 		"\"took_ms\":-5}],\"scopes\":[{\"states\":{\"x\":-1,\"compliant\":\"y\"}}]}"};
 	static const char *const commands[] = {
-		"status", "plan", "explain", "list", "history", "config", "halt"};
+		"status", "plan", "explain", "list", "history", "config", "halt", "preflight"};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(documents); i++)

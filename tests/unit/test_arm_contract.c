@@ -7,6 +7,7 @@
  * The documents are not part of the project. Where they are not found (MDC_AZURE_SPECS, or
  * ../shared/azure-specs beside the repository) the tests are skipped.
  */
+#include "lib/azure/access_request.h"
 #include "lib/azure/arm_document.h"
 #include "lib/azure/arm_request.h"
 #include "lib/azure/graph_query.h"
@@ -406,19 +407,25 @@ static void check_operation(
 		fail_msg("%s: the query has a member that is not declared", row->operation);
 }
 
+/* The one that says most: "/{resourceId}" fits everything. */
 static const struct row *find_operation(const struct question *q, const char *method)
 {
+	const struct row *best = NULL;
+	size_t most = 0;
+
 	for (size_t i = 0; i < row_count; i++) {
 		struct parts template = split(rows[i].path, "/");
 		mdc_autofree char *version = xasprintf("api-version=%s", rows[i].version);
 		bool found = str_equal(rows[i].method, method) && q->query.n > 0 &&
 			str_equal(q->query.v[0], version) && fits(&template, &q->path);
 
+		if (found && template.n > most) {
+			most = template.n;
+			best = &rows[i];
+		}
 		parts_fini(&template);
-		if (found)
-			return &rows[i];
 	}
-	return NULL;
+	return best;
 }
 
 static void check(struct arm_request *r, const char *operation)
@@ -469,6 +476,27 @@ static void reads_are_operations(void **state)
 	check(&r, "ManagementGroups_GetDescendants");
 	arm_find_activity(SUB, SUB, (struct wall){1}, (struct wall){2}, &r);
 	check(&r, "ActivityLogs_List");
+}
+
+/* Permissions of a subscription are in no published document, those of a group are. */
+static void questions_of_the_preflight_are_operations(void **state)
+{
+	struct arm_request r;
+
+	(void)state;
+	access_list_permissions(SUB, "rg 1", &r);
+	check(&r, "Permissions_ListForResourceGroup");
+	access_get_registration(SUB, "Microsoft.Security", &r);
+	check(&r, "Providers_Get");
+	access_list_locks(SUB, &r);
+	check(&r, "ManagementLocks_ListAtSubscriptionLevel");
+	access_list_deny_assignments(SUB, &r);
+	check(&r, "DenyAssignments_List");
+	access_check_policies(SUB, NULL, json_pack("{s:s}", "type", "Microsoft.Security/pricings"),
+		"2024-01-01", &r);
+	check(&r, "PolicyRestrictions_CheckAtSubscriptionScope");
+	access_check_policies(SUB, MACHINE, json_pack("{s:s}", "type", "x"), "2025-01-13", &r);
+	check(&r, "PolicyRestrictions_CheckAtSubscriptionScope");
 }
 
 static void every_question_to_resource_graph_is_an_operation(void **state)
@@ -595,6 +623,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_are_operations),
+		cmocka_unit_test(questions_of_the_preflight_are_operations),
 		cmocka_unit_test(every_question_to_resource_graph_is_an_operation),
 		cmocka_unit_test(every_setting_that_is_switched_is_known),
 		cmocka_unit_test(plans_made_from_what_was_read_can_be_put),
