@@ -129,21 +129,65 @@ static json_t *help_of(const struct group *g)
 		"%.*s%s%s", (int)(at - g->help), g->help, id, at + sizeof(FINDING_PLACE) - 1);
 }
 
+/* --- lists: in an order that does not depend on who answered first --- */
+
+static int by_name(const void *a, const void *b)
+{
+	const json_t *x = *(json_t *const *)a, *y = *(json_t *const *)b;
+	int order = str_compare_nocase(json_string_value(json_object_get(x, "name")),
+		json_string_value(json_object_get(y, "name")));
+
+	if (order != 0)
+		return order;
+	return str_compare_nocase(json_string_value(json_object_get(x, "id")),
+		json_string_value(json_object_get(y, "id")));
+}
+
+static json_t *sorted_subscriptions(const struct group *g)
+{
+	size_t n = json_array_size(g->subscriptions), i;
+	mdc_autofree json_t **all = xcalloc(n + 1, sizeof(*all));
+	json_t *list = json_array(), *one;
+
+	json_array_foreach (g->subscriptions, i, one)
+		all[i] = one;
+	qsort(all, n, sizeof(*all), by_name);
+	for (i = 0; i < n; i++)
+		json_array_append(list, all[i]);
+	return list;
+}
+
+static int by_text(const void *a, const void *b)
+{
+	const struct group *x = *(struct group *const *)a, *y = *(struct group *const *)b;
+	int order;
+
+	if (x->kind != y->kind)
+		return x->kind < y->kind ? -1 : 1;
+	order = str_compare_nocase(x->what, y->what);
+	return order != 0 ? order : str_compare_nocase(x->help, y->help);
+}
+
+static json_t *describe(const struct group *g)
+{
+	return json_pack("{s:s, s:s, s:s, s:o, s:I, s:I, s:o}", "kind", finding_kind_word(g->kind),
+		"identity", g->identity, "what", g->what, "help", help_of(g), "machines",
+		(json_int_t)g->machines, "subscription_count", (json_int_t)g->count,
+		"subscriptions", sorted_subscriptions(g));
+}
+
 json_t *findings_list(const struct findings *f, bool doubts)
 {
+	mdc_autofree struct group **groups = xcalloc(map_count(&f->groups) + 1, sizeof(*groups));
 	json_t *list = json_array();
 	struct map_entry *entry;
+	size_t n = 0;
 
-	map_for_each (&f->groups, entry) {
-		const struct group *g = entry->value;
-
-		if (g->doubt == doubts)
-			json_array_append_new(list,
-				json_pack("{s:s, s:s, s:s, s:o, s:I, s:I, s:O}", "kind",
-					finding_kind_word(g->kind), "identity", g->identity, "what",
-					g->what, "help", help_of(g), "machines",
-					(json_int_t)g->machines, "subscription_count",
-					(json_int_t)g->count, "subscriptions", g->subscriptions));
-	}
+	map_for_each (&f->groups, entry)
+		if (((struct group *)entry->value)->doubt == doubts)
+			groups[n++] = entry->value;
+	qsort(groups, n, sizeof(struct group *), by_text);
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(list, describe(groups[i]));
 	return list;
 }

@@ -4,8 +4,8 @@
  * subscriptions is one finding with a hundred subscriptions.
  *
  * A finding is something missing for certain, or something that could not be told ("doubt"). Both
- * are kept in the order in which they were first found, and both are capped: past FINDINGS_MAX only
- * the count goes on.
+ * are listed by kind and text, their subscriptions by name, and both are capped: past FINDINGS_MAX
+ * only the count goes on.
  */
 #ifndef MDC_FINDING_H
 #define MDC_FINDING_H

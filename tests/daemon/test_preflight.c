@@ -161,17 +161,17 @@ static void a_reader_who_shall_correct_lacks_two_roles(void **state)
 	(void)state;
 	r = report_of(&f, ENFORCE, &(struct special){.roles = READER});
 	expect_verdict(r, "missing", 2, 0);
+	expect_finding(r, "missing.0", "role", HYBRID "/write",
+		"az role assignment create --assignee 20000000-0000-4000-8000-000000000001 "
+		"--role \"" ARC_ADMIN "\" --scope /subscriptions/SUBSCRIPTION");
 	/* Both subscriptions in one line. */
-	expect_finding(r, "missing.0", "role",
+	expect_finding(r, "missing.1", "role",
 		"Microsoft.Security/pricings/write, Microsoft.Security/settings/write",
 		"az role assignment create --assignee 20000000-0000-4000-8000-000000000001 "
 		"--role \"Security Admin\" --scope /subscriptions/SUBSCRIPTION");
-	assert_int_equal(number_at(r, "missing.0.subscription_count"), 2);
-	assert_string_equal(text_at(r, "missing.0.subscriptions.0.id"), ESTATE_SUB);
-	assert_string_equal(text_at(r, "missing.0.identity"), "main");
-	expect_finding(r, "missing.1", "role", HYBRID "/write",
-		"az role assignment create --assignee 20000000-0000-4000-8000-000000000001 "
-		"--role \"" ARC_ADMIN "\" --scope /subscriptions/SUBSCRIPTION");
+	assert_int_equal(number_at(r, "missing.1.subscription_count"), 2);
+	assert_string_equal(text_at(r, "missing.1.subscriptions.0.id"), ESTATE_SUB);
+	assert_string_equal(text_at(r, "missing.1.identity"), "main");
 	json_decref(r);
 	fixture_fini(&f);
 }
