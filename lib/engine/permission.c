@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+/* Azure takes no more in one role. */
+#define ASSIGNABLE_MAX 2000
 #define GROUP_SCOPE "/providers/Microsoft.Management/managementGroups/%s"
 
 /* --- what is needed --- */
@@ -227,6 +229,8 @@ static void add_scope(struct role *role, const struct scope_config *scope)
 
 static void conclude_scopes(struct role *role)
 {
+	if (json_array_size(role->scopes) >= ASSIGNABLE_MAX)
+		role->whole = true;
 	if (!role->whole && role->group != NULL)
 		add_scope_text(role, json_sprintf(GROUP_SCOPE, role->group));
 	if (!role->whole)
