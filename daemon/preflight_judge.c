@@ -319,16 +319,36 @@ void judge_registration(struct probe *probe, const char *provider, const json_t 
 
 /* --- what stands in the way --- */
 
-/* Machines below the scope, or whose extensions are. */
-static uint64_t machines_under(const struct probe *probe, const char *scope)
+/* Locks may be many, and so may machines: they are counted once. */
+static uint64_t machines_in(struct probe *probe, const char *group)
 {
 	const struct subscription *s = probe->subscription;
-	uint64_t n = 0;
+	struct map *counts = &probe->machines_in;
 
-	for (uint32_t i = 0; s != NULL && i < s->machine_count; i++)
-		n += id_is_below(s->machines[i]->id, scope) ||
-			id_is_below(scope, s->machines[i]->id);
-	return n;
+	if (map_count(counts) == 0)
+		for (uint32_t i = 0; i < s->machine_count; i++) {
+			uintptr_t n = (uintptr_t)map_get(counts, s->machines[i]->group);
+
+			map_set(counts, s->machines[i]->group, (void *)(n + 1));
+		}
+	return (uintptr_t)map_get(counts, group);
+}
+
+/* Of a resource group, a machine, or an extension of one. */
+static uint64_t machines_under(struct probe *probe, const char *scope)
+{
+	mdc_cleanup(arm_id_fini) struct arm_id id = {0};
+	const struct inventory *inv = probe->preflight->inventory;
+	mdc_autofree char *parent = NULL;
+
+	if (probe->subscription == NULL || arm_id_parse(scope, &id) != 0)
+		return 0;
+	if (id.kind == ARM_KIND_RESOURCE_GROUP)
+		return str_equal(id.subscription, probe->subject->id) ? machines_in(probe, id.name)
+								      : 0;
+	if (id.kind == ARM_KIND_ARC_EXTENSION)
+		parent = arm_id_parent(&id);
+	return inventory_machine(inv, parent != NULL ? parent : scope) != NULL;
 }
 
 static bool covers_subscription(const struct probe *probe, const char *scope)

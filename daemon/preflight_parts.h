@@ -81,6 +81,7 @@ struct probe {
 	unsigned groups[PERMISSION_NEEDS_MAX]; /* on so many groups it is there */
 	char *group_names[PROBE_GROUPS_MAX];
 	size_t group_count;
+	struct map machines_in; /* by group: how many; made when first asked for */
 	char providers[PROBE_PROVIDERS_MAX][PERMISSION_PROVIDER_SIZE];
 	size_t provider_count;
 	enum question question;

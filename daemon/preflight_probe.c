@@ -387,6 +387,7 @@ void probe_new(struct preflight *p, const struct subject *subject)
 	probe->subscription = inventory_subscription(p->inventory, subject->id);
 	probe->need_count = permission_needs(subject->scope, probe->needs);
 	probe->entries = json_array();
+	map_init(&probe->machines_in, NULL);
 	for (unsigned c = 0; c < CONTROL_N_; c++)
 		if (needs_provider(probe, control_by_id(c)))
 			add_providers(probe, control_by_id(c)->reads);
@@ -405,6 +406,7 @@ void probe_free(struct probe *probe)
 	for (size_t i = 0; i < probe->group_count; i++)
 		free(probe->group_names[i]);
 	free(probe->refusal);
+	map_fini(&probe->machines_in);
 	json_decref(probe->entries);
 	free(probe);
 }

@@ -209,6 +209,29 @@ static void where_only_one_subscription_lacks_a_role_it_is_named(void **state)
 	fixture_fini(&f);
 }
 
+/* One assignment there does for all of its subscriptions. */
+static void in_a_scope_of_one_management_group_the_role_is_assigned_there(void **state)
+{
+	struct fixture f;
+	json_t *r;
+
+	(void)state;
+	r = report_of(&f,
+		FIXTURE_POLICY
+		"scope \"all\" { identity = \"main\"  management-groups = { \"mg-01\" }  "
+		"policy = \"servers\"  mode = enforce }\n",
+		&(struct special){.estate = "subscriptions=2,machines=4,management-groups=1",
+			.roles = READER});
+	expect_verdict(r, "missing", 2, 0);
+	expect_finding(r, "missing.0", "role", HYBRID "/write",
+		"az role assignment create --assignee 20000000-0000-4000-8000-000000000001 "
+		"--role \"" ARC_ADMIN
+		"\" --scope /providers/Microsoft.Management/managementGroups/mg-01");
+	assert_int_equal(number_at(r, "missing.0.subscription_count"), 2);
+	json_decref(r);
+	fixture_fini(&f);
+}
+
 /* Extensions may be granted on the groups of the machines alone. */
 static void a_role_on_the_machines_groups_is_enough(void **state)
 {
@@ -333,6 +356,31 @@ static void a_lock_on_a_group_counts_its_machines(void **state)
 	assert_int_equal(number_at(r, "missing.0.machines"), machines);
 	json_decref(r);
 	fixture_fini(&f);
+}
+
+static void a_lock_on_a_machine_or_its_extension_is_one_machines(void **state)
+{
+	static const char *const under[] = {"m1", "m1/extensions/MDE.Windows", "m2", "m1/other/x"};
+	static const size_t found[] = {1, 1, 0, 0};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(under); i++) {
+		mdc_autofree char *first = xasprintf(
+			"{'machines': [{'name': 'm1', 'group': 'rg'}], 'locks': [{'name': "
+			"'freeze', "
+			"'level': 'ReadOnly', 'scope': '" SUB_ID
+			"/resourceGroups/rg/providers/Microsoft.HybridCompute/machines/%s'}]}",
+			under[i]);
+		struct fixture f;
+		json_t *r = report_of(&f, ENFORCE,
+			&(struct special){.estate = "subscriptions=1,machines=0", .first = first});
+
+		expect_verdict(r, found[i] > 0 ? "missing" : "good", found[i], 0);
+		if (found[i] > 0)
+			assert_int_equal(number_at(r, "missing.0.machines"), 1);
+		json_decref(r);
+		fixture_fini(&f);
+	}
 }
 
 static void deny_assignments_are_certain_for_all_and_doubtful_for_some(void **state)
@@ -530,12 +578,14 @@ int main(void)
 		cmocka_unit_test(a_reader_who_shall_correct_lacks_two_roles),
 		cmocka_unit_test(the_two_documented_roles_and_reader_are_enough),
 		cmocka_unit_test(where_only_one_subscription_lacks_a_role_it_is_named),
+		cmocka_unit_test(in_a_scope_of_one_management_group_the_role_is_assigned_there),
 		cmocka_unit_test(a_role_on_the_machines_groups_is_enough),
 		cmocka_unit_test(what_is_configured_and_not_visible_is_told),
 		cmocka_unit_test(a_scope_without_any_subscription_is_told),
 		cmocka_unit_test(an_identity_without_a_token_is_all_that_is_told),
 		cmocka_unit_test(locks_that_refuse_writes_are_told),
 		cmocka_unit_test(a_lock_on_a_group_counts_its_machines),
+		cmocka_unit_test(a_lock_on_a_machine_or_its_extension_is_one_machines),
 		cmocka_unit_test(deny_assignments_are_certain_for_all_and_doubtful_for_some),
 		cmocka_unit_test(a_policy_that_denies_is_told_with_its_assignment),
 		cmocka_unit_test(a_provider_that_is_not_registered_is_told),
