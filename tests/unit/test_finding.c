@@ -98,6 +98,35 @@ static void doubts_and_other_texts_are_findings_of_their_own(void **state)
 	findings_fini(&f);
 }
 
+/* Whoever answered first. */
+static void the_order_is_by_kind_and_text_and_name(void **state)
+{
+	struct finding lock = role, later = role;
+	struct findings f;
+	json_t *list, *subscriptions;
+
+	(void)state;
+	lock.kind = FINDING_LOCK;
+	later.what = "Zz";
+	findings_init(&f);
+	findings_add(&f, &lock, ID, "");
+	findings_add(&f, &later, ID, "");
+	findings_add(&f, &role, ID_2, "b");
+	findings_add(&f, &role, ID_2, "A");
+	findings_add(&f, &role, ID, "b");
+	list = findings_list(&f, false);
+	assert_int_equal(json_array_size(list), 3);
+	assert_string_equal(text(list, 0, "what"), role.what);
+	assert_string_equal(text(list, 1, "what"), "Zz");
+	assert_string_equal(text(list, 2, "kind"), "lock");
+	subscriptions = json_object_get(json_array_get(list, 0), "subscriptions");
+	assert_string_equal(text(subscriptions, 0, "name"), "A");
+	assert_string_equal(text(subscriptions, 1, "id"), ID);
+	assert_string_equal(text(subscriptions, 2, "id"), ID_2);
+	json_decref(list);
+	findings_fini(&f);
+}
+
 static void machines_are_summed(void **state)
 {
 	struct finding agent = {.kind = FINDING_AGENT,
@@ -196,6 +225,7 @@ int main(void)
 		cmocka_unit_test(the_same_in_many_subscriptions_is_one_finding),
 		cmocka_unit_test(the_help_of_one_subscription_names_it),
 		cmocka_unit_test(doubts_and_other_texts_are_findings_of_their_own),
+		cmocka_unit_test(the_order_is_by_kind_and_text_and_name),
 		cmocka_unit_test(machines_are_summed),
 		cmocka_unit_test(without_a_subscription_none_is_named),
 		cmocka_unit_test(what_is_kept_is_bounded_and_what_is_not_is_counted),

@@ -5,6 +5,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -379,6 +380,31 @@ static void what_no_single_group_covers_takes_the_root_group(void **state)
 	assert_null(role_of(&w, NULL));
 }
 
+/* Azure takes two thousand scopes in a role. */
+static void too_many_subscriptions_take_the_root_group(void **state)
+{
+	static char texts[2001][GUID_TEXT_SIZE];
+	static char *ids[2001];
+	struct world w;
+	json_t *role;
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_LEN(ids); i++) {
+		snprintf(texts[i], sizeof(texts[i]), "30000000-0000-4000-8000-%012u", i);
+		ids[i] = texts[i];
+	}
+	world_init(&w, MODE_OBSERVE);
+	w.scopes[0].subscriptions = ids;
+	w.scopes[0].subscription_count = 1999;
+	role = role_of(&w, NULL);
+	assert_int_equal(json_array_size(json_object_get(role, "AssignableScopes")), 1999);
+	json_decref(role);
+	w.scopes[0].subscription_count = 2001;
+	role = role_of(&w, NULL);
+	assert_int_equal(json_array_size(json_object_get(role, "AssignableScopes")), 1);
+	json_decref(role);
+}
+
 static void scopes_of_two_tenants_share_no_role(void **state)
 {
 	struct identity_config other = {.tenant = other_tenant};
@@ -407,6 +433,7 @@ int main(void)
 		cmocka_unit_test(a_custom_role_to_observe_writes_nothing),
 		cmocka_unit_test(a_custom_role_is_assignable_where_the_scopes_are),
 		cmocka_unit_test(what_no_single_group_covers_takes_the_root_group),
+		cmocka_unit_test(too_many_subscriptions_take_the_root_group),
 		cmocka_unit_test(scopes_of_two_tenants_share_no_role),
 	};
 
