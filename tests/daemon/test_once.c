@@ -168,6 +168,64 @@ static void what_is_not_known_is_an_error_and_never_in_sync(void **state)
 	}
 }
 
+#define OTHER_TENANT "10000000-0000-4000-8000-000000000002"
+#define OTHER_IDENTITY \
+	"identity \"other\" { cloud = simulated  method = client-secret\n" \
+	"  tenant = \"" OTHER_TENANT "\"\n" \
+	"  client = \"20000000-0000-4000-8000-000000000001\"  secret-file = \"/other\" }\n"
+
+/* Nothing is known then, or not all. */
+static void without_a_token_it_is_an_error(void **state)
+{
+	static const struct {
+		const char *what, *config;
+		struct fake_answer answer;
+		bool no_secret;
+	} rows[] = {
+		{"no secret", OBSERVE, .no_secret = true},
+		{"no secret to enforce with", ENFORCE, .no_secret = true},
+		{"a wrong secret", ENFORCE,
+			{.status = 401, .body = "{\"error\":\"invalid_client\"}"}},
+		{"a login host out of reach", OBSERVE, {.result = TRANSPORT_CONNECT}},
+		{"a login host without a name", OBSERVE, {.result = TRANSPORT_RESOLVE}},
+		{"an answer that is none", OBSERVE, {.status = 200, .body = "<html>"}},
+		{"a login host in trouble", OBSERVE, {.status = 503, .body = ""}},
+		{"no answer", OBSERVE, {.hangs = true}},
+		{"one identity of two",
+			OTHER_IDENTITY OBSERVE
+			"scope \"others\" { identity = \"other\"  policy = \"servers\"  mode = "
+			"observe\n"
+			"  subscriptions = { \"30000000-0000-4000-8000-0000000000ff\" } }\n",
+			{.url_part = OTHER_TENANT,
+				.status = 401,
+				.body = "{\"error\":\"invalid_client\"}"}},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct fake_answer answer = rows[i].answer;
+		struct fixture f;
+		struct dur took;
+
+		print_message("# %s\n", rows[i].what);
+		begin(&f, IN_SYNC, rows[i].config);
+		f.options.yes = true;
+		f.options.once_limit = DUR_MIN(10);
+		answer.always = true;
+		if (answer.url_part == NULL)
+			answer.url_part = "/oauth2/";
+		if (rows[i].no_secret)
+			memory_files_put(f.fake.world.secrets, "/secret", NULL);
+		else
+			fake_transport_answer(f.fake.world.transport, &answer);
+		assert_int_equal(verdict(&f, &took), EXIT_ERROR);
+		the_summary_holds(&f,
+			answer.hangs ? "observing for the first time"
+				     : "the last look was incomplete");
+		fixture_fini(&f);
+	}
+}
+
 static void who_stops_it_gets_no_verdict(void **state)
 {
 	struct fixture f;
@@ -211,6 +269,7 @@ int main(void)
 		cmocka_unit_test(with_yes_it_corrects_step_by_step_until_nothing_moves),
 		cmocka_unit_test(what_it_does_not_correct_in_time_remains),
 		cmocka_unit_test(what_is_not_known_is_an_error_and_never_in_sync),
+		cmocka_unit_test(without_a_token_it_is_an_error),
 		cmocka_unit_test(who_stops_it_gets_no_verdict),
 		cmocka_unit_test(it_opens_no_socket_and_leaves_a_running_daemon_alone),
 	};
