@@ -460,6 +460,34 @@ static void a_write_on_the_wire_is_waited_for_but_not_for_ever(void **state)
 	fixture_fini(&f);
 }
 
+/* The last transitions are those of what the stop takes back. */
+static void what_the_stop_takes_back_is_told_before_the_end(void **state)
+{
+	struct fixture f;
+	size_t before;
+	const struct captured_entry *e;
+
+	(void)state;
+	fixture_observed(&f, ONE_MACHINE, ENFORCE);
+	fake_transport_answer(f.fake.world.transport,
+		&(struct fake_answer){.method = "GET", .always = true, .hangs = true});
+	tell(&f, "confirm", NULL);
+	for (int i = 0; i < 100 && executor_waiting(f.d->executor) == 0; i++)
+		pass(&f, DUR_MS(100));
+	pass(&f, DUR_MS(100));
+	before = log_capture_count(f.fake.capture, LOG_TRANSITION_MESSAGE);
+	watch_stop(&f);
+	sends_signal(&f, SIGTERM);
+	for (int i = 0; i < 10 && !stopped; i++)
+		pass(&f, DUR_MS(100));
+	assert_true(stopped);
+	e = log_capture_entry(f.fake.capture, LOG_TRANSITION_MESSAGE, before);
+	assert_non_null(e);
+	assert_string_equal(captured_field(e, "MDCD_REASON"), "stopping");
+	assert_non_null(captured_field(e, "MDCD_SEQ"));
+	fixture_fini(&f);
+}
+
 static void who_asks_twice_does_not_wait(void **state)
 {
 	struct fixture f;
@@ -818,6 +846,7 @@ int main(void)
 		cmocka_unit_test(usr1_observes_now),
 		cmocka_unit_test(without_writes_on_the_wire_it_stops_at_once),
 		cmocka_unit_test(a_write_on_the_wire_is_waited_for_but_not_for_ever),
+		cmocka_unit_test(what_the_stop_takes_back_is_told_before_the_end),
 		cmocka_unit_test(who_asks_twice_does_not_wait),
 		cmocka_unit_test(while_it_stops_a_reload_signal_does_nothing),
 		cmocka_unit_test(the_watchdog_is_fed_while_everything_turns),
