@@ -6,6 +6,8 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -149,6 +151,35 @@ static unsigned fleet_size(void)
 
 #define FLEET "plan=P2,integration=on,unified=on,linux=30%%,legacy=0,lag=0s"
 
+/* What the daemon leaves to others who use its principal. */
+#define RESERVE 0.05
+
+/*
+ * In no window more writes than a bucket of that size holds above its reserve and gives meanwhile;
+ * `part` of the path tells whose bucket it is. Two, since times are whole milliseconds.
+ */
+static void no_window_exceeds(struct scenario *s, const char *part, double size, double refill)
+{
+	const struct transport *t = s->world.transport;
+	size_t n = transport_estate_write_count(t), count = 0;
+	struct wall *times = xcalloc(n + 1, sizeof(*times));
+
+	for (size_t i = 0; i < n; i++)
+		if (strstr(transport_estate_write(t, i)->path, part) != NULL)
+			times[count++] = transport_estate_write(t, i)->at;
+	assert_true(count > 0);
+	for (size_t i = 0; i < count; i++)
+		for (size_t k = i; k < count; k++) {
+			double seconds = (double)wall_since(times[k], times[i]).ms / 1000;
+			double most = size * (1 - RESERVE) + refill * seconds + 2;
+
+			if ((double)(k - i + 1) > most)
+				scenario_fail(
+					s, "%zu writes to %s in %.3f s", k - i + 1, part, seconds);
+		}
+	free(times);
+}
+
 static struct scenario *migrate(unsigned subscriptions, unsigned machines, const char *throttling)
 {
 	mdc_autofree char *specification =
@@ -186,6 +217,7 @@ static void test_the_buckets_of_subscriptions_decide_the_pace(void **state)
 
 	(void)state;
 	is_within_five_percent(s, (machines - 200) / 10.0);
+	no_window_exceeds(s, "/subscriptions/", 200, 10);
 	assert_int_equal(throttled(s), 0);
 }
 
@@ -196,6 +228,8 @@ static void test_subscriptions_have_buckets_of_their_own(void **state)
 
 	(void)state;
 	is_within_five_percent(s, (machines - 200) / 10.0);
+	no_window_exceeds(s, SUB(1), 200, 10);
+	no_window_exceeds(s, SUB(2), 200, 10);
 	assert_int_equal(throttled(s), 0);
 }
 
@@ -234,6 +268,86 @@ static void test_a_limit_that_nobody_published_is_found(void **state)
 	assert_in_range(throttled(s), 0, 1);
 }
 
+static void test_smaller_buckets_are_learnt_from_what_answers_count(void **state)
+{
+	scenario_auto *s =
+		migrate(1, 300, "{'model': 'bucket', 'writes': {'size': 60, 'refill': 4}}");
+
+	(void)state;
+	is_within_five_percent(s, (300 - 60) / 4.0);
+	no_window_exceeds(s, "/subscriptions/", 60, 4);
+	assert_int_equal(throttled(s), 0);
+}
+
+static void test_without_counts_documented_sizes_are_kept_to(void **state)
+{
+	scenario_auto *s = migrate(1, 400, "{'model': 'bucket', 'headers': false}");
+
+	(void)state;
+	is_within_five_percent(s, (400 - 200) / 10.0);
+	no_window_exceeds(s, "/subscriptions/", 200, 10);
+	assert_int_equal(throttled(s), 0);
+}
+
+static char *servers(const char *prefix, unsigned n)
+{
+	struct buf text = BUF_INIT(4 << 20);
+
+	for (unsigned i = 0; i < n; i++)
+		buf_addf(&text, "%s" SERVER("%s%03u", WINDOWS UNREACHED), i > 0 ? "," : "", prefix,
+			i);
+	return buf_steal(&text);
+}
+
+static void test_a_small_subscription_does_not_wait_for_a_large_one(void **state)
+{
+	mdc_autofree char *large = servers("large", 400), *small = servers("small", 20);
+	mdc_autofree char *subscriptions = xasprintf(
+		SUBSCRIPTION(1, ALL_ON, "%s") "," SUBSCRIPTION(2, ALL_ON, "%s"), large, small);
+	scenario_auto *s = scenario_new(&(struct scenario_options){.subscriptions = subscriptions,
+		.document = "'behaviour': {'deployer': {'on': false},"
+			    " 'throttling': {'model': 'bucket-and-tenant'}}",
+		.config = CONFIG_FAST});
+	size_t last = 0, n;
+
+	(void)state;
+	scenario_begin(s);
+	scenario_settle(s, DUR_H(1));
+	n = transport_estate_write_count(s->world.transport);
+	for (size_t i = 0; i < n; i++)
+		if (strstr(transport_estate_write(s->world.transport, i)->path, "/small") != NULL)
+			last = i;
+	print_message("# the small one is done after %zu of %zu writes\n", last + 1, n);
+	assert_in_range(last, 20, 100);
+	assert_int_equal(scenario_protected(s), 420);
+	scenario_is_good(s);
+}
+
+/* --- Resource Graph --- */
+
+static void test_the_quota_of_resource_graph_is_kept(void **state)
+{
+	static const char *const quotas[] = {
+		"{'model': 'bucket'}",
+		"{'model': 'bucket', 'graphQueries': 3}",
+		/* Less than one pass asks. */
+		"{'model': 'bucket', 'graphQueries': 2, 'graphWindow': '60s'}",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(quotas); i++) {
+		scenario_auto *s = migrate(3, 30, quotas[i]);
+		const struct daemon *d = s->daemon;
+
+		scenario_run(s, DUR_H(1));
+		assert_int_equal(throttled(s), 0);
+		/* Passes go on all the same. */
+		assert_true(wall_since(scenario_wall(s), d->last_pass[PASS_MACHINES].ended).ms <
+			DUR_MIN(10).ms);
+		assert_int_equal(d->last_pass[PASS_MACHINES].problems, 0);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -247,6 +361,10 @@ int main(void)
 		cmocka_unit_test(test_a_tenant_bucket_that_all_drain_decides_the_pace),
 		cmocka_unit_test(test_the_hourly_model_decides_the_pace),
 		cmocka_unit_test(test_a_limit_that_nobody_published_is_found),
+		cmocka_unit_test(test_smaller_buckets_are_learnt_from_what_answers_count),
+		cmocka_unit_test(test_without_counts_documented_sizes_are_kept_to),
+		cmocka_unit_test(test_a_small_subscription_does_not_wait_for_a_large_one),
+		cmocka_unit_test(test_the_quota_of_resource_graph_is_kept),
 	};
 
 	scenario_main();
