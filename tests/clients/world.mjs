@@ -100,7 +100,7 @@ for (const signal of ['SIGINT', 'SIGTERM'])
 	process.on(signal, () => process.exit(1));
 
 function start(program, args, env, log) {
-	const child = spawn(join(build, program), args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+	const child = spawn(program, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
 	let text = '';
 	const hear = (data) => { text += data; writeFileSync(log, text); };
 	child.stdout.on('data', hear);
@@ -126,7 +126,7 @@ export async function startEstate(name, what) {
 	if (typeof what !== 'string')
 		writeFileSync(file('estate.json'), JSON.stringify(what, null, '\t'));
 	const source = typeof what === 'string' ? ['--generate', what] : ['--estate', file('estate.json')];
-	const process_ = start('azsim', ['--listen', 'localhost:0', '--tls-dir', join(home, 'tls'), '--seed', '7',
+	const process_ = start(join(build, 'azsim'), ['--listen', 'localhost:0', '--tls-dir', join(home, 'tls'), '--seed', '7',
 		...source, '--ready-file', file('ready'), '--request-log', file('requests.jsonl'),
 		'--traffic-log', file('traffic.jsonl'), '--verdict', file('verdict.json')], {}, file('azsim.log'));
 	const ready = await until(() => {
@@ -148,6 +148,31 @@ export async function startEstate(name, what) {
 	};
 }
 
+/**
+ * Keeps clients in: `env` has a proxy for whatever is not on this machine, and that refuses. What
+ * they asked of it is known.
+ */
+export async function closeOutside(estate) {
+	const address = join(estate.dir, 'proxy');
+	const requests = join(estate.dir, 'outside');
+	const { child, ended } = start(process.execPath, ['tests/clients/closed_proxy.mjs', address, requests],
+		{}, join(estate.dir, 'proxy.log'));
+	await until(() => existsSync(address) && readFileSync(address, 'utf8'), 30, 'the proxy');
+	const env = { no_proxy: 'localhost,127.0.0.1' };
+	for (const scheme of ['http', 'https'])
+		env[`${scheme}_proxy`] = readFileSync(address, 'utf8');
+	for (const [name, value] of Object.entries(env))
+		env[name.toUpperCase()] = value;
+	return {
+		env,
+		asked: () => readFileSync(requests, 'utf8').split('\n').filter(Boolean),
+		async stop() {
+			child.kill('SIGTERM');
+			return ended;
+		},
+	};
+}
+
 /** Starts mdcd with a configuration of tests/clients, and gives what mdcctl says. */
 export async function startDaemon(estate, configuration) {
 	const { dir } = estate;
@@ -158,7 +183,8 @@ export async function startDaemon(estate, configuration) {
 	mkdirSync(join(dir, 'state'), { mode: 0o700 });
 	writeFileSync(join(dir, 'secret'), secret, { mode: 0o600 });
 	chmodSync(join(dir, 'secret'), 0o600);
-	const { child, ended, said } = start('mdcd', ['--config', join('tests/clients', configuration)], env, join(dir, 'mdcd.log'));
+	const { child, ended, said } = start(join(build, 'mdcd'), ['--config', join('tests/clients', configuration)],
+		env, join(dir, 'mdcd.log'));
 	const ctl = (...args) => {
 		const r = spawnSync(join(build, 'mdcctl'), ['--json', ...args], { env: { ...process.env, ...env }, encoding: 'utf8' });
 		if (r.status !== 0)
