@@ -44,7 +44,8 @@ static const struct {
 		{NULL}},
 	{"Management Group Reader", "ac63b705-f282-497d-ac71-919bf39d939d",
 		{"Microsoft.Management/managementGroups/read",
-			"Microsoft.Management/managementGroups/descendants/read"},
+			"Microsoft.Management/managementGroups/descendants/read",
+			"Microsoft.Management/managementGroups/subscriptions/read"},
 		{NULL}},
 };
 

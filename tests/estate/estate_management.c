@@ -103,6 +103,35 @@ static void list_descendants(struct call *c)
 		answer_page(c, &source);
 }
 
+/* Those right under a group, under ids of that group. */
+static json_t *subscription_under(struct call *c, void *ctx, size_t place)
+{
+	const struct management_group *group = ctx;
+	struct entry x;
+	const char *state;
+
+	if (!entry_at(c, place, &x) || x.sub == NULL || x.group != group)
+		return NULL;
+	state = tree_text(x.sub->res.doc, "state");
+	return json_pack("{s:o, s:s, s:s, s:{s:s, s:s, s:{s:o}, s:s}}", "id",
+		json_sprintf(GROUP_ID "/subscriptions/%s", group->name, x.sub->id), "type",
+		GROUP_TYPE "/subscriptions", "name", x.sub->id, "properties", "tenant",
+		x.sub->tenant->id, "displayName", tree_text(x.sub->res.doc, "displayName"),
+		"parent", "id", group_id(group), "state",
+		str_equal(state, "Enabled") ? "Active" : state);
+}
+
+static void list_subscriptions_under(struct call *c)
+{
+	struct page_source source = {.places = entry_places(c),
+		.item = subscription_under,
+		.ctx = c->group,
+		.size = c->e->knobs.paging.others};
+
+	if (!refuse_unknown_group(c))
+		answer_page(c, &source);
+}
+
 static json_t *describe_group(const struct management_group *g)
 {
 	return json_pack("{s:o, s:s, s:s, s:{s:s, s:s}}", "id", group_id(g), "type", GROUP_TYPE,
@@ -170,6 +199,8 @@ static const struct route routes[] = {
 		get_group},
 	{"GET", "/providers/Microsoft.Management/managementGroups/{}/descendants", &api,
 		GROUP_TYPE "/descendants/read", 0, list_descendants},
+	{"GET", "/providers/Microsoft.Management/managementGroups/{}/subscriptions", &api,
+		GROUP_TYPE "/subscriptions/read", 0, list_subscriptions_under},
 	{"POST", "/providers/Microsoft.Management/getEntities", &api, NULL, ROUTE_OPTIONAL_BODY,
 		get_entities},
 };

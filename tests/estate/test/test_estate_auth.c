@@ -341,6 +341,27 @@ static void descendants_of_a_management_group_are_all_levels_flat(void **state)
 	fixture_close(&f);
 }
 
+static void subscriptions_under_a_management_group_are_those_right_below(void **state)
+{
+	struct fixture f;
+	const json_t *first;
+
+	(void)state;
+	open_as(&f, "[{\"scope\":\"" GROUPS "/root\",\"role\":\"Management Group Reader\"}]");
+	assert_int_equal(get(&f, GROUPS "/mg-lab/subscriptions?api-version=2023-04-01"), 200);
+	assert_int_equal(json_array_size(tree_get(f.doc, "value")), 1);
+	first = json_array_get(tree_get(f.doc, "value"), 0);
+	assert_string_equal(tree_text(first, "id"), GROUPS "/mg-lab/subscriptions/" SUB2);
+	assert_string_equal(tree_text(first, "name"), SUB2);
+	assert_string_equal(tree_text(first, "properties.parent.id"), GROUPS "/mg-lab");
+	assert_string_equal(tree_text(first, "properties.state"), "Active");
+	assert_int_equal(get(&f, GROUPS "/root/subscriptions?api-version=2023-04-01"), 200);
+	assert_int_equal(json_array_size(tree_get(f.doc, "value")), 0);
+	get(&f, GROUPS "/none/subscriptions?api-version=2023-04-01");
+	assert_refused(&f, 403, "AuthorizationFailed");
+	fixture_close(&f);
+}
+
 static void entities_are_what_the_caller_sees(void **state)
 {
 	struct fixture f;
@@ -374,6 +395,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(who_is_excepted_from_a_deny_assignment_may_write),
 	cmocka_unit_test(policies_that_would_deny_are_told_before_the_write),
 	cmocka_unit_test(descendants_of_a_management_group_are_all_levels_flat),
+	cmocka_unit_test(subscriptions_under_a_management_group_are_those_right_below),
 	cmocka_unit_test(entities_are_what_the_caller_sees),
 };
 RUN_ESTATE_TESTS(tests)

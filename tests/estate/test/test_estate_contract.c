@@ -171,6 +171,8 @@ static const struct {
 		200},
 	{"2023-04-01", "ManagementGroups_GetDescendants", "/Microsoft.Management/", "GET",
 		GROUPS "/root/descendants", NULL, 200},
+	{"2023-04-01", "ManagementGroupSubscriptions_GetSubscriptionsUnderManagementGroup",
+		"/Microsoft.Management/", "GET", GROUPS "/mg/subscriptions", NULL, 200},
 	{"2023-04-01", "Entities_List", "/Microsoft.Management/", "POST",
 		"/providers/Microsoft.Management/getEntities", NULL, 200},
 	{"2022-04-01", "Permissions_ListForResourceGroup", "/Microsoft.Authorization/", "GET",
