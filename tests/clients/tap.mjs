@@ -23,6 +23,12 @@ export async function test(name, body) {
 	}
 }
 
+export function skip(name, reason) {
+	number++;
+	console.log(`ok ${number} - ${name} # SKIP ${reason}`);
+	tell(`skipped: ${reason}`);
+}
+
 /** For what everything after it needs. */
 export async function needed(name, body) {
 	if (await test(name, body))

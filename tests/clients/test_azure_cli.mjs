@@ -7,6 +7,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { testAnswers } from './contract.mjs';
 import { end, needed, tell, test } from './tap.mjs';
 import * as world from './world.mjs';
 
@@ -403,6 +404,7 @@ await test('nothing was refused but what was meant to be', () => {
 	assert.deepEqual(wrong, ['POST /providers/Microsoft.ResourceGraph/resources BadRequest']);
 });
 
+await testAnswers(theirs);
 const { operations, requests } = world.tally(theirs);
 tell(`azure-cli ${version}: ${commands} commands, `
 	+ `${operations} operations in ${requests} requests, compared with ${ours.length} of the daemon`);
