@@ -17,11 +17,11 @@ const parameter = (name, where) => ({ name, in: where, required: true, type: 'st
 
 /** A specification of the polls that Azure-AsyncOperation names, in the folder that is the validator's root. */
 function writePolls(root) {
-	const path = '/subscriptions/{subscriptionId}/providers/Microsoft.HybridCompute/locations/{location}/operationstatus/{operationId}';
+	const path = '/subscriptions/{subscriptionId}/providers/Microsoft.HybridCompute/locations/{location}'
+		+ '/operationstatus/{operationId}';
 	const types = 'azure/specification/common-types/resource-management/v5/types.json';
 	const answer = (name) => ({ description: name, schema: { $ref: `${types}#/definitions/${name}` } });
-	const file = join(root, 'polls.json');
-	writeFileSync(file, JSON.stringify({
+	writeFileSync(join(root, 'polls.json'), JSON.stringify({
 		swagger: '2.0', info: { title: 'polls', version: '2025-01-13' }, host: 'management.azure.com',
 		schemes: ['https'], consumes: ['application/json'], produces: ['application/json'],
 		paths: { [path]: { get: {
@@ -31,7 +31,6 @@ function writePolls(root) {
 			responses: { 200: answer('OperationStatusResult'), default: answer('ErrorResponse') },
 		} } },
 	}));
-	return file;
 }
 
 /** The validator reads nothing outside of one root: the folder is linked into it. */
@@ -40,11 +39,11 @@ export async function open() {
 	const { LiveValidator } = need('oav/dist/lib/liveValidation/liveValidator.js');
 	const root = mkdtempSync(join(home, 'contract-'));
 	symlinkSync(folder, join(root, 'azure'));
-	const specifications = need('glob').sync(join(root, 'azure/specification/**/{stable,preview}/*/*.json'));
+	writePolls(root);
 	const broken = [];
 	const validator = new LiveValidator({
-		directory: root, swaggerPaths: [...specifications, writePolls(root)], isArmCall: true,
-		loadValidatorInBackground: false,
+		directory: root, swaggerPathsPattern: ['azure/specification/**/{stable,preview}/*/*.json', 'polls.json'],
+		isArmCall: true, loadValidatorInBackground: false,
 	}, (message, level) => level === 'error' && broken.push(message));
 	await validator.initialize();
 	process.on('exit', () => rmSync(root, { recursive: true, force: true }));

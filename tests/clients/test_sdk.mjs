@@ -59,7 +59,9 @@ const arc = new HybridComputeManagementClient(credential, subscription, inVersio
 const security = new SecurityCenter(credential, subscription, options);
 const { pricings } = new SecurityCenter(credential, subscription, inVersion('2024-01-01'));
 const { settings } = new SecurityCenter(credential, subscription, inVersion('2022-05-01'));
-const graph = new ResourceGraphClient(credential, { baseUri: estate.arm, agentSettings: { http: new Agent({ ca }), https: new Agent({ ca }) } });
+const agent = new Agent({ ca });
+const graph = new ResourceGraphClient(credential,
+	{ baseUri: estate.arm, agentSettings: { http: agent, https: agent } });
 const groups = new ManagementGroupsAPI(credential, inVersion('2023-04-01'));
 const subscriptions = new SubscriptionClient(credential, options);
 const resources = new ResourceManagementClient(credential, subscription, options);
@@ -124,7 +126,8 @@ await test('a machine is read, in the version of its client too', async () => {
 	const old = new HybridComputeManagementClient(credential, subscription, options);
 	assert.equal((await old.machines.get('servers', 'away')).properties.status, 'Disconnected');
 });
-await test('what is not there is a RestError', () => rejects(arc.machines.get('servers', 'nowhere'), 404, 'ResourceNotFound'));
+await test('what is not there is a RestError', () =>
+	rejects(arc.machines.get('servers', 'nowhere'), 404, 'ResourceNotFound'));
 
 // --- extensions and their operations ---
 
@@ -177,7 +180,8 @@ await test('an extension is updated', async () => {
 	assert.deepEqual([changed.properties.provisioningState, changed.properties.forceUpdateTag], ['Succeeded', 'again']);
 });
 await test('an extension is deleted: the poller ends, the daemon no longer sees it', async () => {
-	const poller = await arc.machineExtensions.beginDelete('servers', 'win-new', 'MDE.Windows', { updateIntervalInMs: 200 });
+	const poller = await arc.machineExtensions.beginDelete('servers', 'win-new', 'MDE.Windows',
+		{ updateIntervalInMs: 200 });
 	await poller.pollUntilDone();
 	assert.equal(poller.getOperationState().error, undefined);
 	assert.ok(poller.isDone());
@@ -186,7 +190,8 @@ await test('an extension is deleted: the poller ends, the daemon no longer sees 
 });
 await test('a lock forbids a deletion', async () => {
 	await rejects(arc.machineExtensions.beginDeleteAndWait('branch', 'win-old', 'MMAExtension'), 409, 'ScopeLocked');
-	const locks = await all(new ManagementLockClient(credential, subscription, options).managementLocks.listAtSubscriptionLevel());
+	const { managementLocks } = new ManagementLockClient(credential, subscription, options);
+	const locks = await all(managementLocks.listAtSubscriptionLevel());
 	assert.deepEqual(locks.map((l) => [l.name, l.level, l.notes]), [['keep', 'CanNotDelete', 'archive']]);
 });
 
@@ -254,11 +259,12 @@ await test('Resource Graph gives pages until there is no token, the machines of 
 	const known = daemon.items('--control', 'arc-connected').map((i) => i.resource_id.toLowerCase()).sort();
 	assert.deepEqual(rows.map((row) => row.id.toLowerCase()).sort(), known);
 });
-await test('Resource Graph says what is wrong with a query', () => assert.rejects(query('resources | where nothing =='), (error) => {
-	assert.equal(error.statusCode, 400);
-	assert.match(JSON.stringify(error.body), /InvalidQuery/);
-	return true;
-}));
+await test('Resource Graph says what is wrong with a query', () =>
+	assert.rejects(query('resources | where nothing =='), (error) => {
+		assert.equal(error.statusCode, 400);
+		assert.match(JSON.stringify(error.body), /InvalidQuery/);
+		return true;
+	}));
 
 // --- everything around ---
 
@@ -281,7 +287,8 @@ await test('roles and the activity log', async () => {
 	assert.equal((await all(authorization.roleAssignments.listForSubscription())).length, 2);
 	const monitor = new MonitorClient(credential, subscription, options);
 	const [since, until] = [-3600_000, 3600_000].map((ms) => new Date(Date.now() + ms).toISOString());
-	const filter = `eventTimestamp ge '${since}' and eventTimestamp le '${until}' and resourceProvider eq 'Microsoft.Security'`;
+	const filter = `eventTimestamp ge '${since}' and eventTimestamp le '${until}'`
+		+ " and resourceProvider eq 'Microsoft.Security'";
 	const events = await world.until(async () => {
 		const list = await all(monitor.activityLogs.list(filter));
 		return list.some((e) => e.operationName.value === 'Microsoft.Security/pricings/write') && list;
@@ -291,7 +298,8 @@ await test('roles and the activity log', async () => {
 await test('whoever may only read may not write', async () => {
 	const theirs = new SecurityCenter(signIn(reader), subscription, options);
 	assert.equal((await theirs.settings.get('WDATP')).enabled, true);
-	await rejects(theirs.settings.update('WDATP', { kind: 'DataExportSettings', enabled: true }), 403, 'AuthorizationFailed');
+	await rejects(theirs.settings.update('WDATP', { kind: 'DataExportSettings', enabled: true }),
+		403, 'AuthorizationFailed');
 });
 
 // --- how it was ---
@@ -306,5 +314,6 @@ const theirs = pairs.filter((pair) => !world.isDaemon(pair));
 await test('the SDK asked nobody else', () => assert.deepEqual(outside.asked(), []));
 await testAnswers(theirs);
 const { operations, requests } = world.tally(theirs);
-tell(`SDK for JavaScript: ${operations} operations in ${requests} requests, compared with ${ours.length} of the daemon`);
+tell(`SDK for JavaScript: ${operations} operations in ${requests} requests, `
+	+ `compared with ${ours.length} of the daemon`);
 end();

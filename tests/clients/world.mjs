@@ -186,7 +186,8 @@ export async function startDaemon(estate, configuration) {
 	const { child, ended, said } = start(join(build, 'mdcd'), ['--config', join('tests/clients', configuration)],
 		env, join(dir, 'mdcd.log'));
 	const ctl = (...args) => {
-		const r = spawnSync(join(build, 'mdcctl'), ['--json', ...args], { env: { ...process.env, ...env }, encoding: 'utf8' });
+		const r = spawnSync(join(build, 'mdcctl'), ['--json', ...args],
+			{ env: { ...process.env, ...env }, encoding: 'utf8' });
 		if (r.status !== 0)
 			throw new Error(`mdcctl ${args.join(' ')}: ${r.stderr || r.stdout}`);
 		return JSON.parse(r.stdout);
@@ -218,11 +219,15 @@ export async function startDaemon(estate, configuration) {
 	};
 }
 
+const types = ['subscriptions', 'resourceGroups', 'machines', 'extensions', 'pricings', 'settings', 'mdeOnboardings',
+	'autoProvisioningSettings', 'serverVulnerabilityAssessmentsSettings', 'managementGroups', 'locations',
+	'operationstatus', 'operationresults', 'providers'];
+const named = new RegExp(`/(${types.join('|')})/([^/]+)`, 'gi');
+
 /** "GET subscriptions/{}/providers/…" with names replaced: what was done, whoever it was done to. */
 export function operationOf(pair) {
 	const url = new URL(pair.liveRequest.url);
-	const names = /\/(subscriptions|resourceGroups|machines|extensions|pricings|settings|mdeOnboardings|autoProvisioningSettings|serverVulnerabilityAssessmentsSettings|managementGroups|locations|operationstatus|operationresults|providers)\/([^/]+)/gi;
-	const path = url.pathname.replace(/\/+/g, '/').replace(names, (whole, type, name) =>
+	const path = url.pathname.replace(/\/+/g, '/').replace(named, (whole, type, name) =>
 		type.toLowerCase() === 'providers' && name.includes('.') ? whole : `/${type.toLowerCase()}/{}`);
 	return `${pair.liveRequest.method} ${path}`;
 }
