@@ -242,8 +242,8 @@ check-full:
 $(BUILD)/print_queries: $(BUILD)/obj/tests/clients/print_queries.o $(BUILD)/libmdc.a
 	$(call say,LD)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_CORE)
 check-clients:
-	@$(SUBMAKE) packages
-	@$(SUBMAKE) programs $(BUILD)/print_queries
+	@+$(SUBMAKE) packages
+	@+$(SUBMAKE) programs $(BUILD)/print_queries
 	@BUILD=$(BUILD) tests/clients/run
 .PHONY: check-clients
 
