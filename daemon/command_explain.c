@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/command.h"
 
+#include "lib/model/single.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -184,10 +186,21 @@ static json_t *subscription_facts(const struct subscription *s)
 	fact(facts, "plan", s->pricing.tier, &s->pricing.stamp);
 	fact(facts, "sub-plan", s->pricing.sub_plan, &s->pricing.stamp);
 	fact(facts, "plan extension failed", s->pricing.failure, &s->pricing.stamp);
+	for (unsigned i = 0; i < PLAN_EXTENSION_N_; i++)
+		fact(facts, plan_extension_name((enum plan_extension)i),
+			tri_word(s->pricing.extensions[i]), &s->pricing.stamp);
+	fact(facts, "coverage", s->pricing.coverage, &s->pricing.stamp);
+	if (*s->pricing.replaced_by != '\0')
+		fact(facts, "plan replaced by", s->pricing.replaced_by, &s->pricing.stamp);
 	for (unsigned i = 0; i < SETTING_N_; i++)
 		fact(facts, setting_name((enum setting_id)i), tri_word(s->settings[i].enabled),
 			wall_is_set(s->settings[i].stamp.at) ? &s->settings[i].stamp
 							     : &s->settings_stamp);
+	for (unsigned i = 0; i < SINGLE_N_; i++)
+		if (s->singles[i].stamp.source != SOURCE_NONE)
+			fact(facts, single_row((enum single_id)i)->label,
+				str_empty(s->singles[i].word) ? "not set" : s->singles[i].word,
+				&s->singles[i].stamp);
 	snprintf(machines, sizeof(machines), "%u", s->machine_count);
 	fact(facts, "machines", machines, &s->machines_stamp);
 	return facts;

@@ -28,6 +28,16 @@ static void supersede(struct executor *x, const char *key)
 	flight_end(older);
 }
 
+static const char *verb_of(const char *stored)
+{
+	static const char *const verbs[] = {"DELETE", "POST"};
+
+	for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
+		if (str_equal(stored, verbs[i]))
+			return verbs[i];
+	return "PUT";
+}
+
 static void recover(void *ctx, const struct stored_operation *row)
 {
 	struct executor *x = ctx;
@@ -43,7 +53,7 @@ static void recover(void *ctx, const struct stored_operation *row)
 	f->op.id = row->id;
 	f->op.resource_id = xstrdup(row->resource_id);
 	f->op.target_id = xstrdup(row->target_id);
-	f->op.verb = str_equal(row->verb, "DELETE") ? "DELETE" : "PUT";
+	f->op.verb = verb_of(row->verb);
 	str_copy(f->op.body_hash, sizeof(f->op.body_hash), row->body_hash);
 	str_copy(f->op.correlation_id, sizeof(f->op.correlation_id), row->correlation_id);
 	f->op.started = row->started;

@@ -50,12 +50,13 @@ static void follow_on(struct flight *f)
 	flight_follow_in(f, rest(f));
 }
 
-/* An operation with a URL is watched in bulk first; without an answer nothing else is known. */
+/* An operation on a machine is watched in bulk first; of others nothing else tells. */
 void flight_follow(struct flight *f)
 {
 	struct dur wait = rest(f);
+	bool in_bulk = f->op.phase == PHASE_RUNNING && f->ref.machine != NULL;
 
-	flight_follow_in(f, f->op.phase == PHASE_RUNNING ? dur_max(INQUIRY_AFTER, wait) : wait);
+	flight_follow_in(f, in_bulk ? dur_max(INQUIRY_AFTER, wait) : wait);
 }
 
 void flight_inquire_soon(struct flight *f)
@@ -226,7 +227,7 @@ static void accept_failure(struct flight *f)
 
 static enum provisioning state_read(const struct flight *f)
 {
-	const char *state = json_path_text(f->current, "properties.provisioningState");
+	const char *state = arm_document_state(f->current);
 
 	/* Absent means Succeeded (ARM RPC). */
 	return state != NULL ? provisioning_read(state) : PROVISIONING_SUCCEEDED;
@@ -234,7 +235,7 @@ static enum provisioning state_read(const struct flight *f)
 
 static void conclude_from_state(struct flight *f)
 {
-	const char *state = json_path_text(f->current, "properties.provisioningState");
+	const char *state = arm_document_state(f->current);
 
 	switch (state_read(f)) {
 	case PROVISIONING_RUNNING:

@@ -5,6 +5,7 @@
 #include "lib/base/str.h"
 #include "lib/base/xalloc.h"
 #include "lib/engine/write_rules.h"
+#include "lib/model/inventory_document.h"
 
 #include <string.h>
 
@@ -209,13 +210,23 @@ static void lose(struct flight *f, const struct arm_error *error)
 	flight_follow(f);
 }
 
+/* The setting that is written, or SETTING_N_. */
+static enum setting_id setting_of(const struct flight *f)
+{
+	return setting_from_name(strrchr(f->op.target_id, '/') + 1);
+}
+
 /*
- * The switch for the unified solution does not exist everywhere: one that is not there and cannot
- * be put either is not offered to this subscription. The others exist wherever the plan does.
+ * The switches for the unified solution and for Linux do not exist everywhere: one that is not
+ * there and cannot be put either is not offered to this subscription. The integration itself exists
+ * wherever the plan does.
  */
 static bool setting_is_not_offered(const struct flight *f, const struct arm_error *error)
 {
-	return f->op.control == CONTROL_UNIFIED_SOLUTION && f->current == NULL &&
+	enum setting_id setting = setting_of(f);
+
+	return (setting == SETTING_UNIFIED || setting == SETTING_EXCLUDE_LINUX) &&
+		f->current == NULL &&
 		(error->class == ARM_ERROR_ABSENT ||
 			(error->class == ARM_ERROR_REQUEST && error->status == 400));
 }
@@ -226,12 +237,55 @@ static void accept_not_offered(struct flight *f, const struct arm_result *result
 	struct subscription *s = f->ref.subscription;
 
 	flight_store_outcome(f, "not-offered", result->error.code, result->request_id);
-	inventory_setting_not_offered(x->inventory, s, SETTING_UNIFIED,
+	inventory_setting_not_offered(x->inventory, s, setting_of(f),
 		(struct stamp){.at = loop_wall(x->world->loop), .source = SOURCE_ARM});
 	item_of(&f->ref)->operation = NULL;
 	reconciler_subscription_seen(x->reconciler, s);
 	flight_end(f);
 	executor_pump(x);
+}
+
+/* Accepted, and yet not done: tried again as the reason's row of backoff.c says. */
+static void fail_in_part(
+	struct flight *f, struct arm_result *result, enum reason reason, const char *detail)
+{
+	struct executor *x = f->executor;
+
+	result->error = (struct arm_error){.class = ARM_ERROR_REQUEST};
+	str_copy(result->error.code, sizeof(result->error.code), "PartialSuccess");
+	str_copy(result->error.message, sizeof(result->error.message), detail);
+	flight_log_failure(f, result);
+	flight_store_outcome(f, "failed", result->error.code, result->request_id);
+	x->counts.failed++;
+	flight_part(f,
+		&(struct item_event){
+			.kind = EVENT_CALL_RETRYABLE, .reason = reason, .detail = detail});
+	/* What did succeed lets others go on. */
+	flight_judge_again(f);
+	flight_end(f);
+	executor_pump(x);
+}
+
+/* Whether the answer says that a part failed. It is the resource as it is now: noted, too. */
+static bool has_failed_in_part(struct flight *f, struct arm_result *result)
+{
+	struct executor *x = f->executor;
+	const struct control *control = control_by_id(f->op.control);
+	struct stamp stamp = {.at = loop_wall(x->world->loop), .source = SOURCE_ARM};
+	struct buf detail = BUF_INIT(ARM_ERROR_TEXT_SIZE);
+	enum reason reason;
+	struct noted noted;
+	json_t *answer = control->failed_in_part != NULL ? flight_document(result) : NULL;
+	bool failed = answer != NULL && control->failed_in_part(answer, &reason, &detail);
+
+	if (failed && f->ref.subscription->scope != NULL) {
+		(void)!inventory_note(x->inventory, answer, stamp, &noted);
+		fail_in_part(f, result, reason, buf_str(&detail));
+	} else
+		failed = false;
+	json_decref(answer);
+	buf_fini(&detail);
+	return failed;
 }
 
 static void read_acceptance(struct flight *f, struct arm_result *result)
@@ -242,7 +296,10 @@ static void read_acceptance(struct flight *f, struct arm_result *result)
 	flight_passed(f, HOLDOFF_WRITE);
 	switch (operation_started(result->reply, f->op.verb, result->arm_origin,
 		loop_wall(f->executor->world->loop), &f->poll, &error)) {
-	case OPERATION_SUCCEEDED: flight_succeed(f, result->request_id); break;
+	case OPERATION_SUCCEEDED:
+		if (!has_failed_in_part(f, result))
+			flight_succeed(f, result->request_id);
+		break;
 	case OPERATION_FAILED:
 		result->error = error;
 		flight_log_failure(f, result);

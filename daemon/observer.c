@@ -299,7 +299,8 @@ static enum stage next_stage(const struct pass *p)
 	case STAGE_GROUPS_FROM_ARM: return STAGE_PLANS;
 	case STAGE_PLANS: return STAGE_PLANS_FROM_ARM;
 	case STAGE_PLANS_FROM_ARM: return STAGE_SETTINGS;
-	case STAGE_SETTINGS: return STAGE_TELL;
+	case STAGE_SETTINGS: return STAGE_SINGLES;
+	case STAGE_SINGLES: return STAGE_TELL;
 	case STAGE_COUNTS: return p->kind == PASS_WATCH ? STAGE_EXTENSIONS : STAGE_MACHINES;
 	case STAGE_MACHINES: return STAGE_EXTENSIONS;
 	case STAGE_EXTENSIONS: return p->kind == PASS_WATCH ? STAGE_END : STAGE_CONCLUDE;
@@ -344,6 +345,7 @@ static void stage_enter(struct pass *p, enum stage stage)
 	case STAGE_SUBSCRIPTIONS:
 	case STAGE_PLANS_FROM_ARM:
 	case STAGE_SETTINGS:
+	case STAGE_SINGLES:
 	case STAGE_MACHINES:
 	case STAGE_EXTENSIONS:
 	case STAGE_CONCLUDE:
@@ -360,6 +362,7 @@ static bool stage_start_one(struct pass *p)
 	case STAGE_PLANS: return start_plans(p);
 	case STAGE_PLANS_FROM_ARM: return start_plan_from_arm(p);
 	case STAGE_SETTINGS: return start_settings(p);
+	case STAGE_SINGLES: return start_singles(p);
 	case STAGE_COUNTS: return start_counts(p);
 	case STAGE_MACHINES: return start_machines(p);
 	case STAGE_EXTENSIONS: return start_extensions(p);

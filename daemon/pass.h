@@ -4,6 +4,7 @@
  *
  *   observer.c            which pass runs, and from stage to stage
  *   pass_subscriptions.c  which subscriptions there are, their plans and settings
+ *   pass_singles.c        their documents that are read one by one
  *   pass_groups.c         their management groups
  *   pass_machines.c       machines and extensions, from Graph or, where it refuses, from ARM
  *   pass_tell.c           what complete lists say, and telling what was seen
@@ -32,6 +33,7 @@ enum stage {
 	STAGE_PLANS,
 	STAGE_PLANS_FROM_ARM,
 	STAGE_SETTINGS,
+	STAGE_SINGLES,
 	STAGE_COUNTS,
 	STAGE_MACHINES,
 	STAGE_EXTENSIONS,
@@ -99,6 +101,7 @@ struct part {
 	struct listing *listing;
 	struct arm_call *call;
 	size_t index; /* of the progress, the batch or the group */
+	enum single_id single;
 	struct wall asked;
 	struct machine *machine;
 	bool repeats; /* a row came twice */
@@ -169,6 +172,7 @@ bool start_groups_from_arm(struct pass *p);
 bool start_plans(struct pass *p);
 bool start_plan_from_arm(struct pass *p);
 bool start_settings(struct pass *p);
+bool start_singles(struct pass *p);
 bool start_counts(struct pass *p);
 bool start_machines(struct pass *p);
 bool start_extensions(struct pass *p);
@@ -200,6 +204,12 @@ bool note_extension_of(struct observer *o, struct machine *m, const json_t *row,
 /* A complete list of one machine's extensions was read from ARM. */
 void conclude_extensions(
 	struct observer *o, struct machine *m, bool mde_seen, bool legacy_seen, struct wall asked);
+
+/* What the answer in place of a list of Microsoft.Security says about its registration. */
+void note_registration(struct subscription *s, const struct arm_error *error);
+/* The answer to a single_request(); false where it tells nothing. */
+bool note_single(struct observer *o, struct subscription *s, enum single_id id, struct wall asked,
+	const struct arm_result *result) MDC_MUST_CHECK;
 
 void refresh_cancel_all(struct observer *o);
 /* Those that were asked wait again; the others go on waiting. */

@@ -172,6 +172,7 @@ static void settings_done(void *ctx, const struct listing_end *end)
 	struct part *part = ctx;
 	struct progress *progress = &part->pass->progress[part->index];
 
+	note_registration(progress->subscription, end->error);
 	if (part_ended_well(end) && !part->unclear)
 		inventory_settings_complete(part->pass->observer->inventory, progress->subscription,
 			progress->listed, stamp_of(part->asked, SOURCE_ARM));

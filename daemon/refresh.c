@@ -3,10 +3,12 @@
 
 #include "lib/base/str.h"
 #include "lib/base/xalloc.h"
+#include "lib/model/single.h"
 
 #define REFRESHES_AT_ONCE 16
 
-/* One subscription's plan and settings, or one machine's extensions, read from ARM. */
+/* One subscription's plan, settings and single documents, or one machine's extensions, read from
+ * ARM. */
 struct refresh {
 	struct observer *observer;
 	struct list link; /* waiting or running */
@@ -16,6 +18,7 @@ struct refresh {
 	struct arm_call *call;
 	struct listing *listing;
 	bool settings_listed[SETTING_N_];
+	enum single_id single; /* that is being read */
 	bool mde_seen, legacy_seen, unclear;
 };
 
@@ -116,15 +119,46 @@ static void setting_row(void *ctx, const json_t *row)
 		f->settings_listed[noted.setting] = true;
 }
 
+static void next_single(struct refresh *f);
+
+static void single_read(void *ctx, struct arm_result *result)
+{
+	struct refresh *f = ctx;
+
+	f->call = NULL;
+	/* What it does not tell, the next pass tells of. */
+	(void)!note_single(f->observer, f->subscription, f->single, f->asked, result);
+	f->single++;
+	next_single(f);
+}
+
+static void next_single(struct refresh *f)
+{
+	struct subscription *s = f->subscription;
+	struct arm_request request = {0};
+
+	/* It may have left its scope meanwhile. */
+	while (f->single < SINGLE_N_ && s->scope != NULL && !single_is_worth(s, f->single))
+		f->single++;
+	if (f->single >= SINGLE_N_ || s->scope == NULL) {
+		refresh_end(f);
+		return;
+	}
+	single_request(s->id, f->single, &request);
+	f->call = arm_client_call(f->observer->client, s->scope->identity->name, &request,
+		ARM_NORMAL, NULL, single_read, f);
+}
+
 static void settings_done(void *ctx, const struct listing_end *end)
 {
 	struct refresh *f = ctx;
 
 	f->listing = NULL;
+	note_registration(f->subscription, end->error);
 	if (part_ended_well(end) && !f->unclear)
 		inventory_settings_complete(f->observer->inventory, f->subscription,
 			f->settings_listed, stamp_of(f->asked, SOURCE_ARM));
-	refresh_end(f);
+	next_single(f);
 }
 
 static void plan_read(void *ctx, struct arm_result *result)

@@ -145,19 +145,63 @@ int arm_pricing_read(const json_t *document, struct arm_pricing *ret)
 		.enforce = json_tri(json_path(document, "properties.enforce")),
 		.enabled_at = path_time(document, "properties.enablementTime"),
 		.extensions = path_array(document, "properties.extensions"),
+		.coverage = json_path_text(document, "properties.resourcesCoverageStatus"),
+		.deprecated = json_tri(json_path(document, "properties.deprecated")) == TRI_YES,
+		.replaced_by = path_array(document, "properties.replacedBy"),
 	};
 	return 0;
 }
 
-enum tri arm_pricing_extension(const struct arm_pricing *p, const char *name)
+static const struct {
+	const char *name;
+	bool needs_p2;
+} plan_extensions[] = {
+	[PLAN_AGENTLESS_SCANNING] = {"AgentlessVmScanning", true},
+	[PLAN_DESIGNATED_SUBSCRIPTION] = {"MdeDesignatedSubscription", false},
+	[PLAN_FILE_INTEGRITY] = {"FileIntegrityMonitoring", true},
+};
+
+const char *plan_extension_name(enum plan_extension e)
+{
+	return e < PLAN_EXTENSION_N_ ? plan_extensions[e].name : "";
+}
+
+enum plan_extension plan_extension_from_name(const char *name)
+{
+	for (unsigned e = 0; e < PLAN_EXTENSION_N_; e++)
+		if (str_equal_nocase(name, plan_extensions[e].name))
+			return (enum plan_extension)e;
+	return PLAN_EXTENSION_N_;
+}
+
+bool plan_extension_needs_p2(enum plan_extension e)
+{
+	return e < PLAN_EXTENSION_N_ && plan_extensions[e].needs_p2;
+}
+
+static const json_t *find_extension(const struct arm_pricing *p, const char *name)
 {
 	size_t i;
 	json_t *extension;
 
 	json_array_foreach (p->extensions, i, extension)
 		if (str_equal_nocase(json_text(extension, "name"), name))
-			return json_tri(member(extension, "isEnabled"));
-	return TRI_UNKNOWN;
+			return extension;
+	return NULL;
+}
+
+bool arm_pricing_extension_ready(const struct arm_pricing *p, enum plan_extension e)
+{
+	const json_t *bag = json_path(
+		find_extension(p, plan_extension_name(e)), "additionalExtensionProperties");
+
+	return e != PLAN_FILE_INTEGRITY ||
+		(json_text(bag, "DefinedWorkspaceId") != NULL && json_text(bag, "Rules") != NULL);
+}
+
+enum tri arm_pricing_extension(const struct arm_pricing *p, const char *name)
+{
+	return json_tri(member(find_extension(p, name), "isEnabled"));
 }
 
 bool arm_pricing_failure(
@@ -328,8 +372,8 @@ const char *extension_kind_type(enum extension_kind kind)
 
 enum provisioning provisioning_read(const char *state)
 {
-	static const char *const running[] = {
-		"Creating", "Updating", "Deleting", "Accepted", "Running", "InProgress", "Queued"};
+	static const char *const running[] = {"Creating", "Updating", "Deleting", "Accepted",
+		"Running", "InProgress", "Queued", "Registering"};
 
 	if (str_equal_nocase(state, "Succeeded"))
 		return PROVISIONING_SUCCEEDED;
@@ -341,6 +385,16 @@ enum provisioning provisioning_read(const char *state)
 		if (str_equal_nocase(state, running[i]))
 			return PROVISIONING_RUNNING;
 	return PROVISIONING_UNKNOWN;
+}
+
+const char *arm_document_state(const json_t *document)
+{
+	const char *registration = json_text(document, "registrationState");
+
+	if (str_equal_nocase(registration, "Registered"))
+		return "Succeeded";
+	return registration != NULL ? registration
+				    : json_path_text(document, "properties.provisioningState");
 }
 
 const char *mde_onboarding_package(const json_t *document, bool windows)

@@ -48,8 +48,27 @@ struct arm_pricing {
 	enum tri enforce;
 	struct wall enabled_at;   /* enablementTime, WALL_UNSET when unknown */
 	const json_t *extensions; /* array or NULL */
+	const char *coverage;     /* "FullyCovered", "PartiallyCovered", "NotCovered" */
+	bool deprecated;
+	const json_t *replaced_by; /* array of names, or NULL */
 };
 int arm_pricing_read(const json_t *document, struct arm_pricing *ret) MDC_MUST_CHECK;
+/* The extensions of the plan, by their names in the contract. */
+enum plan_extension {
+	PLAN_AGENTLESS_SCANNING,
+	PLAN_DESIGNATED_SUBSCRIPTION,
+	PLAN_FILE_INTEGRITY,
+	PLAN_EXTENSION_N_
+};
+const char *plan_extension_name(enum plan_extension e);
+/* PLAN_EXTENSION_N_ for one that is not known. */
+enum plan_extension plan_extension_from_name(const char *name);
+bool plan_extension_needs_p2(enum plan_extension e);
+/*
+ * Whether the document holds what the extension cannot be switched on without: for the file
+ * integrity monitoring its workspace and rules.
+ */
+bool arm_pricing_extension_ready(const struct arm_pricing *p, enum plan_extension e);
 /* isEnabled of a plan extension by name; TRI_UNKNOWN when it is not listed. */
 enum tri arm_pricing_extension(const struct arm_pricing *p, const char *name);
 /* The first extension with operationStatus.code Failed: its name and message; false if none. */
@@ -133,6 +152,11 @@ enum provisioning {
 	PROVISIONING_N_
 };
 enum provisioning provisioning_read(const char *state);
+/*
+ * The word for the state that a resource says it is in, which is where an operation on it has got
+ * to; NULL: it says none. A resource provider that is registered is "Succeeded".
+ */
+const char *arm_document_state(const json_t *document);
 
 /* Microsoft.Security/mdeOnboardings, 2021-10-01-preview: a document or a list; secrets. */
 const char *mde_onboarding_package(const json_t *document, bool windows);

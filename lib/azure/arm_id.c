@@ -67,6 +67,7 @@ static const struct kind_row kinds[] = {
 	{"microsoft.security", "settings", NULL, ARM_KIND_SETTING, false},
 	{"microsoft.security", "serverVulnerabilityAssessmentsSettings", NULL, ARM_KIND_VA_SETTING,
 		false},
+	{"microsoft.security", "autoProvisioningSettings", NULL, ARM_KIND_AUTO_PROVISIONING, false},
 	{"microsoft.security", "mdeOnboardings", NULL, ARM_KIND_MDE_ONBOARDING, false},
 	{"microsoft.hybridcompute", "machines", NULL, ARM_KIND_ARC_MACHINE, true},
 	{"microsoft.hybridcompute", "machines", "extensions", ARM_KIND_ARC_EXTENSION, true},
@@ -110,6 +111,8 @@ static void classify(const struct segments *s, struct arm_id *id)
 		id->group = xstrdup(s->v[3]);
 	if (in_group && s->n == 4)
 		id->kind = ARM_KIND_RESOURCE_GROUP;
+	else if (s->n == 4 && at(s, 2, "providers"))
+		id->kind = ARM_KIND_PROVIDER;
 	else
 		id->kind = kind_at(s, in_group ? 4 : 2, in_group);
 	if (id->kind == ARM_KIND_ARC_EXTENSION || id->kind == ARM_KIND_VM_EXTENSION ||
@@ -195,10 +198,12 @@ const char *arm_kind_name(enum arm_kind kind)
 	switch (kind) {
 	case ARM_KIND_SUBSCRIPTION: return "subscription";
 	case ARM_KIND_RESOURCE_GROUP: return "resource group";
+	case ARM_KIND_PROVIDER: return "resource provider";
 	case ARM_KIND_PRICING: return "plan";
 	case ARM_KIND_RESOURCE_PRICING: return "plan of a machine";
 	case ARM_KIND_SETTING: return "setting";
 	case ARM_KIND_VA_SETTING: return "vulnerability assessment setting";
+	case ARM_KIND_AUTO_PROVISIONING: return "auto-provisioning setting";
 	case ARM_KIND_MDE_ONBOARDING: return "onboarding package";
 	case ARM_KIND_ARC_MACHINE: return "Arc machine";
 	case ARM_KIND_ARC_EXTENSION: return "Arc machine extension";

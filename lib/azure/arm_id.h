@@ -21,15 +21,17 @@
 enum arm_kind {
 	ARM_KIND_SUBSCRIPTION,
 	ARM_KIND_RESOURCE_GROUP,
-	ARM_KIND_PRICING,          /* Microsoft.Security/pricings, on a subscription */
-	ARM_KIND_RESOURCE_PRICING, /* the same on a machine */
-	ARM_KIND_SETTING,          /* Microsoft.Security/settings */
-	ARM_KIND_VA_SETTING,       /* Microsoft.Security/serverVulnerabilityAssessmentsSettings */
-	ARM_KIND_MDE_ONBOARDING,   /* Microsoft.Security/mdeOnboardings */
-	ARM_KIND_ARC_MACHINE,      /* Microsoft.HybridCompute/machines */
-	ARM_KIND_ARC_EXTENSION,    /* Microsoft.HybridCompute/machines/extensions */
-	ARM_KIND_VIRTUAL_MACHINE,  /* Microsoft.Compute/virtualMachines */
-	ARM_KIND_VM_EXTENSION,     /* Microsoft.Compute/virtualMachines/extensions */
+	ARM_KIND_PROVIDER,          /* a resource provider's registration in a subscription */
+	ARM_KIND_PRICING,           /* Microsoft.Security/pricings, on a subscription */
+	ARM_KIND_RESOURCE_PRICING,  /* the same on a machine */
+	ARM_KIND_SETTING,           /* Microsoft.Security/settings */
+	ARM_KIND_VA_SETTING,        /* Microsoft.Security/serverVulnerabilityAssessmentsSettings */
+	ARM_KIND_AUTO_PROVISIONING, /* Microsoft.Security/autoProvisioningSettings, retired */
+	ARM_KIND_MDE_ONBOARDING,    /* Microsoft.Security/mdeOnboardings */
+	ARM_KIND_ARC_MACHINE,       /* Microsoft.HybridCompute/machines */
+	ARM_KIND_ARC_EXTENSION,     /* Microsoft.HybridCompute/machines/extensions */
+	ARM_KIND_VIRTUAL_MACHINE,   /* Microsoft.Compute/virtualMachines */
+	ARM_KIND_VM_EXTENSION,      /* Microsoft.Compute/virtualMachines/extensions */
 	ARM_KIND_OTHER,
 	ARM_KIND_N_
 };

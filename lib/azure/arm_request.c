@@ -16,16 +16,19 @@
 #define GROUPS_VERSION "2023-04-01"
 #define ACTIVITY_VERSION "2015-04-01"
 #define LINK_MAX 16384
+#define VULNERABILITY_SETTING "serverVulnerabilityAssessmentsSettings/azureServersSetting"
 #define INSTALLED_BY "mdcd"
 #define MARK_MAX 1000000
 
 static const char *const versions[] = {
 	[ARM_KIND_SUBSCRIPTION] = SUBSCRIPTIONS_VERSION,
 	[ARM_KIND_RESOURCE_GROUP] = "2024-03-01",
+	[ARM_KIND_PROVIDER] = "2024-03-01",
 	[ARM_KIND_PRICING] = "2024-01-01",
 	[ARM_KIND_RESOURCE_PRICING] = "2024-01-01",
 	[ARM_KIND_SETTING] = "2022-05-01",
 	[ARM_KIND_VA_SETTING] = "2023-05-01",
+	[ARM_KIND_AUTO_PROVISIONING] = "2017-08-01-preview",
 	[ARM_KIND_MDE_ONBOARDING] = "2021-10-01-preview",
 	[ARM_KIND_ARC_MACHINE] = "2025-01-13",
 	[ARM_KIND_ARC_EXTENSION] = "2025-01-13",
@@ -123,6 +126,28 @@ void arm_get_setting(const char *subscription, const char *name, struct arm_requ
 	mdc_autofree char *rest = xasprintf("settings/%s", name);
 
 	read_of(subscription, SECURITY, security_path(subscription, rest, ARM_KIND_SETTING), ret);
+}
+
+void arm_get_provider(const char *subscription, const char *name, struct arm_request *ret)
+{
+	read_of(subscription, "Microsoft.Resources",
+		xasprintf("/subscriptions/%s/providers/%s?api-version=%s", subscription, name,
+			versions[ARM_KIND_PROVIDER]),
+		ret);
+}
+
+void arm_get_vulnerability_setting(const char *subscription, struct arm_request *ret)
+{
+	read_of(subscription, SECURITY,
+		security_path(subscription, VULNERABILITY_SETTING, ARM_KIND_VA_SETTING), ret);
+}
+
+void arm_get_auto_provisioning(const char *subscription, struct arm_request *ret)
+{
+	read_of(subscription, SECURITY,
+		security_path(subscription, "autoProvisioningSettings/default",
+			ARM_KIND_AUTO_PROVISIONING),
+		ret);
 }
 
 void arm_get_onboarding(const char *subscription, struct arm_request *ret)
@@ -273,12 +298,6 @@ static void write_of(const char *method, const char *subscription, const char *p
 	str_copy(ret->subscription, sizeof(ret->subscription), subscription);
 }
 
-static bool needs_p2(const char *extension)
-{
-	return str_equal_nocase(extension, "AgentlessVmScanning") ||
-		str_equal_nocase(extension, "FileIntegrityMonitoring");
-}
-
 /*
  * The members of an extension that may be sent, as they came. NULL for one that does not say
  * whether it is on: it cannot be sent, and is not ours to decide.
@@ -317,7 +336,9 @@ static json_t *extensions_to_send(const json_t *current, const char *sub_plan)
 		const char *name = json_text(extension, "name");
 		json_t *copy;
 
-		if (name == NULL || (str_equal_nocase(sub_plan, "P1") && needs_p2(name)))
+		if (name == NULL ||
+			(str_equal_nocase(sub_plan, "P1") &&
+				plan_extension_needs_p2(plan_extension_from_name(name))))
 			continue;
 		copy = extension_to_send(extension, name);
 		if (copy != NULL)
@@ -343,6 +364,26 @@ json_t *arm_pricing_document(const json_t *current, const char *tier, const char
 	return json_pack("{s:o}", "properties", properties);
 }
 
+void arm_pricing_switch_on(json_t *document, enum plan_extension e)
+{
+	json_t *properties = json_object_get(document, "properties");
+	json_t *list = json_object_get(properties, "extensions");
+	const char *name = plan_extension_name(e);
+	size_t i;
+	json_t *extension;
+
+	json_array_foreach (list, i, extension)
+		if (str_equal_nocase(json_text(extension, "name"), name)) {
+			json_object_set_new(extension, "isEnabled", json_string("True"));
+			return;
+		}
+	if (list == NULL) {
+		list = json_array();
+		json_object_set_new(properties, "extensions", list);
+	}
+	json_array_append_new(list, json_pack("{s:s, s:s}", "name", name, "isEnabled", "True"));
+}
+
 void arm_put_pricing(const char *subscription, json_t *take_document, struct arm_request *ret)
 {
 	write_of("PUT", subscription, SECURITY,
@@ -359,6 +400,23 @@ void arm_put_setting(
 		json_pack("{s:s, s:{s:b}}", "kind", "DataExportSettings", "properties", "enabled",
 			enabled ? 1 : 0),
 		ret);
+}
+
+void arm_put_vulnerability_setting(const char *subscription, struct arm_request *ret)
+{
+	write_of("PUT", subscription, SECURITY,
+		security_path(subscription, VULNERABILITY_SETTING, ARM_KIND_VA_SETTING),
+		json_pack("{s:s, s:{s:s}}", "kind", "AzureServersSetting", "properties",
+			"selectedProvider", "MdeTvm"),
+		ret);
+}
+
+void arm_register_provider(const char *subscription, const char *name, struct arm_request *ret)
+{
+	write_of("POST", subscription, "Microsoft.Resources",
+		xasprintf("/subscriptions/%s/providers/%s/register?api-version=%s", subscription,
+			name, versions[ARM_KIND_PROVIDER]),
+		NULL, ret);
 }
 
 /*

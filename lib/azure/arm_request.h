@@ -6,6 +6,7 @@
 #ifndef MDC_ARM_REQUEST_H
 #define MDC_ARM_REQUEST_H
 
+#include "lib/azure/arm_document.h"
 #include "lib/azure/arm_id.h"
 #include "lib/base/base.h"
 #include "lib/base/tick.h"
@@ -38,6 +39,10 @@ void arm_get_subscription(const char *subscription, struct arm_request *ret);
 void arm_get_pricing(const char *subscription, struct arm_request *ret);
 void arm_list_settings(const char *subscription, struct arm_request *ret);
 void arm_get_setting(const char *subscription, const char *name, struct arm_request *ret);
+/* The registration of a resource provider, by its namespace. */
+void arm_get_provider(const char *subscription, const char *name, struct arm_request *ret);
+void arm_get_vulnerability_setting(const char *subscription, struct arm_request *ret);
+void arm_get_auto_provisioning(const char *subscription, struct arm_request *ret);
 void arm_get_onboarding(const char *subscription, struct arm_request *ret);
 void arm_get_machine(const char *machine_id, struct arm_request *ret);
 void arm_list_machines(const char *subscription, struct arm_request *ret);
@@ -60,10 +65,16 @@ int arm_follow_link(const struct arm_request *first, const char *arm_base, const
  * (AgentlessVmScanning and FileIntegrityMonitoring exist for P2 only). Caller owns the result.
  */
 json_t *arm_pricing_document(const json_t *current, const char *tier, const char *sub_plan);
+/* In such a document: switches the extension on, and leaves its properties as they are. */
+void arm_pricing_switch_on(json_t *document, enum plan_extension e);
 /* Takes the document. */
 void arm_put_pricing(const char *subscription, json_t *take_document, struct arm_request *ret);
 void arm_put_setting(
 	const char *subscription, const char *name, bool enabled, struct arm_request *ret);
+/* Microsoft Defender Vulnerability Management for all machines of the subscription. */
+void arm_put_vulnerability_setting(const char *subscription, struct arm_request *ret);
+/* POST; registering what is registered changes nothing. */
+void arm_register_provider(const char *subscription, const char *name, struct arm_request *ret);
 /*
  * MDE.Windows or MDE.Linux on a machine. `package` is the onboarding script as read, put into
  * protectedSettings. `unified` sets vNextEnabled "true". `current` (or NULL) is the extension as

@@ -35,6 +35,9 @@ static const struct {
 		TEXT("subPlan", "subPlan") ", "
 		TEXT("enforce", "enforce") ", "
 		TEXT("enablementTime", "enablementTime") ", "
+		TEXT("resourcesCoverageStatus", "resourcesCoverageStatus") ", "
+		TEXT("deprecated", "deprecated") ", "
+		"'replacedBy', properties.replacedBy, "
 		"'extensions', properties.extensions)\n"
 		"| order by id asc",
 	},

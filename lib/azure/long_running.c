@@ -74,7 +74,7 @@ static enum operation_progress progress_of_resource(
 	const struct http_reply *reply, struct arm_error *ret_error)
 {
 	json_t *document = body_of(reply);
-	const char *state = json_path_text(document, "properties.provisioningState");
+	const char *state = arm_document_state(document);
 	enum operation_progress progress = progress_of_word(state);
 
 	/* A page of some proxy is not the resource. */

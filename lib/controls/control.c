@@ -4,9 +4,12 @@
 #include "lib/controls/rows.h"
 
 static const struct control *const controls[] = {
+	[CONTROL_PROVIDER] = &provider_control,
 	[CONTROL_SERVERS_PLAN] = &servers_plan_control,
 	[CONTROL_MDE_INTEGRATION] = &mde_integration_control,
 	[CONTROL_UNIFIED_SOLUTION] = &unified_solution_control,
+	[CONTROL_LINUX_INTEGRATION] = &linux_integration_control,
+	[CONTROL_VULNERABILITY_MANAGEMENT] = &vulnerability_management_control,
 	[CONTROL_ARC_CONNECTED] = &arc_connected_control,
 	[CONTROL_MDE_EXTENSION] = &mde_extension_control,
 	[CONTROL_LEGACY_REPLACED] = &legacy_replaced_control,

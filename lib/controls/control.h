@@ -100,6 +100,12 @@ struct control {
 	/* Decides again on the fresh document and composes the write. */
 	enum compose_result (*compose)(const struct control_view *v, const struct compose_input *in,
 		struct arm_request *ret, struct verdict *ret_verdict);
+	/*
+	 * Whether the answer to an accepted write says that a part of it failed: why, and what
+	 * failed. NULL: an accepted write has no parts.
+	 */
+	bool (*failed_in_part)(
+		const json_t *answer, enum reason *ret_reason, struct buf *ret_detail);
 	/* How long after acceptance the effect may take to show, and an operation may run. */
 	struct dur settle;
 	struct dur operation_limit;

@@ -125,11 +125,15 @@ static struct wall grace_end(const struct control_view *v, const struct extensio
 	struct wall end =
 		promised(v, wall_add(later(v->machine->status_since, e->changed), policy->grace));
 	const struct setting_facts *integration = &s->settings[SETTING_WDATP];
+	const struct setting_facts *exclusion = &s->settings[SETTING_EXCLUDE_LINUX];
 
 	if (wall_is_set(s->pricing.enabled_at))
 		end = later(end, wall_add(s->pricing.enabled_at, policy->first_grace));
 	if (wall_is_set(integration->changed))
 		end = later(end, wall_add(integration->changed, policy->first_grace));
+	if (policy->linux_integration && os_is_linux(v->machine->os) &&
+		exclusion->enabled == TRI_NO && wall_is_set(exclusion->changed))
+		end = later(end, wall_add(exclusion->changed, policy->first_grace));
 	return end;
 }
 
@@ -379,6 +383,8 @@ static enum compose_result compose(const struct control_view *v, const struct co
 
 static bool needs(const struct control_view *v, enum control_id prerequisite)
 {
+	if (prerequisite == CONTROL_LINUX_INTEGRATION)
+		return os_is_linux(v->machine->os);
 	return prerequisite != CONTROL_UNIFIED_SOLUTION || is_unified_system(v);
 }
 
@@ -406,8 +412,8 @@ static const char *const writes[] = {"Microsoft.Security/mdeOnboardings/read",
 	"Microsoft.HybridCompute/machines/extensions/write",
 	"Microsoft.HybridCompute/locations/operationstatus/read",
 	"Microsoft.HybridCompute/locations/operationresults/read", NULL};
-static const enum control_id after[] = {
-	CONTROL_SERVERS_PLAN, CONTROL_MDE_INTEGRATION, CONTROL_UNIFIED_SOLUTION, CONTROL_N_};
+static const enum control_id after[] = {CONTROL_SERVERS_PLAN, CONTROL_MDE_INTEGRATION,
+	CONTROL_UNIFIED_SOLUTION, CONTROL_LINUX_INTEGRATION, CONTROL_N_};
 
 const struct control mde_extension_control = {
 	.id = CONTROL_MDE_EXTENSION,

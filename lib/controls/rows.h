@@ -5,13 +5,18 @@
 
 #include "lib/controls/control.h"
 
+extern const struct control provider_control;
 extern const struct control servers_plan_control;
 extern const struct control mde_integration_control;
 extern const struct control unified_solution_control;
+extern const struct control linux_integration_control;
+extern const struct control vulnerability_management_control;
 extern const struct control arc_connected_control;
 extern const struct control mde_extension_control;
 extern const struct control legacy_replaced_control;
 
+/* Whether it is known that a resource provider is not registered (yet). */
+bool provider_is_missing(const struct control_view *v);
 /* How far the Arc agent can be reached; compliant: connected. */
 struct verdict arc_connection(const struct control_view *v);
 /* Whether the agent would install the MDE extension; compliant: it would. */

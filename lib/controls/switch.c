@@ -10,13 +10,15 @@ enum reason switch_unobserved(const struct control_view *v)
 								     : REASON_NONE;
 }
 
-static struct verdict judge(enum tri enabled, bool present)
+static struct verdict judge(enum setting_id setting, enum tri enabled, bool present)
 {
-	switch (enabled) {
-	case TRI_YES: return verdict_in_sync();
-	case TRI_NO: return verdict_of(VERDICT_DRIFTED, REASON_SETTING_OFF, "");
-	case TRI_UNKNOWN: break;
-	}
+	bool on = setting_protects_on(setting);
+
+	if (enabled == (on ? TRI_YES : TRI_NO))
+		return verdict_in_sync();
+	if (enabled != TRI_UNKNOWN)
+		return verdict_of(
+			VERDICT_DRIFTED, on ? REASON_SETTING_OFF : REASON_SETTING_EXCLUDES, "");
 	if (present)
 		return verdict_unreadable("properties.enabled");
 	return verdict_of(VERDICT_DRIFTED, REASON_SETTING_ABSENT, "");
@@ -33,22 +35,29 @@ struct verdict switch_assess(const struct control_view *v, enum setting_id setti
 	const struct setting_facts *facts = &v->subscription->settings[setting];
 	struct verdict verdict = not_offered(facts, v->now) && !view_insists(v)
 		? verdict_of(VERDICT_COMPLIANT, REASON_NOT_OFFERED, setting_name(setting))
-		: judge(facts->enabled, facts->listed);
+		: judge(setting, facts->enabled, facts->listed);
 
 	verdict.stamp = facts->stamp;
 	return verdict;
+}
+
+static const char *word_of(bool enabled)
+{
+	return enabled ? "true" : "false";
 }
 
 size_t switch_differences(const struct control_view *v, enum setting_id setting,
 	struct difference ret[DIFFERENCES_MAX])
 {
 	enum tri enabled = v->subscription->settings[setting].enabled;
+	bool on = setting_protects_on(setting);
 
-	if (enabled == TRI_YES)
+	if (enabled == (on ? TRI_YES : TRI_NO))
 		return 0;
 	ret[0] = (struct difference){.field = "properties.enabled"};
-	str_copy(ret[0].wanted, sizeof(ret[0].wanted), "true");
-	str_copy(ret[0].observed, sizeof(ret[0].observed), enabled == TRI_NO ? "false" : "not set");
+	str_copy(ret[0].wanted, sizeof(ret[0].wanted), word_of(on));
+	str_copy(ret[0].observed, sizeof(ret[0].observed),
+		enabled == TRI_UNKNOWN ? "not set" : word_of(enabled == TRI_YES));
 	return 1;
 }
 
@@ -66,9 +75,10 @@ enum compose_result switch_compose(const struct control_view *v, enum setting_id
 	if (in->current != NULL && arm_setting_read(in->current, &current) != 0)
 		verdict = verdict_unreadable("the setting");
 	else
-		verdict = judge(current.enabled, in->current != NULL);
+		verdict = judge(setting, current.enabled, in->current != NULL);
 	if (verdict.kind != VERDICT_DRIFTED)
 		return compose_instead(&verdict, ret_verdict);
-	arm_put_setting(v->subscription->id, setting_name(setting), true, ret);
+	arm_put_setting(
+		v->subscription->id, setting_name(setting), setting_protects_on(setting), ret);
 	return COMPOSED;
 }

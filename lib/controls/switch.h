@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* switch: what the controls of Microsoft.Security/settings share: a setting that is wanted on. */
+/*
+ * switch: what the controls of Microsoft.Security/settings share: a setting that is wanted at the
+ * value that protects, which is on for all but the exclusion of Linux machines.
+ */
 #ifndef MDC_SWITCH_H
 #define MDC_SWITCH_H
 

@@ -67,12 +67,14 @@ static bool is_in_effect(const struct verdict *v)
 	case VERDICT_COMPLIANT:
 	case VERDICT_EXCLUDED: return true;
 	case VERDICT_DRIFTED:
+	case VERDICT_FAILED:
 	case VERDICT_BLOCKED:
 		return v->reason == REASON_PLAN_DIFFERS || v->reason == REASON_PLAN_HIGHER ||
-			v->reason == REASON_PLAN_EXTENSION_FAILED;
+			v->reason == REASON_PLAN_EXTENSION_FAILED ||
+			v->reason == REASON_PLAN_EXTENSION_OFF ||
+			v->reason == REASON_PLAN_EXTENSION_UNREADY;
 	case VERDICT_UNKNOWN:
 	case VERDICT_WAITING:
-	case VERDICT_FAILED:
 	case VERDICT_MANUAL:
 	case VERDICT_UNSUPPORTED:
 	case VERDICT_UNREACHABLE:

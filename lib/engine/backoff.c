@@ -29,6 +29,8 @@ static const struct {
 	{REASON_OPERATION_FAILED,      {{10 * MINUTE},  6, {DAY}, 5}},
 	{REASON_HANDLER_RETRY,         {{10 * MINUTE},  6, {DAY}, 5}},
 	{REASON_EXTENSION_FAILED,      {{HOUR},         6, {DAY}, 2}},
+	/* Most often a right to assign roles that is missing, as in REASON_DENIED. */
+	{REASON_PLAN_EXTENSION_FAILED, {{HOUR},         2, {DAY}, 0}},
 	{REASON_HANDLER_NETWORK,       {{2 * HOUR},     4, {DAY}, 0}},
 	{REASON_REBOOT_PENDING,        {{DAY},          1, {DAY}, 0}},
 	{REASON_NOT_SEEN_IN_EFFECT,    {{10 * MINUTE},  6, {DAY}, 5}},

@@ -122,14 +122,27 @@ enum write_refusal write_rules_check_target(
 
 /* --- the request: what it is about --- */
 
-/* The resource that the request would write; its api-version has to be the one it is read with. */
-static bool read_target(const char *request_path, struct arm_id *ret)
+/* A POST asks a resource for the action that its path ends in: only that one is known. */
+static bool cut_action(char *path)
 {
-	size_t len = strcspn(request_path, "?");
-	mdc_autofree char *path = xstrndup(request_path, len);
-	const char *query = request_path + len;
+	static const char action[] = "/register";
+
+	if (!str_ends_nocase(path, action))
+		return false;
+	path[strlen(path) - strlen(action)] = '\0';
+	return true;
+}
+
+/* The resource that the request would write; its api-version has to be the one it is read with. */
+static bool read_target(const struct arm_request *request, struct arm_id *ret)
+{
+	size_t len = strcspn(request->path, "?");
+	mdc_autofree char *path = xstrndup(request->path, len);
+	const char *query = request->path + len;
 	static const char version[] = "?api-version=";
 
+	if (str_equal(request->method, "POST") && !cut_action(path))
+		return false;
 	if (*path != '/' || !http_percent_decode(path) || arm_id_parse(path, ret) != 0)
 		return false;
 	if (strncmp(query, version, strlen(version)) == 0 &&
@@ -228,7 +241,7 @@ static enum write_refusal check_plan(const struct write_context *c)
 	return lowers && !is_granted(c) ? WRITE_REFUSED_LOWERS : WRITE_ALLOWED;
 }
 
-static enum write_refusal check_setting(const struct write_context *c)
+static enum write_refusal check_setting(const struct write_context *c, const char *name)
 {
 	static const char *const body_members[] = {"kind", "properties", NULL};
 	static const char *const members[] = {"enabled", NULL};
@@ -239,7 +252,29 @@ static enum write_refusal check_setting(const struct write_context *c)
 		!str_equal(text_of(c->request->body, "kind"), "DataExportSettings") ||
 		!json_is_boolean(enabled))
 		return WRITE_REFUSED_NOT_LISTED;
-	return json_is_false(enabled) && !is_granted(c) ? WRITE_REFUSED_LOWERS : WRITE_ALLOWED;
+	return json_is_true(enabled) != setting_protects_on(setting_from_name(name)) &&
+			!is_granted(c)
+		? WRITE_REFUSED_LOWERS
+		: WRITE_ALLOWED;
+}
+
+/* Nothing is said but what the path says. */
+static enum write_refusal check_registration(const struct write_context *c)
+{
+	return c->request->body == NULL ? WRITE_ALLOWED : WRITE_REFUSED_NOT_LISTED;
+}
+
+static enum write_refusal check_vulnerability(const struct write_context *c)
+{
+	static const char *const body_members[] = {"kind", "properties", NULL};
+	static const char *const members[] = {"selectedProvider", NULL};
+	const json_t *sent = json_object_get(c->request->body, "properties");
+
+	return has_only(c->request->body, body_members) && has_only(sent, members) &&
+			str_equal(text_of(c->request->body, "kind"), "AzureServersSetting") &&
+			str_equal(text_of(sent, "selectedProvider"), "MdeTvm")
+		? WRITE_ALLOWED
+		: WRITE_REFUSED_NOT_LISTED;
 }
 
 /* Ours by publisher and type, for this machine, with the onboarding package. */
@@ -287,9 +322,13 @@ static const struct {
 	enum arm_kind kind;
 	const char *name;
 } writes[] = {
+	{CONTROL_PROVIDER, "POST", ARM_KIND_PROVIDER, "Microsoft.Security"},
+	{CONTROL_PROVIDER, "POST", ARM_KIND_PROVIDER, "Microsoft.HybridCompute"},
 	{CONTROL_SERVERS_PLAN, "PUT", ARM_KIND_PRICING, "VirtualMachines"},
 	{CONTROL_MDE_INTEGRATION, "PUT", ARM_KIND_SETTING, "WDATP"},
 	{CONTROL_UNIFIED_SOLUTION, "PUT", ARM_KIND_SETTING, "WDATP_UNIFIED_SOLUTION"},
+	{CONTROL_LINUX_INTEGRATION, "PUT", ARM_KIND_SETTING, "WDATP_EXCLUDE_LINUX_PUBLIC_PREVIEW"},
+	{CONTROL_VULNERABILITY_MANAGEMENT, "PUT", ARM_KIND_VA_SETTING, "azureServersSetting"},
 	{CONTROL_MDE_EXTENSION, "PUT", ARM_KIND_ARC_EXTENSION, "MDE.Windows"},
 	{CONTROL_MDE_EXTENSION, "PUT", ARM_KIND_ARC_EXTENSION, "MDE.Linux"},
 };
@@ -315,9 +354,12 @@ static bool policy_allows(const struct control_view *v)
 static enum write_refusal check_body(const struct write_context *c, const struct arm_id *target)
 {
 	switch ((enum control_id)c->view->item->control) {
+	case CONTROL_PROVIDER: return check_registration(c);
 	case CONTROL_SERVERS_PLAN: return check_plan(c);
 	case CONTROL_MDE_INTEGRATION:
-	case CONTROL_UNIFIED_SOLUTION: return check_setting(c);
+	case CONTROL_UNIFIED_SOLUTION:
+	case CONTROL_LINUX_INTEGRATION: return check_setting(c, target->name);
+	case CONTROL_VULNERABILITY_MANAGEMENT: return check_vulnerability(c);
 	case CONTROL_MDE_EXTENSION: return check_extension(c, target->name);
 	case CONTROL_ARC_CONNECTED:
 	case CONTROL_LEGACY_REPLACED:
@@ -332,7 +374,7 @@ static enum write_refusal check_request(const struct write_context *c)
 	struct arm_id target;
 
 	if (!policy_allows(c->view) || c->request->path == NULL ||
-		!read_target(c->request->path, &target))
+		!read_target(c->request, &target))
 		return refusal;
 	if (is_on_list(c, &target) && is_of_view(&target, c->view))
 		refusal = check_body(c, &target);

@@ -157,10 +157,12 @@ enum extension_deploy { DEPLOY_NEVER, DEPLOY_AFTER_GRACE };
 struct policy_config {
 	char *name;
 	enum servers_plan plan;
+	bool plan_extensions[PLAN_EXTENSION_N_]; /* wanted on; the others are left as they are */
 	bool integration;
 	bool unified_solution;
 	bool linux_integration;
 	bool vulnerability_management;
+	bool register_providers;
 	enum extension_deploy deploy;
 	struct dur grace;       /* Defender for Cloud's own time for a machine */
 	struct dur first_grace; /* the same after the plan or integration was just switched on */

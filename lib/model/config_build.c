@@ -135,6 +135,19 @@ static enum servers_plan plan_of(const char *word)
 	return str_equal(word, "P2") ? PLAN_P2 : str_equal(word, "P1") ? PLAN_P1 : PLAN_UNMANAGED;
 }
 
+static void build_plan_extensions(
+	const struct config_section *s, bool ret[static PLAN_EXTENSION_N_])
+{
+	const struct config_option *option = config_option_find(s, "plan-extensions");
+
+	for (size_t i = 0; option != NULL && i < option->n; i++) {
+		enum plan_extension e = plan_extension_from_name(option->values[i].text);
+
+		if (e != PLAN_EXTENSION_N_)
+			ret[e] = true;
+	}
+}
+
 static void build_policy(
 	const struct config_builder *b, const struct config_section *s, struct policy_config *ret)
 {
@@ -149,6 +162,7 @@ static void build_policy(
 		.linux_integration = config_get_switch(b, s, "policy", "linux"),
 		.vulnerability_management =
 			config_get_switch(b, s, "policy", "vulnerability-management"),
+		.register_providers = config_get_switch(b, s, "policy", "register-providers"),
 		.deploy = str_equal(config_get(b, extension, "policy/extension", "deploy"),
 				  "after-grace")
 			? DEPLOY_AFTER_GRACE
@@ -159,6 +173,7 @@ static void build_policy(
 		.legacy_remove_agent =
 			config_get_switch(b, legacy, "policy/legacy", "remove-agent"),
 	};
+	build_plan_extensions(s, ret->plan_extensions);
 }
 
 static void warn(const struct config_builder *b, const struct config_section *s, const char *name,
@@ -170,14 +185,38 @@ static void warn(const struct config_builder *b, const struct config_section *s,
 		diag_warning(b->diags, option->file, option->line, "%s: %s", name, text);
 }
 
+static void check_plan_extensions(const struct config_builder *b, const struct config_section *s,
+	const struct policy_config *p)
+{
+	const struct config_option *option = config_option_find(s, "plan-extensions");
+
+	if (option != NULL && option->n > 0 && p->plan == PLAN_UNMANAGED)
+		warn(b, s, "plan-extensions",
+			"they are only kept on where the plan is; write plan = P1 or P2");
+	for (size_t i = 0; option != NULL && i < option->n && p->plan == PLAN_P1; i++) {
+		const struct config_value *v = &option->values[i];
+
+		if (plan_extension_needs_p2(plan_extension_from_name(v->text)))
+			diag_error(b->diags, v->file, v->line,
+				"plan-extensions: %s does not exist with plan = P1; write plan = "
+				"P2, or take it out",
+				config_show(v->text).text);
+	}
+}
+
 static void check_policy(const struct config_builder *b, const struct config_section *s,
 	const struct policy_config *p)
 {
 	const struct config_section *extension = config_child(s, "extension", NULL);
 	const struct config_section *legacy = config_child(s, "legacy", NULL);
 
+	check_plan_extensions(b, s, p);
 	if (p->unified_solution && !p->integration)
 		warn(b, s, "unified-solution",
+			"it has no effect where the integration is off; write integration = on to "
+			"keep that on");
+	if (p->linux_integration && !p->integration)
+		warn(b, s, "linux",
 			"it has no effect where the integration is off; write integration = on to "
 			"keep that on");
 	if (p->deploy != DEPLOY_NEVER && !p->integration)

@@ -137,17 +137,31 @@ static const struct config_row rows[] = {
 		.reloadable = true,
 		.help = "The Defender for Servers plan that subscriptions have. unmanaged leaves "
 			"it as it is."},
+	{"policy", "plan-extensions", CONFIG_CHOICES, OPTIONAL,
+		.choices = "AgentlessVmScanning|MdeDesignatedSubscription|FileIntegrityMonitoring",
+		.example = "AgentlessVmScanning",
+		.help = "Extensions of the plan that are kept on. All others stay as they are; a "
+			"plan that is switched on brings those that Azure has on by default. Only "
+			"MdeDesignatedSubscription exists with P1. FileIntegrityMonitoring has to "
+			"be switched on once in Defender for Cloud, which asks for its workspace "
+			"and rules."},
 	{"policy", "integration", SWITCH_OFF,
 		.help = "Keeps the integration of Defender for Endpoint on. off leaves it as it "
 			"is."},
 	{"policy", "unified-solution", SWITCH_OFF,
 		.help = "Keeps the unified solution for Windows Server 2012 R2 and 2016 on where "
 			"such machines exist. off leaves it as it is."},
-	{"policy", "linux", SWITCH_OFF, ONLY_OFF,
-		.help = "Keeps the integration of Linux machines on. off leaves it as it is."},
-	{"policy", "vulnerability-management", SWITCH_OFF, ONLY_OFF,
-		.help = "Keeps Microsoft Defender Vulnerability Management on. off leaves it as "
-			"it is."},
+	{"policy", "linux", SWITCH_OFF,
+		.help = "Keeps Linux machines in the integration of Defender for Endpoint, where "
+			"such machines exist: Azure's own setting says that they are excluded, "
+			"and is kept false. off leaves it as it is."},
+	{"policy", "vulnerability-management", SWITCH_OFF,
+		.help = "Keeps Microsoft Defender Vulnerability Management the provider that "
+			"assesses the machines. off leaves it as it is."},
+	{"policy", "register-providers", SWITCH_OFF,
+		.help = "Registers the resource provider Microsoft.Security where it is not, and "
+			"Microsoft.HybridCompute where Arc machines exist. off only reports that "
+			"one is missing."},
 	{"policy/workspaces", "from-machines", SWITCH_OFF, ONLY_OFF,
 		.help = "Keeps the plan on in the Log Analytics workspaces that machines report "
 			"to."},

@@ -33,6 +33,11 @@ enum setting_id setting_from_name(const char *name)
 	return SETTING_N_;
 }
 
+bool setting_protects_on(enum setting_id s)
+{
+	return s != SETTING_EXCLUDE_LINUX;
+}
+
 /* --- life --- */
 
 static void machine_free(void *machine)
@@ -107,6 +112,9 @@ struct subscription *inventory_add_subscription(struct inventory *inv, const cha
 	str_fold(s->id);
 	s->name = xstrdup("");
 	s->pricing.tier = s->pricing.sub_plan = s->pricing.failure = "";
+	s->pricing.coverage = s->pricing.replaced_by = "";
+	for (unsigned i = 0; i < SINGLE_N_; i++)
+		s->singles[i].word = "";
 	list_init(&s->judging);
 	items_init(s->items, SUBSCRIPTION_CONTROLS, 0);
 	map_set(&inv->subscriptions, s->id, s);
@@ -190,6 +198,38 @@ void inventory_set_subscription(struct inventory *inv, struct subscription *s,
 		inventory_set_management_groups(s, facts->management_groups);
 }
 
+static void set_plan_extensions(
+	struct subscription *s, const struct arm_pricing *facts, bool *changed)
+{
+	for (unsigned i = 0; i < PLAN_EXTENSION_N_; i++) {
+		enum plan_extension e = (enum plan_extension)i;
+		enum tri on = arm_pricing_extension(facts, plan_extension_name(e));
+		bool ready = arm_pricing_extension_ready(facts, e);
+
+		*changed =
+			*changed || s->pricing.extensions[e] != on || s->pricing.ready[e] != ready;
+		s->pricing.extensions[e] = on;
+		s->pricing.ready[e] = ready;
+	}
+}
+
+static void set_replaced_by(struct inventory *inv, struct subscription *s,
+	const struct arm_pricing *facts, bool *changed)
+{
+	struct buf names = BUF_INIT(512);
+	size_t i;
+	json_t *name;
+
+	json_array_foreach (facts->replaced_by, i, name)
+		if (facts->deprecated && json_is_string(name))
+			buf_addf(&names, "%s%.100s", names.len > 0 ? ", " : "",
+				json_string_value(name));
+	if (facts->deprecated && names.len == 0)
+		buf_adds(&names, "nothing");
+	inventory_set_text(inv, &s->pricing.replaced_by, buf_str(&names), changed);
+	buf_fini(&names);
+}
+
 void inventory_set_pricing(struct inventory *inv, struct subscription *s,
 	const struct arm_pricing *facts, struct stamp stamp, bool *ret_changed)
 {
@@ -208,6 +248,9 @@ void inventory_set_pricing(struct inventory *inv, struct subscription *s,
 		buf_addf(&failure, "%.80s: %.800s", name, message);
 	inventory_set_text(inv, &s->pricing.failure, buf_str(&failure), ret_changed);
 	buf_fini(&failure);
+	inventory_set_text(inv, &s->pricing.coverage, facts->coverage, ret_changed);
+	set_plan_extensions(s, facts, ret_changed);
+	set_replaced_by(inv, s, facts, ret_changed);
 	s->pricing.enforce = facts->enforce;
 	s->pricing.enabled_at = facts->enabled_at;
 	s->pricing.stamp = stamp;
@@ -264,6 +307,22 @@ void inventory_setting_not_offered(
 	(void)inv;
 	s->settings[setting].not_offered = stamp.at;
 	s->settings[setting].stamp = stamp;
+}
+
+void inventory_set_single(struct inventory *inv, struct subscription *s, enum single_id id,
+	const char *word, struct stamp stamp, bool *ret_changed)
+{
+	struct single_facts *facts = &s->singles[id];
+
+	*ret_changed = false;
+	if (stamp_has_crossed(facts->stamp, stamp))
+		return;
+	*ret_changed = facts->stamp.source == SOURCE_NONE;
+	inventory_set_text(inv, &facts->word, word, ret_changed);
+	if (*ret_changed)
+		facts->changed = stamp.at;
+	facts->stamp = stamp;
+	facts->asked = stamp.at;
 }
 
 struct item *inventory_item(struct subscription *s, struct machine *m, enum control_id control)

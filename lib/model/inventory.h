@@ -37,6 +37,8 @@ enum subscription_state {
 enum setting_id { SETTING_WDATP, SETTING_UNIFIED, SETTING_EXCLUDE_LINUX, SETTING_N_ };
 const char *setting_name(enum setting_id s);
 enum setting_id setting_from_name(const char *name);
+/* The value that protects: the exclusion of Linux machines does it by being off. */
+bool setting_protects_on(enum setting_id s);
 
 struct extension_facts {
 	bool present : 1;
@@ -95,6 +97,21 @@ struct setting_facts {
 	struct stamp stamp;
 };
 
+/* Documents that are read one by one (lib/model/single.h). */
+enum single_id {
+	SINGLE_SECURITY_PROVIDER,
+	SINGLE_ARC_PROVIDER,
+	SINGLE_VULNERABILITY,
+	SINGLE_AUTO_PROVISIONING, /* retired; only told */
+	SINGLE_N_
+};
+struct single_facts {
+	const char *word;    /* interned; "": the document is not there */
+	struct wall changed; /* when we saw it change, or saw it first */
+	struct wall asked;   /* for it, with an answer or without */
+	struct stamp stamp;
+};
+
 struct subscription {
 	char id[GUID_TEXT_SIZE]; /* lower case */
 	char *name;
@@ -113,10 +130,16 @@ struct subscription {
 		enum tri enforce;
 		struct wall enabled_at;
 		const char *failure; /* "name: message" of a plan extension that failed, or "" */
-		bool ahead;          /* ARM told something that Graph may not know yet */
+		const char *coverage;
+		const char *replaced_by; /* of a deprecated plan: by what, or "nothing"; else "" */
+		enum tri extensions[PLAN_EXTENSION_N_];
+		bool ready[PLAN_EXTENSION_N_]; /* all that is needed to switch it on is there */
+		bool ahead;                    /* ARM told something that Graph may not know yet */
 	} pricing;
 	struct stamp settings_stamp;
 	struct setting_facts settings[SETTING_N_];
+	struct single_facts singles[SINGLE_N_];
+	bool seems_unregistered;     /* Microsoft.Security answered so in place of the settings */
 	struct stamp machines_stamp; /* of the last complete list of machines and extensions */
 	struct wall drop_since; /* since when lists are complete and much shorter than before */
 	uint32_t machine_count;
@@ -187,6 +210,9 @@ void inventory_setting_not_offered(
  */
 void inventory_settings_complete(struct inventory *inv, struct subscription *s,
 	const bool listed[static SETTING_N_], struct stamp stamp);
+/* `word` NULL: the document is not there. */
+void inventory_set_single(struct inventory *inv, struct subscription *s, enum single_id id,
+	const char *word, struct stamp stamp, bool *ret_changed);
 /* Adds the machine where it is new. -EINVAL for a bad id or an unknown subscription, -ENOSPC. */
 int inventory_set_machine(struct inventory *inv, const struct arm_machine *facts,
 	struct stamp stamp, struct machine **ret, bool *ret_changed) MDC_MUST_CHECK;

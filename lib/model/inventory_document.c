@@ -3,6 +3,7 @@
 
 #include "lib/base/str.h"
 #include "lib/base/xalloc.h"
+#include "lib/model/single.h"
 
 static int note_pricing(
 	struct inventory *inv, const json_t *document, struct stamp stamp, struct noted *n)
@@ -26,6 +27,17 @@ static int note_setting(
 	if (n->setting != SETTING_N_)
 		inventory_set_setting(
 			inv, n->subscription, n->setting, facts.enabled, stamp, &n->changed);
+	return 0;
+}
+
+static int note_single(
+	struct inventory *inv, const json_t *document, struct stamp stamp, struct noted *n)
+{
+	const char *word = json_path_text(document, single_row(n->single)->path);
+
+	if (word == NULL)
+		return -EINVAL;
+	inventory_set_single(inv, n->subscription, n->single, word, stamp, &n->changed);
 	return 0;
 }
 
@@ -67,7 +79,7 @@ int inventory_note(
 	struct inventory *inv, const json_t *document, struct stamp stamp, struct noted *ret)
 {
 	const char *text = json_text(document, "id");
-	struct noted n = {.setting = SETTING_N_};
+	struct noted n = {.setting = SETTING_N_, .single = SINGLE_N_};
 	struct arm_id id;
 	int error = -ENOTSUP;
 
@@ -75,9 +87,12 @@ int inventory_note(
 		return -EINVAL;
 	n.kind = id.kind;
 	n.subscription = inventory_subscription(inv, id.subscription);
+	n.single = single_of(id.kind, id.name);
 	arm_id_fini(&id);
 	if (n.subscription == NULL)
 		return -ENOENT;
+	if (n.single != SINGLE_N_)
+		error = note_single(inv, document, stamp, &n);
 	switch (n.kind) {
 	case ARM_KIND_PRICING: error = note_pricing(inv, document, stamp, &n); break;
 	case ARM_KIND_SETTING: error = note_setting(inv, document, stamp, &n); break;
@@ -86,7 +101,9 @@ int inventory_note(
 	case ARM_KIND_SUBSCRIPTION:
 	case ARM_KIND_RESOURCE_GROUP:
 	case ARM_KIND_RESOURCE_PRICING:
+	case ARM_KIND_PROVIDER:
 	case ARM_KIND_VA_SETTING:
+	case ARM_KIND_AUTO_PROVISIONING:
 	case ARM_KIND_MDE_ONBOARDING:
 	case ARM_KIND_VIRTUAL_MACHINE:
 	case ARM_KIND_VM_EXTENSION:
@@ -131,6 +148,11 @@ static int note_absent_extension(
 static int note_absent(
 	struct inventory *inv, const struct arm_id *id, struct stamp stamp, struct noted *n)
 {
+	n->single = single_of(id->kind, id->name);
+	if (n->single != SINGLE_N_) {
+		inventory_set_single(inv, n->subscription, n->single, NULL, stamp, &n->changed);
+		return 0;
+	}
 	if (id->kind == ARM_KIND_ARC_EXTENSION)
 		return note_absent_extension(inv, id, stamp, n);
 	if (id->kind != ARM_KIND_SETTING)
@@ -145,7 +167,7 @@ static int note_absent(
 int inventory_note_absent(
 	struct inventory *inv, const char *id_text, struct stamp stamp, struct noted *ret)
 {
-	struct noted n = {.setting = SETTING_N_};
+	struct noted n = {.setting = SETTING_N_, .single = SINGLE_N_};
 	struct arm_id id;
 	int error;
 

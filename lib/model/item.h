@@ -39,9 +39,12 @@ enum item_state item_state_from_word(const char *word);
 
 /* CONTROL(NAME, "word"): the order is the order of correction. */
 #define CONTROL_IDS(CONTROL) \
+	CONTROL(PROVIDER, "provider") \
 	CONTROL(SERVERS_PLAN, "servers-plan") \
 	CONTROL(MDE_INTEGRATION, "mde-integration") \
 	CONTROL(UNIFIED_SOLUTION, "unified-solution") \
+	CONTROL(LINUX_INTEGRATION, "linux-integration") \
+	CONTROL(VULNERABILITY_MANAGEMENT, "vulnerability-management") \
 	CONTROL(ARC_CONNECTED, "arc-connected") \
 	CONTROL(MDE_EXTENSION, "mde-extension") \
 	CONTROL(LEGACY_REPLACED, "legacy-replaced")
@@ -52,7 +55,7 @@ enum control_id {
 #undef CONTROL_ENUM
 		CONTROL_N_
 };
-#define SUBSCRIPTION_CONTROLS 3 /* the first ones */
+#define SUBSCRIPTION_CONTROLS 6 /* the first ones */
 #define MACHINE_CONTROLS (CONTROL_N_ - SUBSCRIPTION_CONTROLS)
 
 struct item {

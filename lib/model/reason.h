@@ -27,14 +27,32 @@
 		"neither the configuration nor the resource asks for it any more", "") \
 	REASON(IN_SYNC, "in-sync", "as configured", "") \
 	REASON(NOT_OFFERED, "not-offered", "Azure does not offer this setting here", "") \
+	REASON(REGISTRATION_PENDING, "registration-pending", \
+		"Azure is still changing the registration of a resource provider", "") \
+	REASON(REGISTRATION_OVERDUE, "registration-overdue", \
+		"the registration of a resource provider does not come to its end", \
+		"az provider show --namespace with the provider named in the message; then a " \
+		"support request") \
+	REASON(VULNERABILITY_PROVIDER, "vulnerability-provider", \
+		"Defender Vulnerability Management is not the chosen provider", "") \
 	REASON(PLAN_OFF, "plan-off", "Defender for Servers is not enabled", "") \
 	REASON(PLAN_DIFFERS, "plan-differs", "another Defender for Servers plan is set", "") \
 	REASON(PLAN_HIGHER, "plan-higher", "a higher plan than configured is set", \
 		"grant it with a `grant` section for servers-plan, or configure the higher plan") \
 	REASON(PLAN_EXTENSION_FAILED, "plan-extension-failed", \
 		"Defender for Cloud could not switch on an extension of the plan", \
-		"give the principal the right to assign roles (Owner), then `mdcctl reconcile`") \
+		"give the principal the right to assign roles (Owner); it is tried again by " \
+		"itself") \
+	REASON(PLAN_EXTENSION_OFF, "plan-extension-off", \
+		"an extension of the plan that the policy lists is off", "") \
+	REASON(PLAN_EXTENSION_UNREADY, "plan-extension-unready", \
+		"an extension of the plan cannot be switched on without settings of its own", \
+		"switch it on once in Defender for Cloud, which asks for its settings; they are " \
+		"kept from then on") \
+	REASON(PLAN_DEPRECATED, "plan-deprecated", "Azure has replaced the plan", \
+		"see what replaces it; then `plan = unmanaged` in the policy") \
 	REASON(SETTING_OFF, "setting-off", "the setting is off", "") \
+	REASON(SETTING_EXCLUDES, "setting-excludes", "the setting excludes Linux machines", "") \
 	REASON(SETTING_ABSENT, "setting-absent", "the setting was never set", "") \
 	REASON(EXTENSION_ABSENT, "extension-absent", "the MDE extension is not installed", "") \
 	REASON(EXTENSION_NOT_UNIFIED, "extension-not-unified", \
@@ -110,7 +128,8 @@
 		"the subscription is not visible to the identity", \
 		"check the role assignments of the identity on the subscription") \
 	REASON(UNREGISTERED, "unregistered", "a resource provider is not registered", \
-		"az provider register --namespace with the provider named in the message") \
+		"az provider register --namespace with the provider named in the message, or " \
+		"`register-providers = on` in the policy") \
 	REASON(REFUSED, "refused", "Azure refused the request", \
 		"see the message; then `mdcctl reconcile`") \
 	REASON(RULE, "rule", "a rule of writing forbids it", \

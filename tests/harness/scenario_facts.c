@@ -4,6 +4,7 @@
 
 #include "lib/base/str.h"
 #include "lib/base/xalloc.h"
+#include "lib/model/single.h"
 
 #include <stdlib.h>
 
@@ -22,9 +23,15 @@ static void add_subscription(struct buf *b, const struct subscription *s)
 	buf_addf(b, "%s %s tenant=%s state=%d visible=%d plan=%s %s enforce=%d failure=%s", s->id,
 		s->name, s->tenant, s->state, s->visible, s->pricing.tier, s->pricing.sub_plan,
 		s->pricing.enforce, s->pricing.failure);
+	buf_addf(b, " coverage=%s replaced=%s", s->pricing.coverage, s->pricing.replaced_by);
+	for (unsigned i = 0; i < PLAN_EXTENSION_N_; i++)
+		buf_addf(b, " %s=%d", plan_extension_name((enum plan_extension)i),
+			s->pricing.extensions[i]);
 	add_time(b, "enabled", s->pricing.enabled_at);
 	for (unsigned i = 0; i < SETTING_N_; i++)
 		buf_addf(b, " %s=%d", setting_name((enum setting_id)i), s->settings[i].enabled);
+	for (unsigned i = 0; i < SINGLE_N_; i++)
+		buf_addf(b, " %s=%s", single_row((enum single_id)i)->name, s->singles[i].word);
 	buf_addc(b, '\n');
 }
 

@@ -104,6 +104,28 @@ void estate_settings(struct estate *e, struct subscription *s, enum tri wdatp, e
 	inventory_settings_complete(e->inv, s, listed, stamp);
 }
 
+void estate_setting(
+	struct estate *e, struct subscription *s, enum setting_id setting, enum tri enabled)
+{
+	bool changed;
+
+	inventory_set_setting(e->inv, s, setting, enabled, stamp_of(e, SOURCE_ARM), &changed);
+}
+
+void estate_single(struct estate *e, struct subscription *s, enum single_id id, const char *word)
+{
+	bool changed;
+
+	inventory_set_single(e->inv, s, id, word, stamp_of(e, SOURCE_ARM), &changed);
+}
+
+void estate_want_everything(struct estate *e)
+{
+	e->policy.linux_integration = true;
+	e->policy.vulnerability_management = true;
+	e->policy.register_providers = true;
+}
+
 void estate_resolve(struct estate *e)
 {
 	scope_resolve(&e->config, e->inv);
@@ -353,6 +375,9 @@ static void random_subscription(struct estate *e, struct rng *rng, struct subscr
 	static const char *const tiers[] = {
 		"Standard", "Free", "Standard", "Free", "Standard", "Free", "Standard", "Odd"};
 	static const char *const plans[] = {"P1", "P2", NULL};
+	static const char *const registrations[] = {"Registered", "Registered", "NotRegistered",
+		"Registering", "Unregistered", "Strange"};
+	static const char *const assessors[] = {"MdeTvm", "Other", NULL};
 	static const enum subscription_state bad[] = {
 		SUBSCRIPTION_WARNED, SUBSCRIPTION_DISABLED, SUBSCRIPTION_STATE_UNKNOWN};
 
@@ -361,12 +386,20 @@ static void random_subscription(struct estate *e, struct rng *rng, struct subscr
 	const char *plan = pick(rng, plans, ARRAY_LEN(plans));
 	enum tri wdatp = (enum tri)rng_below(rng, 3);
 	enum tri unified = (enum tri)rng_below(rng, 3);
+	enum single_id provider;
 
 	estate_plan(e, s, tier, plan);
 	estate_settings(e, s, wdatp, unified);
 	if (rng_below(rng, 6) == 0)
 		s->state = bad[rng_below(rng, ARRAY_LEN(bad))];
 	s->visible = rng_below(rng, 10) != 0;
+	estate_setting(e, s, SETTING_EXCLUDE_LINUX, (enum tri)rng_below(rng, 3));
+	/* At most one of them is missing. */
+	provider = rng_below(rng, 2) ? SINGLE_SECURITY_PROVIDER : SINGLE_ARC_PROVIDER;
+	estate_single(e, s, SINGLE_SECURITY_PROVIDER, "Registered");
+	estate_single(e, s, SINGLE_ARC_PROVIDER, "Registered");
+	estate_single(e, s, provider, pick(rng, registrations, ARRAY_LEN(registrations)));
+	estate_single(e, s, SINGLE_VULNERABILITY, pick(rng, assessors, ARRAY_LEN(assessors)));
 }
 
 /* Each resource has luck of its own, whenever it is listed. */

@@ -34,6 +34,13 @@ void estate_plan(struct estate *e, struct subscription *s, const char *tier, con
 /* A full pricing document. */
 void estate_plan_document(struct estate *e, struct subscription *s, const char *json);
 void estate_settings(struct estate *e, struct subscription *s, enum tri wdatp, enum tri unified);
+/* One setting as ARM tells it. */
+void estate_setting(
+	struct estate *e, struct subscription *s, enum setting_id setting, enum tri enabled);
+/* One of the documents that are read singly; `word` NULL: it is not there. */
+void estate_single(struct estate *e, struct subscription *s, enum single_id id, const char *word);
+/* The policy wants everything that it can. */
+void estate_want_everything(struct estate *e);
 /* Resolves scopes; after subscriptions or the configuration changed. */
 void estate_resolve(struct estate *e);
 

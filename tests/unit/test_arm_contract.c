@@ -373,8 +373,10 @@ static size_t check_parameter(const struct row *row, struct node parameter,
 	if (str_equal(in, "path"))
 		check_variable(row, q, parameter.json);
 	if (str_equal(in, "body")) {
-		if (r->body == NULL)
+		if (r->body == NULL && required)
 			fail_msg("%s: no body", row->operation);
+		if (r->body == NULL)
+			return 0;
 		check_value(
 			(struct node){parameter.file, json_object_get(parameter.json, "schema")},
 			r->body, row->operation);
@@ -462,6 +464,12 @@ static void reads_are_operations(void **state)
 	check(&r, "Settings_List");
 	arm_get_setting(SUB, "WDATP", &r);
 	check(&r, "Settings_Get");
+	arm_get_vulnerability_setting(SUB, &r);
+	check(&r, "ServerVulnerabilityAssessmentsSettings_Get");
+	arm_get_auto_provisioning(SUB, &r);
+	check(&r, "AutoProvisioningSettings_Get");
+	arm_get_provider(SUB, "Microsoft.Security", &r);
+	check(&r, "Providers_Get");
 	arm_get_onboarding(SUB, &r);
 	check(&r, "MdeOnboardings_List");
 	arm_get_machine(MACHINE, &r);
@@ -536,6 +544,17 @@ static void every_setting_that_is_switched_is_known(void **state)
 	}
 }
 
+static void registrations_and_assessors_can_be_written(void **state)
+{
+	struct arm_request r;
+
+	(void)state;
+	arm_register_provider(SUB, "Microsoft.Security", &r);
+	check(&r, "Providers_Register");
+	arm_put_vulnerability_setting(SUB, &r);
+	check(&r, "ServerVulnerabilityAssessmentsSettings_CreateOrUpdate");
+}
+
 static void plans_made_from_what_was_read_can_be_put(void **state)
 {
 	static const char *const current[] = {
@@ -562,6 +581,7 @@ static void plans_made_from_what_was_read_can_be_put(void **state)
 
 		assert_non_null(document);
 		arm_put_pricing(SUB, arm_pricing_document(document, "Standard", plans[i % 2]), &r);
+		arm_pricing_switch_on(r.body, PLAN_DESIGNATED_SUBSCRIPTION);
 		json_decref(document);
 		check(&r, "Pricings_Update");
 	}
@@ -626,6 +646,7 @@ int main(void)
 		cmocka_unit_test(questions_of_the_preflight_are_operations),
 		cmocka_unit_test(every_question_to_resource_graph_is_an_operation),
 		cmocka_unit_test(every_setting_that_is_switched_is_known),
+		cmocka_unit_test(registrations_and_assessors_can_be_written),
 		cmocka_unit_test(plans_made_from_what_was_read_can_be_put),
 		cmocka_unit_test(sensors_can_be_put_also_over_what_is_there),
 		cmocka_unit_test(deletes_are_operations),

@@ -17,7 +17,7 @@ static void expect_all(struct fixture *f, enum verdict_kind kind, enum reason re
 		struct verdict verdict;
 
 		if (c == CONTROL_LEGACY_REPLACED || c == CONTROL_UNIFIED_SOLUTION)
-			continue;
+			continue; /* not of this machine */
 		verdict = judge(f, (enum control_id)c);
 		if (verdict.kind != kind || verdict.reason != reason)
 			fail_msg("%s: kind %d, %s", control_word((enum control_id)c), verdict.kind,
@@ -41,12 +41,19 @@ static void the_common_checks_come_in_order(void **state)
 	struct fixture *f = *state;
 	const struct scope_config *scope = f->s->scope;
 
+	estate_want_everything(&f->e);
 	f->m = estate_machine(&f->e, f->s, "m", UBUNTU);
 	estate_extension(&f->e, f->m, EXTENSION(.state = "Succeeded"));
+	estate_setting(&f->e, f->s, SETTING_EXCLUDE_LINUX, TRI_NO);
+	estate_single(&f->e, f->s, SINGLE_SECURITY_PROVIDER, "Registered");
+	estate_single(&f->e, f->s, SINGLE_ARC_PROVIDER, "registered");
+	estate_single(&f->e, f->s, SINGLE_VULNERABILITY, "MdeTvm");
 	expect_all(f, VERDICT_COMPLIANT, REASON_IN_SYNC);
 	exclude_everything(f);
 	expect_all(f, VERDICT_EXCLUDED, REASON_EXCLUDED);
 	f->s->pricing.stamp.source = f->s->settings_stamp.source = f->m->stamp.source = SOURCE_NONE;
+	for (size_t i = 0; i < SINGLE_N_; i++)
+		f->s->singles[i].stamp.source = SOURCE_NONE;
 	expect_all(f, VERDICT_UNKNOWN, REASON_NOT_OBSERVED);
 	f->s->visible = false;
 	expect_all(f, VERDICT_UNKNOWN, REASON_SUBSCRIPTION_GONE);
@@ -172,7 +179,12 @@ static void a_higher_plan_or_a_failed_part_of_it_holds_no_machine(void **state)
 	f->e.policy.plan = PLAN_P2;
 	intern_set(&f->e.inv->texts, &f->s->pricing.failure, "AgentlessVmScanning: no role");
 	expect_verdict(
-		judge(f, CONTROL_SERVERS_PLAN), VERDICT_BLOCKED, REASON_PLAN_EXTENSION_FAILED);
+		judge(f, CONTROL_SERVERS_PLAN), VERDICT_FAILED, REASON_PLAN_EXTENSION_FAILED);
+	expect_verdict(judge(f, CONTROL_MDE_EXTENSION), VERDICT_DRIFTED, REASON_EXTENSION_ABSENT);
+	intern_set(&f->e.inv->texts, &f->s->pricing.failure, "");
+	f->e.policy.plan_extensions[PLAN_AGENTLESS_SCANNING] = true;
+	f->s->pricing.ready[PLAN_AGENTLESS_SCANNING] = true;
+	expect_verdict(judge(f, CONTROL_SERVERS_PLAN), VERDICT_DRIFTED, REASON_PLAN_EXTENSION_OFF);
 	expect_verdict(judge(f, CONTROL_MDE_EXTENSION), VERDICT_DRIFTED, REASON_EXTENSION_ABSENT);
 }
 
@@ -185,6 +197,46 @@ static void settings_wait_for_the_plan(void **state)
 	expect_verdict(judge(f, CONTROL_MDE_INTEGRATION), VERDICT_WAITING, REASON_PREREQUISITE);
 	estate_plan(&f->e, f->s, "Standard", "P2");
 	expect_verdict(judge(f, CONTROL_MDE_INTEGRATION), VERDICT_DRIFTED, REASON_SETTING_OFF);
+}
+
+static void a_linux_machine_waits_until_linux_is_not_excluded(void **state)
+{
+	struct fixture *f = *state;
+
+	f->e.policy.linux_integration = true;
+	f->m = estate_machine(&f->e, f->s, "win", WINDOWS_2022);
+	estate_setting(&f->e, f->s, SETTING_EXCLUDE_LINUX, TRI_YES);
+	expect_verdict(judge(f, CONTROL_MDE_EXTENSION), VERDICT_DRIFTED, REASON_EXTENSION_ABSENT);
+	f->m = estate_machine(&f->e, f->s, "lin", UBUNTU);
+	expect_verdict(
+		judge(f, CONTROL_LINUX_INTEGRATION), VERDICT_DRIFTED, REASON_SETTING_EXCLUDES);
+	expect_verdict(judge(f, CONTROL_MDE_EXTENSION), VERDICT_WAITING, REASON_PREREQUISITE);
+	assert_string_equal(judge(f, CONTROL_MDE_EXTENSION).detail, "linux-integration");
+	/* Then Defender for Cloud has its time. */
+	f->e.now = wall_add(f->e.now, DUR_MIN(1));
+	estate_setting(&f->e, f->s, SETTING_EXCLUDE_LINUX, TRI_NO);
+	expect_verdict(judge(f, CONTROL_MDE_EXTENSION), VERDICT_WAITING, REASON_GRACE);
+	f->e.now = wall_add(f->e.now, DUR_H(15));
+	expect_verdict(judge(f, CONTROL_MDE_EXTENSION), VERDICT_DRIFTED, REASON_EXTENSION_ABSENT);
+}
+
+static void the_plan_waits_for_its_resource_provider(void **state)
+{
+	struct fixture *f = *state;
+
+	f->e.policy.register_providers = true;
+	estate_plan(&f->e, f->s, "Free", NULL);
+	/* Not known is no obstacle: a right to read it may be missing. */
+	expect_verdict(judge(f, CONTROL_SERVERS_PLAN), VERDICT_DRIFTED, REASON_PLAN_OFF);
+	estate_single(&f->e, f->s, SINGLE_SECURITY_PROVIDER, "Registering");
+	expect_verdict(judge(f, CONTROL_SERVERS_PLAN), VERDICT_WAITING, REASON_PREREQUISITE);
+	assert_string_equal(judge(f, CONTROL_SERVERS_PLAN).detail, "provider");
+	estate_single(&f->e, f->s, SINGLE_SECURITY_PROVIDER, "Registered");
+	expect_verdict(judge(f, CONTROL_SERVERS_PLAN), VERDICT_DRIFTED, REASON_PLAN_OFF);
+	/* Without it there is no plan to be seen. */
+	estate_single(&f->e, f->s, SINGLE_SECURITY_PROVIDER, "NotRegistered");
+	f->s->pricing.stamp.source = SOURCE_NONE;
+	expect_verdict(judge(f, CONTROL_SERVERS_PLAN), VERDICT_UNKNOWN, REASON_UNREGISTERED);
 }
 
 static void a_grace_is_not_told_while_nothing_could_deploy(void **state)
@@ -279,6 +331,8 @@ int main(void)
 		CASE(what_the_policy_does_not_want_is_not_waited_for),
 		CASE(a_higher_plan_or_a_failed_part_of_it_holds_no_machine),
 		CASE(settings_wait_for_the_plan),
+		CASE(a_linux_machine_waits_until_linux_is_not_excluded),
+		CASE(the_plan_waits_for_its_resource_provider),
 		CASE(a_grace_is_not_told_while_nothing_could_deploy),
 		CASE(a_failed_extension_waits_for_what_comes_first_too),
 		CASE(looking_again_does_not_move_the_deadline),

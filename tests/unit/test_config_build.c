@@ -190,11 +190,10 @@ static void values_in_scopes_are_told_with_what_to_write(void **state)
 static void what_this_version_cannot_do_is_refused(void **state)
 {
 	static const struct trouble cases[] = {
-		{"policy \"p\" {\n	linux = on\n	vulnerability-management = yes\n}\n" BASE,
-			"t.conf:2: error: linux: \"on\" is not supported by this version; write "
-			"off, or leave the option out\n"
-			"t.conf:3: error: vulnerability-management: \"yes\" is not supported by "
-			"this version; write off, or leave the option out\n"},
+		{"policy \"p\" {\n	plan = P1\n	plan-extensions = "
+		 "[MdeDesignatedSubscription, AgentlessVmScanning]\n}\n" BASE,
+			"t.conf:3: error: plan-extensions: AgentlessVmScanning does not exist with "
+			"plan = P1; write plan = P2, or take it out\n"},
 		{"policy \"p\" {\n	workspaces {\n		from-machines = on\n		"
 		 "list = "
 		 "[/x]\n	}\n}\n" BASE,
@@ -233,8 +232,6 @@ static void what_this_version_cannot_do_is_refused(void **state)
 static void what_does_nothing_is_accepted_where_it_is_not_supported(void **state)
 {
 	struct config *c = build_well("policy \"p\" {\n"
-				      "	linux = off\n"
-				      "	vulnerability-management = no\n"
 				      "	workspaces {\n		from-machines = false\n"
 				      "		list = []\n	}\n"
 				      "	legacy {\n		remove-agent = off\n	}\n"
@@ -242,8 +239,6 @@ static void what_does_nothing_is_accepted_where_it_is_not_supported(void **state
 				      "		mde = off\n	}\n}\n" BASE);
 
 	(void)state;
-	assert_false(c->policies[0].linux_integration);
-	assert_false(c->policies[0].vulnerability_management);
 	assert_false(c->policies[0].legacy_remove_agent);
 	config_free(c);
 }
@@ -717,6 +712,7 @@ static void the_canonical_text_has_every_option_in_force(void **state)
 		"policy \"servers\"/unified-solution = off\n"
 		"policy \"servers\"/linux = off\n"
 		"policy \"servers\"/vulnerability-management = off\n"
+		"policy \"servers\"/register-providers = off\n"
 		"policy \"servers\"/workspaces/from-machines = off\n"
 		"policy \"servers\"/extension/deploy = never\n"
 		"policy \"servers\"/extension/grace = 3h\n"

@@ -91,6 +91,8 @@ static void an_answer_to_a_write_starts_or_ends_an_operation(void **state)
 		{"deleting, watched by itself", "DELETE", 202, "", NULL, OPERATION_RUNNING,
 			OPERATION_BODY, NULL},
 		{"registering", "POST", 200, "{\"registrationState\":\"Registering\"}", NULL,
+			OPERATION_RUNNING, OPERATION_BODY, NULL},
+		{"registered", "POST", 200, "{\"registrationState\":\"Registered\"}", NULL,
 			OPERATION_SUCCEEDED, OPERATION_NONE, NULL},
 	};
 

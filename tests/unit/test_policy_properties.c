@@ -6,6 +6,7 @@
 #include "lib/base/xalloc.h"
 #include "lib/engine/assess.h"
 #include "lib/engine/write_rules.h"
+#include "lib/model/single.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -28,6 +29,9 @@ static void random_policy(struct estate *e, uint64_t seed)
 	e->policy.unified_solution = rng_below(&rng, 4) != 0;
 	e->policy.deploy = rng_below(&rng, 6) == 0 ? DEPLOY_NEVER : DEPLOY_AFTER_GRACE;
 	e->policy.legacy_replace = rng_below(&rng, 4) != 0;
+	e->policy.linux_integration = rng_below(&rng, 4) != 0;
+	e->policy.vulnerability_management = rng_below(&rng, 4) != 0;
+	e->policy.register_providers = rng_below(&rng, 2) != 0;
 }
 
 static void begin(struct estate *e, uint64_t seed, bool from_end)
@@ -60,6 +64,23 @@ static json_t *current_setting(const struct subscription *s, enum setting_id set
 		s->settings[setting].enabled == TRI_YES);
 }
 
+static json_t *current_single(const struct subscription *s, enum single_id id)
+{
+	const struct single_row *row = single_row(id);
+
+	if (*s->singles[id].word == '\0')
+		return NULL;
+	return json_pack("{s:s, s:s, s:{s:s}}", "namespace", row->name, "registrationState",
+		s->singles[id].word, "properties", "selectedProvider", s->singles[id].word);
+}
+
+static enum single_id missing_provider(const struct subscription *s)
+{
+	return str_equal(s->singles[SINGLE_SECURITY_PROVIDER].word, "Registered")
+		? SINGLE_ARC_PROVIDER
+		: SINGLE_SECURITY_PROVIDER;
+}
+
 static json_t *current_extension(const struct machine *m)
 {
 	if (!m->mde.present)
@@ -79,9 +100,15 @@ static json_t *current_extension(const struct machine *m)
 static json_t *current_of(const struct step *step)
 {
 	switch (step->control->id) {
+	case CONTROL_PROVIDER:
+		return current_single(step->subscription, missing_provider(step->subscription));
 	case CONTROL_SERVERS_PLAN: return current_plan(step->subscription);
 	case CONTROL_MDE_INTEGRATION: return current_setting(step->subscription, SETTING_WDATP);
 	case CONTROL_UNIFIED_SOLUTION: return current_setting(step->subscription, SETTING_UNIFIED);
+	case CONTROL_LINUX_INTEGRATION:
+		return current_setting(step->subscription, SETTING_EXCLUDE_LINUX);
+	case CONTROL_VULNERABILITY_MANAGEMENT:
+		return current_single(step->subscription, SINGLE_VULNERABILITY);
 	case CONTROL_MDE_EXTENSION: return current_extension(step->machine);
 	case CONTROL_ARC_CONNECTED:
 	case CONTROL_LEGACY_REPLACED:
@@ -98,6 +125,7 @@ static void take_effect(struct estate *e, const struct step *step)
 	bool changed;
 
 	switch (step->control->id) {
+	case CONTROL_PROVIDER: estate_single(e, s, missing_provider(s), "Registered"); break;
 	case CONTROL_SERVERS_PLAN:
 		estate_plan(e, s, "Standard", e->policy.plan == PLAN_P1 ? "P1" : "P2");
 		break;
@@ -106,6 +134,10 @@ static void take_effect(struct estate *e, const struct step *step)
 		break;
 	case CONTROL_UNIFIED_SOLUTION:
 		inventory_set_setting(e->inv, s, SETTING_UNIFIED, TRI_YES, stamp, &changed);
+		break;
+	case CONTROL_LINUX_INTEGRATION: estate_setting(e, s, SETTING_EXCLUDE_LINUX, TRI_NO); break;
+	case CONTROL_VULNERABILITY_MANAGEMENT:
+		estate_single(e, s, SINGLE_VULNERABILITY, "MdeTvm");
 		break;
 	case CONTROL_MDE_EXTENSION:
 		estate_extension(e, step->machine,
@@ -446,17 +478,38 @@ static const char *const tails[] = {
 	"/providers/Microsoft.Security/pricings/VirtualMachines",
 	"/providers/Microsoft.Security/settings/WDATP",
 	"/providers/Microsoft.Security/settings/WDATP_UNIFIED_SOLUTION",
+	"/providers/Microsoft.Security/settings/WDATP_EXCLUDE_LINUX_PUBLIC_PREVIEW",
 	"/providers/Microsoft.Security/settings/MCAS",
+	"/providers/Microsoft.Security/serverVulnerabilityAssessmentsSettings/azureServersSetting",
+	"/providers/Microsoft.Security",
+	"/providers/Microsoft.Security/register",
+	"/providers/Microsoft.HybridCompute/register",
+	"/providers/Microsoft.Compute/register",
+	"/providers/Microsoft.Security/unregister",
 	MACHINE "/extensions/MDE.Windows",
 	MACHINE "/extensions/MDE.Linux",
 	MACHINE,
 };
-static const char *const queries[] = {
-	"?api-version=2024-01-01", "?api-version=2022-05-01", "?api-version=2025-01-13", ""};
+static const char *const queries[] = {"?api-version=2024-01-01", "?api-version=2022-05-01",
+	"?api-version=2025-01-13", "?api-version=2023-05-01", "?api-version=2024-03-01", ""};
 static const struct {
 	enum control_id control;
 	const char *path;
+	const char *method; /* NULL: PUT */
 } known_writes[] = {
+	{CONTROL_PROVIDER,
+		SUBSCRIPTION "/providers/Microsoft.Security/register?api-version=2024-03-01",
+		"POST"},
+	{CONTROL_PROVIDER,
+		SUBSCRIPTION "/providers/Microsoft.HybridCompute/register?api-version=2024-03-01",
+		"POST"},
+	{CONTROL_LINUX_INTEGRATION,
+		SUBSCRIPTION "/providers/Microsoft.Security/settings/"
+			     "WDATP_EXCLUDE_LINUX_PUBLIC_PREVIEW?api-version=2022-05-01"},
+	{CONTROL_VULNERABILITY_MANAGEMENT,
+		SUBSCRIPTION "/providers/Microsoft.Security/"
+			     "serverVulnerabilityAssessmentsSettings/"
+			     "azureServersSetting?api-version=2023-05-01"},
 	{CONTROL_SERVERS_PLAN,
 		SUBSCRIPTION "/providers/Microsoft.Security/pricings/"
 			     "VirtualMachines?api-version=2024-01-01"},
@@ -475,8 +528,11 @@ static const struct {
 static void random_request(struct rng *rng, const struct subscription *s, const struct machine *m,
 	const json_t *plan, struct arm_request *ret)
 {
-	switch (rng_below(rng, 3)) {
+	switch (rng_below(rng, 6)) {
 	case 0: arm_put_setting(s->id, "WDATP", true, ret); break;
+	case 2: arm_put_setting(s->id, "WDATP", false, ret); break;
+	case 3: arm_put_vulnerability_setting(s->id, ret); break;
+	case 4: arm_register_provider(s->id, "Microsoft.Security", ret); break;
 	case 1: arm_put_pricing(s->id, arm_pricing_document(plan, "Standard", "P2"), ret); break;
 	default: arm_put_mde_extension(m->id, "x", true, true, "secret", NULL, ret); break;
 	}
@@ -490,7 +546,8 @@ static bool is_known_write(enum control_id control, const struct arm_request *re
 	for (size_t i = 0; i < ARRAY_LEN(known_writes); i++)
 		if (known_writes[i].control == control &&
 			str_equal(known_writes[i].path, request->path))
-			return str_equal(request->method, "PUT");
+			return str_equal(request->method,
+				known_writes[i].method != NULL ? known_writes[i].method : "PUT");
 	return false;
 }
 
@@ -505,11 +562,12 @@ static void only_the_known_writes_pass(void **state)
 
 	(void)state;
 	estate_init(&e);
+	estate_want_everything(&e);
 	s = estate_subscription(&e, 1);
 	m = estate_machine(&e, s, "m", "Windows Server 2016 Datacenter");
 	plan = current_plan(s);
 	rng_seed(&rng, 99);
-	for (unsigned i = 0; i < 50000; i++) {
+	for (unsigned i = 0; i < 200000; i++) {
 		enum control_id control = (enum control_id)rng_below(&rng, CONTROL_N_);
 		struct control_view view =
 			estate_view(&e, s, control < SUBSCRIPTION_CONTROLS ? NULL : m, control);

@@ -5,6 +5,15 @@
 
 #include <string.h>
 
+static int setup_all(void **state)
+{
+	setup(state);
+	estate_want_everything(&((struct fixture *)*state)->e);
+	return 0;
+}
+#undef CASE
+#define CASE(test) cmocka_unit_test_setup_teardown(test, setup_all, teardown)
+
 /* A write that is allowed, to be spoilt in one place. */
 struct attempt {
 	struct control_view view;
@@ -53,10 +62,24 @@ static void attempt_plan(struct fixture *f, struct attempt *a)
 
 static void attempt_setting(struct fixture *f, struct attempt *a, enum control_id control)
 {
+	enum setting_id setting = control == CONTROL_MDE_INTEGRATION ? SETTING_WDATP
+		: control == CONTROL_LINUX_INTEGRATION               ? SETTING_EXCLUDE_LINUX
+								     : SETTING_UNIFIED;
+
 	attempt_init(f, a, control);
-	arm_put_setting(f->s->id,
-		control == CONTROL_MDE_INTEGRATION ? "WDATP" : "WDATP_UNIFIED_SOLUTION", true,
-		&a->request);
+	arm_put_setting(f->s->id, setting_name(setting), setting_protects_on(setting), &a->request);
+}
+
+static void attempt_vulnerability(struct fixture *f, struct attempt *a)
+{
+	attempt_init(f, a, CONTROL_VULNERABILITY_MANAGEMENT);
+	arm_put_vulnerability_setting(f->s->id, &a->request);
+}
+
+static void attempt_registration(struct fixture *f, struct attempt *a)
+{
+	attempt_init(f, a, CONTROL_PROVIDER);
+	arm_register_provider(f->s->id, "Microsoft.Security", &a->request);
 }
 
 static void attempt_extension(struct fixture *f, struct attempt *a)
@@ -99,6 +122,15 @@ static void each_control_may_write_its_own(void **state)
 	attempt_setting(f, &a, CONTROL_UNIFIED_SOLUTION);
 	expect_refusal(f, &a, WRITE_ALLOWED);
 	attempt_fini(&a);
+	attempt_setting(f, &a, CONTROL_LINUX_INTEGRATION);
+	expect_refusal(f, &a, WRITE_ALLOWED);
+	attempt_fini(&a);
+	attempt_vulnerability(f, &a);
+	expect_refusal(f, &a, WRITE_ALLOWED);
+	attempt_fini(&a);
+	attempt_registration(f, &a);
+	expect_refusal(f, &a, WRITE_ALLOWED);
+	attempt_fini(&a);
 	attempt_extension(f, &a);
 	expect_refusal(f, &a, WRITE_ALLOWED);
 	attempt_fini(&a);
@@ -106,6 +138,62 @@ static void each_control_may_write_its_own(void **state)
 	attempt_init(f, &a, CONTROL_MDE_EXTENSION);
 	arm_put_mde_extension(f->m->id, "x", false, false, "secret", NULL, &a.request);
 	expect_refusal(f, &a, WRITE_ALLOWED);
+	attempt_fini(&a);
+}
+
+static void each_control_of_a_subscription_needs_its_option(void **state)
+{
+	struct fixture *f = *state;
+	struct attempt a;
+
+	f->e.policy = (struct policy_config){.name = f->e.policy.name};
+	for (unsigned c = 0; c < SUBSCRIPTION_CONTROLS; c++) {
+		switch ((enum control_id)c) {
+		case CONTROL_PROVIDER: attempt_registration(f, &a); break;
+		case CONTROL_SERVERS_PLAN: attempt_plan(f, &a); break;
+		case CONTROL_VULNERABILITY_MANAGEMENT: attempt_vulnerability(f, &a); break;
+		case CONTROL_MDE_INTEGRATION:
+		case CONTROL_UNIFIED_SOLUTION:
+		case CONTROL_LINUX_INTEGRATION:
+		case CONTROL_ARC_CONNECTED:
+		case CONTROL_MDE_EXTENSION:
+		case CONTROL_LEGACY_REPLACED:
+		case CONTROL_N_: attempt_setting(f, &a, (enum control_id)c); break;
+		}
+		expect_refusal(f, &a, WRITE_REFUSED_NOT_LISTED);
+		attempt_fini(&a);
+	}
+}
+
+static void a_registration_is_asked_for_and_nothing_else(void **state)
+{
+	static const struct {
+		const char *method, *path;
+	} rows[] = {
+		{"POST", "/providers/Microsoft.Security?api-version=2024-03-01"},
+		{"POST", "/providers/Microsoft.Security/unregister?api-version=2024-03-01"},
+		{"POST", "/providers/Microsoft.Security/register/register?api-version=2024-03-01"},
+		{"POST", "/providers/Microsoft.Security/register?api-version=2024-01-01"},
+		{"POST", "/providers/Microsoft.Compute/register?api-version=2024-03-01"},
+		{"PUT", "/providers/Microsoft.Security/register?api-version=2024-03-01"},
+		{"PUT", "/providers/Microsoft.Security?api-version=2024-03-01"},
+		{"DELETE", "/providers/Microsoft.Security?api-version=2024-03-01"},
+	};
+	struct fixture *f = *state;
+	struct attempt a;
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		attempt_registration(f, &a);
+		free(a.request.path);
+		a.request.method = rows[i].method;
+		a.request.path = xasprintf("/subscriptions/%s%s", f->s->id, rows[i].path);
+		if (try_it(f, &a) != WRITE_REFUSED_NOT_LISTED)
+			fail_msg("allowed: %s %s", rows[i].method, rows[i].path);
+		attempt_fini(&a);
+	}
+	attempt_registration(f, &a);
+	a.request.body = json_object();
+	expect_refusal(f, &a, WRITE_REFUSED_NOT_LISTED);
 	attempt_fini(&a);
 }
 
@@ -189,6 +277,14 @@ static const struct {
 		    "WDATP_UNIFIED_SOLUTION?api-version=2022-05-01"},
 	{CONTROL_MDE_INTEGRATION,
 		SUB "/providers/Microsoft.Security/settings/WDATP/x?api-version=2022-05-01"},
+	{CONTROL_LINUX_INTEGRATION,
+		SUB "/providers/Microsoft.Security/settings/WDATP?api-version=2022-05-01"},
+	{CONTROL_VULNERABILITY_MANAGEMENT,
+		SUB "/providers/Microsoft.Security/serverVulnerabilityAssessmentsSettings/"
+		    "other?api-version=2023-05-01"},
+	{CONTROL_VULNERABILITY_MANAGEMENT,
+		SUB "/providers/Microsoft.Security/autoProvisioningSettings/"
+		    "default?api-version=2017-08-01-preview"},
 	{CONTROL_MDE_EXTENSION, MACHINE "?api-version=2025-01-13"},
 	{CONTROL_MDE_EXTENSION, MACHINE "/extensions/MDE.Linux?api-version=2025-01-13"},
 	{CONTROL_MDE_EXTENSION, MACHINE "/extensions/MDE.Windows?api-version=2024-07-10"},
@@ -218,8 +314,11 @@ static void only_the_views_own_targets_are_on_the_list(void **state)
 		switch (bad_paths[i].control) {
 		case CONTROL_SERVERS_PLAN: attempt_plan(f, &a); break;
 		case CONTROL_MDE_EXTENSION: attempt_extension(f, &a); break;
+		case CONTROL_VULNERABILITY_MANAGEMENT: attempt_vulnerability(f, &a); break;
+		case CONTROL_PROVIDER: attempt_registration(f, &a); break;
 		case CONTROL_MDE_INTEGRATION:
 		case CONTROL_UNIFIED_SOLUTION:
+		case CONTROL_LINUX_INTEGRATION:
 		case CONTROL_ARC_CONNECTED:
 		case CONTROL_LEGACY_REPLACED:
 		case CONTROL_N_: attempt_setting(f, &a, bad_paths[i].control); break;
@@ -307,6 +406,11 @@ static const struct {
 	{CONTROL_MDE_INTEGRATION, "properties.enabled", NULL, WRITE_REFUSED_NOT_LISTED},
 	{CONTROL_MDE_INTEGRATION, "properties.more", "1", WRITE_REFUSED_NOT_LISTED},
 	{CONTROL_MDE_INTEGRATION, "kind", "\"AlertSyncSettings\"", WRITE_REFUSED_NOT_LISTED},
+	{CONTROL_LINUX_INTEGRATION, "properties.enabled", "true", WRITE_REFUSED_LOWERS},
+	{CONTROL_VULNERABILITY_MANAGEMENT, "properties.selectedProvider", "\"Other\"",
+		WRITE_REFUSED_NOT_LISTED},
+	{CONTROL_VULNERABILITY_MANAGEMENT, "properties.more", "1", WRITE_REFUSED_NOT_LISTED},
+	{CONTROL_VULNERABILITY_MANAGEMENT, "kind", NULL, WRITE_REFUSED_NOT_LISTED},
 	{CONTROL_MDE_EXTENSION, "properties.publisher", "\"Microsoft.Compute\"",
 		WRITE_REFUSED_NOT_LISTED},
 	{CONTROL_MDE_EXTENSION, "properties.type", "\"CustomScriptExtension\"",
@@ -336,6 +440,8 @@ static void bodies_say_only_what_is_allowed(void **state)
 			attempt_plan(f, &a);
 		else if (bodies[i].control == CONTROL_MDE_EXTENSION)
 			attempt_extension(f, &a);
+		else if (bodies[i].control == CONTROL_VULNERABILITY_MANAGEMENT)
+			attempt_vulnerability(f, &a);
 		else
 			attempt_setting(f, &a, bodies[i].control);
 		set_member(a.request.body, bodies[i].member,
@@ -675,6 +781,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(each_control_may_write_its_own),
+		CASE(each_control_of_a_subscription_needs_its_option),
+		CASE(a_registration_is_asked_for_and_nothing_else),
 		CASE(no_control_may_write_what_is_anothers),
 		CASE(what_the_policy_does_not_want_is_not_written),
 		CASE(only_the_views_own_targets_are_on_the_list),
