@@ -149,6 +149,8 @@ int arm_pricing_read(const json_t *document, struct arm_pricing *ret)
 		.deprecated = json_tri(json_path(document, "properties.deprecated")) == TRI_YES,
 		.replaced_by = path_array(document, "properties.replacedBy"),
 	};
+	/* Only a deprecated plan says what replaces it. */
+	ret->deprecated = ret->deprecated || json_array_size(ret->replaced_by) > 0;
 	return 0;
 }
 

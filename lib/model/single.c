@@ -4,7 +4,7 @@
 #include "lib/base/str.h"
 #include "lib/model/config.h"
 
-#define REGISTERED_FOR DUR_H(6)
+/* What decides nothing is not read in each pass. */
 #define RETIRED_FOR DUR_DAYS(1)
 
 static const struct single_row rows[] = {
@@ -74,19 +74,11 @@ bool single_is_worth(const struct subscription *s, enum single_id id)
 	return rows[id].decides && matters(s, id);
 }
 
-/* How long the word is believed: what hardly ever changes is not read in each pass. */
-static struct dur lasts(const struct single_facts *facts, enum single_id id)
-{
-	if (id == SINGLE_AUTO_PROVISIONING)
-		return RETIRED_FOR;
-	return str_equal_nocase(facts->word, "Registered") ? REGISTERED_FOR : DUR_MS(0);
-}
-
 bool single_is_due(const struct subscription *s, enum single_id id, struct wall now)
 {
 	const struct single_facts *facts = &s->singles[id];
 
 	return matters(s, id) &&
-		(!wall_is_set(facts->asked) ||
-			wall_since(now, facts->asked).ms >= lasts(facts, id).ms);
+		(rows[id].decides || !wall_is_set(facts->asked) ||
+			wall_since(now, facts->asked).ms >= RETIRED_FOR.ms);
 }

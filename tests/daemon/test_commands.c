@@ -220,12 +220,12 @@ static void a_status_tells_how_far_each_scope_is(void **state)
 	assert_string_equal(text_at(s, "scopes.0.mode"), "observe");
 	assert_int_equal(number_at(s, "scopes.0.subscriptions"), 1);
 	assert_int_equal(number_at(s, "scopes.0.machines") + number_at(s, "scopes.1.machines"), 20);
-	assert_int_equal(number_at(s, "scopes.0.controls.0.states.drifted"), 1);
+	assert_int_equal(number_at(s, "scopes.0.controls.1.states.drifted"), 1);
 	assert_int_equal(number_at(s, "scopes.0.states.compliant") +
 			number_at(s, "scopes.1.states.compliant"),
 		20);
-	assert_int_equal(number_at(s, "controls.0.states.drifted"), 2);
-	assert_int_equal(number_at(s, "controls.3.states.compliant"), 20);
+	assert_int_equal(number_at(s, "controls.1.states.drifted"), 2);
+	assert_int_equal(number_at(s, "controls.6.states.compliant"), 20);
 	assert_int_equal(number_at(s, "passes.1.machines"), 20);
 	assert_int_equal(json_array_size(at(s, "partial")), 0);
 	assert_int_equal(json_array_size(at(s, "needs_restart")), 0);

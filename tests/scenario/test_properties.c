@@ -25,7 +25,10 @@
  * agent beside one that is not unified, and an agent with a list of allowed extensions.
  */
 #define ESTATE \
-	SUBSCRIPTION(1, ALL_ON, \
+	SUBSCRIPTION(1, \
+		PLAN_P2 "'settings': {'WDATP': true, 'WDATP_UNIFIED_SOLUTION': true," \
+			" 'WDATP_EXCLUDE_LINUX_PUBLIC_PREVIEW': false}," \
+			" 'vulnerabilityProvider': 'MdeTvm', ", \
 		SERVER("good", WINDOWS UNREACHED WITH_SENSOR("MDE.Windows")) "," SERVER("bad", \
 			WINDOWS UNREACHED ", 'extensions': [{'type': 'MDE.Windows'," \
 					  " 'state': 'Failed', 'code': '13', 'message': " \
@@ -35,6 +38,13 @@
 			" {'type': 'MDE.Windows', 'unified': false}]") "," SERVER("listed", \
 			WINDOWS UNREACHED ", 'allow': [{'publisher': 'Microsoft.Azure.Monitor'," \
 					  " 'type': 'AzureMonitorWindowsAgent'}]"))
+#define OBSERVE_ALL \
+	CONFIG_POLL "policy \"servers\" {\n" \
+		    "    plan = P2  integration = on  unified-solution = on  linux = on\n" \
+		    "    vulnerability-management = on  register-providers = on\n" \
+		    "    extension { deploy = after-grace }\n" \
+		    "    legacy { replace = on }\n" \
+		    "}\n" CONFIG_SCOPE("subscriptions = { \"*\" }  mode = observe")
 #define OLD_SENSOR SENSOR("old", "MDE.Windows")
 #define AGENT "properties.agentConfiguration."
 
@@ -51,6 +61,18 @@ static const struct change {
 	{CONTROL_SERVERS_PLAN, "properties.extensions", PLAN_ID(1), NULL,
 		"[{'name': 'AgentlessVmScanning', 'isEnabled': 'True', 'operationStatus':"
 		" {'code': 'Failed', 'message': 'no role'}}]"},
+	{CONTROL_SERVERS_PLAN, "properties.resourcesCoverageStatus", PLAN_ID(1), NULL,
+		"'PartiallyCovered'"},
+	{CONTROL_SERVERS_PLAN, "properties.deprecated", PLAN_ID(1), NULL, "true"},
+	{CONTROL_SERVERS_PLAN, "properties.replacedBy", PLAN_ID(1), NULL, "['Other']"},
+	{CONTROL_PROVIDER, "registrationState", SUB_ID(1) "/providers/Microsoft.Security", NULL,
+		"'Registering'"},
+	{CONTROL_LINUX_INTEGRATION, "properties.enabled",
+		SETTING_ID(1, "WDATP_EXCLUDE_LINUX_PUBLIC_PREVIEW"), NULL, "true"},
+	{CONTROL_VULNERABILITY_MANAGEMENT, "properties.selectedProvider",
+		SUB_ID(1) "/providers/Microsoft.Security/serverVulnerabilityAssessmentsSettings/"
+			  "azureServersSetting",
+		NULL, "'Other'"},
 	{CONTROL_MDE_INTEGRATION, "properties.enabled", SETTING_ID(1, "WDATP"), NULL, "false"},
 	{CONTROL_UNIFIED_SOLUTION, "properties.enabled", SETTING_ID(1, "WDATP_UNIFIED_SOLUTION"),
 		NULL, "false"},
@@ -106,7 +128,7 @@ static void check_change(const struct change *c, const char *rules)
 {
 	scenario_auto *s = scenario_new(&(struct scenario_options){.subscriptions = ESTATE,
 		.document = "'behaviour': {'deployer': {'on': false}}",
-		.config = CONFIG_OBSERVE});
+		.config = OBSERVE_ALL});
 	mdc_autofree char *facts = NULL, *states = NULL, *new_facts = NULL, *new_states = NULL;
 
 	scenario_faults(s, rules);
