@@ -182,6 +182,9 @@ static json_t *subscription_facts(const struct subscription *s)
 	json_t *facts = json_array();
 
 	fact(facts, "visible", s->visible ? "yes" : "no", &s->stamp);
+	fact(facts, "tenant", s->tenant, &s->stamp);
+	if (subscription_has_moved(s))
+		fact(facts, "tenant when first seen", s->home, &s->stamp);
 	fact(facts, "state", states[s->state], &s->stamp);
 	fact(facts, "plan", s->pricing.tier, &s->pricing.stamp);
 	fact(facts, "sub-plan", s->pricing.sub_plan, &s->pricing.stamp);

@@ -27,7 +27,8 @@ static void on_subscriptions_listed(void *ctx)
 {
 	struct daemon *d = ctx;
 
-	scope_resolve(d->config, d->inventory);
+	tenants_listed(d->tenants, d->inventory);
+	reconciler_resolve(d->reconciler);
 }
 
 static void on_subscription_seen(void *ctx, struct subscription *s)
@@ -295,6 +296,7 @@ static void make_parts(struct daemon *d, enum store_condition condition)
 	d->inventory = inventory_new();
 	d->client = arm_client_new(w);
 	d->gate = gate_new(w, d->store, d->config->state_directory, lost);
+	d->tenants = tenants_new(d->store);
 	d->reconciler = reconciler_new(w, d->store, d->inventory, &reconciler);
 	d->observer = observer_new(w, d->client, d->inventory, &observer);
 	d->executor = executor_new(w, d->store, d->client, d->gate, d->inventory);
@@ -450,6 +452,7 @@ static struct daemon *take_apart(struct daemon *d, struct store *(*end)(struct s
 	d->executor = executor_free(d->executor);
 	d->reconciler = reconciler_free(d->reconciler);
 	d->gate = gate_free(d->gate);
+	d->tenants = tenants_free(d->tenants);
 	d->client = arm_client_free(d->client);
 	d->inventory = inventory_free(d->inventory);
 	free_life(d);

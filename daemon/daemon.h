@@ -15,6 +15,7 @@
 #include "daemon/reconciler.h"
 #include "daemon/scheduler.h"
 #include "daemon/store.h"
+#include "daemon/tenants.h"
 #include "daemon/world.h"
 
 /* Exit statuses of mdcd. With --once: 0 in sync, 1 error, 2 drift remains. */
@@ -41,6 +42,7 @@ struct daemon {
 	struct inventory *inventory;
 	struct arm_client *client;
 	struct gate *gate;
+	struct tenants *tenants;
 	struct reconciler *reconciler;
 	struct observer *observer;
 	struct executor *executor;

@@ -43,7 +43,10 @@ static uint64_t conditions_of(const struct reconciler *r, struct subscription *s
 	struct buf facts = BUF_INIT(64 * 1024);
 	uint64_t hash;
 
-	buf_addf(&facts, "%d %d %d ", s->visible, s->state, s->scope_conflict != NULL);
+	buf_addf(&facts, "%d %d %d %d ", s->visible, s->state, s->scope_conflict != NULL,
+		subscription_has_moved(s));
+	for (size_t i = 0; i < s->management_group_count; i++)
+		buf_addf(&facts, "%.100s ", s->management_groups[i]);
 	if (s->scope != NULL) {
 		add_scope(s->scope, now, &facts);
 		add_verdicts(r, s, now, &facts);

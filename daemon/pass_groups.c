@@ -8,6 +8,7 @@
 
 #include "lib/base/str.h"
 #include "lib/base/xalloc.h"
+#include "lib/model/scope.h"
 
 #include <string.h>
 
@@ -24,7 +25,9 @@ static bool uses_groups(const struct pass *p)
 	const struct config *c = p->observer->config;
 
 	for (size_t i = 0; i < c->scope_count; i++)
-		if (c->scopes[i].management_group_count > 0 && is_of_tenant(p, &c->scopes[i]))
+		if ((c->scopes[i].management_group_count > 0 ||
+			    scope_excludes_by_group(&c->scopes[i])) &&
+			is_of_tenant(p, &c->scopes[i]))
 			return true;
 	return false;
 }
@@ -117,6 +120,20 @@ static bool graph_was_refused(const struct pass *p)
 	return false;
 }
 
+static void add_groups(struct pass *p, char *const *names, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		add_group(p, names[i]);
+}
+
+static void add_groups_of(struct pass *p, const struct scope_config *scope)
+{
+	add_groups(p, scope->management_groups, scope->management_group_count);
+	for (size_t i = 0; i < scope->exclude_count; i++)
+		add_groups(p, scope->excludes[i].selector.management_groups,
+			scope->excludes[i].selector.management_group_count);
+}
+
 void groups_from_arm_begin(struct pass *p)
 {
 	const struct config *c = p->observer->config;
@@ -125,9 +142,8 @@ void groups_from_arm_begin(struct pass *p)
 	if (!graph_was_refused(p))
 		return;
 	for (size_t i = 0; i < c->scope_count; i++)
-		for (size_t k = 0; k < c->scopes[i].management_group_count; k++)
-			if (is_of_tenant(p, &c->scopes[i]))
-				add_group(p, c->scopes[i].management_groups[k]);
+		if (is_of_tenant(p, &c->scopes[i]))
+			add_groups_of(p, &c->scopes[i]);
 }
 
 void groups_free(struct pass *p)

@@ -326,10 +326,28 @@ void reconciler_configure(struct reconciler *r, const struct config *c)
 	scope_resolve(c, r->inventory);
 	if (first)
 		return;
-	map_for_each (&r->inventory->subscriptions, entry)
+	map_for_each (&r->inventory->subscriptions, entry) {
+		((struct subscription *)entry->value)->rescoped = false;
 		judge_machines_later(r, entry->value, true);
+	}
 	reconciler_plan_soon(r);
 	store_flush(r->store, NULL, NULL);
+}
+
+void reconciler_resolve(struct reconciler *r)
+{
+	struct map_entry *entry;
+
+	scope_resolve(r->config, r->inventory);
+	map_for_each (&r->inventory->subscriptions, entry) {
+		struct subscription *s = entry->value;
+
+		if (!s->rescoped)
+			continue;
+		s->rescoped = false;
+		judge_machines_later(r, s, true);
+		reconciler_plan_soon(r);
+	}
 }
 
 static void force_one(struct reconciler *r, const struct item_ref *ref)

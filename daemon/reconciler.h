@@ -54,6 +54,9 @@ int reconciler_restore(struct reconciler *r) MDC_MUST_CHECK;
 /* Another configuration is in force; borrowed until the next call. */
 void reconciler_configure(struct reconciler *r, const struct config *c);
 
+/* The list of subscriptions is in: what is in another scope than before is planned anew. */
+void reconciler_resolve(struct reconciler *r);
+
 /*
  * Facts were read: judge again. Where its machines wait for something else than before, or are
  * selected otherwise, they are judged as well, some in each turn of the loop.

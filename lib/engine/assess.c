@@ -16,7 +16,7 @@ static bool selects_by_tag(const struct scope_config *scope)
 	return false;
 }
 
-/* Kind VERDICT_N_: not excluded. A machine whose tags are not known may be one that is. */
+/* Kind VERDICT_N_: not excluded. What decides about it and is not known may exclude it. */
 static struct verdict check_exclusion(const struct control_view *v)
 {
 	const struct exclude_config *exclude =
@@ -27,6 +27,8 @@ static struct verdict check_exclusion(const struct control_view *v)
 			exclude->reason != NULL ? exclude->reason : exclude->name);
 	if (v->machine != NULL && v->machine->tags_unknown && selects_by_tag(v->scope))
 		return verdict_unreadable("tags");
+	if (scope_exclusion_is_open(v->scope, v->subscription))
+		return verdict_unreadable("management groups");
 	return verdict_of(VERDICT_N_, REASON_NONE, "");
 }
 
@@ -155,6 +157,8 @@ struct verdict assess(const struct control *control, const struct control_view *
 		return own;
 	if (s->scope_conflict != NULL)
 		return verdict_of(VERDICT_BLOCKED, REASON_SCOPE_CONFLICT, s->scope_conflict);
+	if (subscription_has_moved(s))
+		return verdict_of(VERDICT_MANUAL, REASON_TENANT_CHANGED, s->tenant);
 	if (!s->visible)
 		return verdict_of(VERDICT_UNKNOWN, REASON_SUBSCRIPTION_GONE, "");
 	unobserved = control->unobserved(v);

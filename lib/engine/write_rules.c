@@ -31,6 +31,7 @@ enum reason write_refusal_reason(enum write_refusal r)
 	case WRITE_REFUSED_SCOPE_CONFLICT: return REASON_SCOPE_CONFLICT;
 	case WRITE_REFUSED_NO_SELECTOR: return REASON_NO_SELECTOR;
 	case WRITE_REFUSED_FOREIGN_TENANT: return REASON_FOREIGN_TENANT;
+	case WRITE_REFUSED_TENANT_CHANGED: return REASON_TENANT_CHANGED;
 	case WRITE_REFUSED_HALTED: return REASON_HALTED;
 	case WRITE_REFUSED_PAUSED: return REASON_PAUSED;
 	case WRITE_REFUSED_UNCONFIRMED: return REASON_UNCONFIRMED;
@@ -77,6 +78,8 @@ static enum write_refusal check_scope(const struct control_view *v, const char *
 	if (scope->subscription_count == 0 && scope->management_group_count == 0 &&
 		!scope->everything)
 		return WRITE_REFUSED_NO_SELECTOR;
+	if (subscription_has_moved(v->subscription))
+		return WRITE_REFUSED_TENANT_CHANGED;
 	if (is_foreign(v, identity_tenant))
 		return WRITE_REFUSED_FOREIGN_TENANT;
 	return WRITE_ALLOWED;

@@ -15,6 +15,7 @@
 		"enforce needs subscriptions or management-groups that were written down") \
 	REFUSAL(FOREIGN_TENANT, \
 		"the subscription belongs to another tenant and is not listed by id") \
+	REFUSAL(TENANT_CHANGED, "the subscription has moved to another tenant") \
 	REFUSAL(HALTED, "all writes are halted") \
 	REFUSAL(PAUSED, "writes are paused") \
 	REFUSAL(UNCONFIRMED, "the reach of the configuration is not confirmed") \

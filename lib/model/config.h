@@ -174,6 +174,8 @@ struct policy_config {
 struct selector {
 	char **subscriptions; /* GUIDs, lower case */
 	size_t subscription_count;
+	char **management_groups; /* above the subscription, at any height */
+	size_t management_group_count;
 	char **groups; /* resource group names */
 	size_t group_count;
 	char **machines; /* names, "*" and "?" allowed */

@@ -41,6 +41,7 @@ static void strings_free(char **list, size_t count)
 static void selector_fini(struct selector *s)
 {
 	strings_free(s->subscriptions, s->subscription_count);
+	strings_free(s->management_groups, s->management_group_count);
 	strings_free(s->groups, s->group_count);
 	strings_free(s->machines, s->machine_count);
 	for (size_t i = 0; i < s->tag_count; i++) {

@@ -215,6 +215,8 @@ static const struct config_row rows[] = {
 		.example = "00000000-0000-0000-0000-000000000000",
 		.help = "What is excluded: these subscriptions, \"*\" for all. Of several lists "
 			"all must match."},
+	{"scope/exclude", "management-groups", CONFIG_LIST, OPTIONAL, .example = "mg-lab",
+		.help = "Subscriptions below these management groups, at any depth."},
 	{"scope/exclude", "resource-groups", CONFIG_LIST, OPTIONAL, .example = "rg-lab",
 		.help = "Machines in these resource groups."},
 	{"scope/exclude", "machines", CONFIG_LIST, OPTIONAL, .example = "lab-*",

@@ -78,6 +78,8 @@ static void build_selector(const struct config_section *s, struct selector *ret)
 	const struct config_option *subscriptions = config_option_find(s, "subscriptions");
 
 	*ret = (struct selector){0};
+	ret->management_groups = copy_list(
+		config_option_find(s, "management-groups"), false, &ret->management_group_count);
 	ret->groups = copy_list(config_option_find(s, "resource-groups"), false, &ret->group_count);
 	ret->machines = copy_list(config_option_find(s, "machines"), false, &ret->machine_count);
 	build_tags(config_option_find(s, "tags"), ret);
@@ -90,7 +92,8 @@ static void build_selector(const struct config_section *s, struct selector *ret)
 static void check_selector(
 	const struct config_builder *b, const struct config_section *s, const char *path)
 {
-	static const char *const lists[] = {"subscriptions", "resource-groups", "machines", "tags"};
+	static const char *const lists[] = {
+		"subscriptions", "management-groups", "resource-groups", "machines", "tags"};
 	bool grant = str_equal(s->kind, "grant"), written = false;
 
 	for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
@@ -108,7 +111,8 @@ static void check_selector(
 			"for the whole scope",
 			config_show_section(s).text,
 			grant ? "subscriptions = { \"ID\" }"
-			      : "subscriptions, resource-groups, machines or tags");
+			      : "subscriptions, management-groups, resource-groups, machines or "
+				"tags");
 }
 
 /* Ids that the scope itself does not name, where it names nothing but ids. */
@@ -181,26 +185,6 @@ static void add_grant(
 	build_selector(s, &g->selector);
 }
 
-static void build_permissions(
-	const struct config_builder *b, const struct config_section *s, struct scope_config *scope)
-{
-	for (size_t i = 0; i < s->section_count; i++) {
-		const struct config_section *child = &s->sections[i];
-		bool exclude = str_equal(child->kind, "exclude");
-
-		if ((!exclude && !str_equal(child->kind, "grant")) || child->title == NULL)
-			continue;
-		check_selector(b, child, exclude ? "scope/exclude" : "scope/grant");
-		warn_of_strangers(b, child, scope);
-		if (exclude)
-			add_exclude(b, child, scope);
-		else
-			add_grant(b, child, scope);
-	}
-}
-
-/* --- what a scope is over --- */
-
 static void check_groups(const struct config_builder *b, const struct config_option *option)
 {
 	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -223,6 +207,27 @@ static void check_groups(const struct config_builder *b, const struct config_opt
 			slash != NULL ? "\"" : "");
 	}
 }
+
+static void build_permissions(
+	const struct config_builder *b, const struct config_section *s, struct scope_config *scope)
+{
+	for (size_t i = 0; i < s->section_count; i++) {
+		const struct config_section *child = &s->sections[i];
+		bool exclude = str_equal(child->kind, "exclude");
+
+		if ((!exclude && !str_equal(child->kind, "grant")) || child->title == NULL)
+			continue;
+		check_selector(b, child, exclude ? "scope/exclude" : "scope/grant");
+		check_groups(b, config_option_find(child, "management-groups"));
+		warn_of_strangers(b, child, scope);
+		if (exclude)
+			add_exclude(b, child, scope);
+		else
+			add_grant(b, child, scope);
+	}
+}
+
+/* --- what a scope is over --- */
 
 static void build_reach(const struct config_section *s, struct scope_config *scope)
 {

@@ -89,6 +89,11 @@ struct inventory *inventory_free(struct inventory *inv)
 	return NULL;
 }
 
+bool subscription_has_moved(const struct subscription *s)
+{
+	return *s->home != '\0' && *s->tenant != '\0' && !str_equal_nocase(s->home, s->tenant);
+}
+
 struct subscription *inventory_subscription(const struct inventory *inv, const char *id)
 {
 	return map_get(&inv->subscriptions, id);
@@ -185,7 +190,8 @@ void inventory_set_subscription(struct inventory *inv, struct subscription *s,
 	enum subscription_state state = state_of(facts->state);
 
 	(void)inv;
-	*ret_changed = state != s->state;
+	*ret_changed = state != s->state ||
+		(facts->tenant != NULL && !str_equal_nocase(s->tenant, facts->tenant));
 	s->state = state;
 	s->stamp = stamp;
 	if (facts->name != NULL) {

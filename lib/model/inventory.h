@@ -116,7 +116,8 @@ struct subscription {
 	char id[GUID_TEXT_SIZE]; /* lower case */
 	char *name;
 	char tenant[GUID_TEXT_SIZE];
-	char **management_groups; /* nearest first */
+	char home[GUID_TEXT_SIZE]; /* the tenant that it was first seen in; "" : not known yet */
+	char **management_groups;  /* nearest first */
 	size_t management_group_count;
 	bool groups_known; /* they have been read */
 	enum subscription_state state;
@@ -148,6 +149,7 @@ struct subscription {
 	uint32_t os_count[OS_CLASS_N_];
 	uint64_t announced_machines;      /* by the counting query */
 	const struct scope_config *scope; /* resolved; NULL: in no scope */
+	bool rescoped; /* it was in another scope before; until that has been acted on */
 	const char *scope_conflict;       /* interned names of two scopes that tie, or NULL */
 	struct machine **machines;
 	size_t machine_room;
@@ -175,6 +177,8 @@ struct inventory {
 struct inventory *inventory_new(void);
 struct inventory *inventory_free(struct inventory *inv);
 
+/* It is in another tenant than the one that it was first seen in. */
+bool subscription_has_moved(const struct subscription *s);
 struct subscription *inventory_subscription(const struct inventory *inv, const char *id);
 struct subscription *inventory_add_subscription(struct inventory *inv, const char *id);
 struct machine *inventory_machine(const struct inventory *inv, const char *id);

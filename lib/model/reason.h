@@ -177,6 +177,10 @@
 		"update the Arc agent; if it still hangs, delete the extension in Azure") \
 	REASON(CONFLICT, "conflict", "someone has undone it twice; it is not corrected again", \
 		"stop whoever changes it, then `mdcctl reconcile`") \
+	REASON(TENANT_CHANGED, "tenant-changed", \
+		"the subscription has moved to another tenant than it was first seen in", \
+		"make sure that identity and policy of its scope are meant for it there; then " \
+		"`mdcctl reconcile` on the subscription") \
 	REASON(SCOPE_CONFLICT, "scope-conflict", "two scopes claim the subscription equally", \
 		"name the subscription by id in one of the scopes") \
 	REASON(RELOADED, "reloaded", "the configuration changed", "") \

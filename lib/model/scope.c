@@ -18,11 +18,21 @@ static bool lists(char **list, size_t count, const char *text)
 	return false;
 }
 
+/* Management groups are of one tenant; one that is not known may be the same. */
+static bool may_be_of_tenant(const struct scope_config *scope, const struct subscription *s)
+{
+	const struct identity_config *identity = scope->identity;
+
+	return *s->tenant == '\0' || identity == NULL || str_empty(identity->tenant) ||
+		str_equal_nocase(identity->tenant, s->tenant);
+}
+
 static uint32_t closeness(const struct scope_config *scope, const struct subscription *s)
 {
 	if (lists(scope->subscriptions, scope->subscription_count, s->id))
 		return BY_ID;
-	for (size_t i = 0; i < s->management_group_count; i++)
+	/* A group of that name in another tenant is another group. */
+	for (size_t i = 0; i < s->management_group_count && may_be_of_tenant(scope, s); i++)
 		if (lists(scope->management_groups, scope->management_group_count,
 			    s->management_groups[i]))
 			return BY_NEAREST_GROUP + (uint32_t)i;
@@ -32,14 +42,9 @@ static uint32_t closeness(const struct scope_config *scope, const struct subscri
 /* A management group of its tenant that names it could be closer than what names it otherwise. */
 static bool groups_matter(const struct config *c, const struct subscription *s)
 {
-	for (size_t i = 0; i < c->scope_count; i++) {
-		const struct identity_config *identity = c->scopes[i].identity;
-
-		if (c->scopes[i].management_group_count > 0 &&
-			(*s->tenant == '\0' || identity == NULL || str_empty(identity->tenant) ||
-				str_equal_nocase(identity->tenant, s->tenant)))
+	for (size_t i = 0; i < c->scope_count; i++)
+		if (c->scopes[i].management_group_count > 0 && may_be_of_tenant(&c->scopes[i], s))
 			return true;
-	}
 	return false;
 }
 
@@ -78,6 +83,7 @@ void scope_resolve(const struct config *c, struct inventory *inv)
 
 	map_for_each (&inv->subscriptions, entry) {
 		struct subscription *s = entry->value;
+		const struct scope_config *before = s->scope;
 		struct buf names = BUF_INIT(512);
 
 		intern_drop(&inv->texts, s->scope_conflict);
@@ -92,14 +98,38 @@ void scope_resolve(const struct config *c, struct inventory *inv)
 		case SCOPE_NONE:
 		case SCOPE_ONE: break;
 		}
+		s->rescoped = s->rescoped || (before != NULL && s->scope != before);
 		buf_fini(&names);
 	}
+}
+
+/* No list matches everything. */
+static bool is_below(const struct selector *selector, const struct subscription *s)
+{
+	for (size_t i = 0; i < s->management_group_count; i++)
+		if (lists(selector->management_groups, selector->management_group_count,
+			    s->management_groups[i]))
+			return true;
+	return selector->management_group_count == 0;
+}
+
+bool scope_excludes_by_group(const struct scope_config *scope)
+{
+	for (size_t i = 0; i < scope->exclude_count; i++)
+		if (scope->excludes[i].selector.management_group_count > 0)
+			return true;
+	return false;
+}
+
+bool scope_exclusion_is_open(const struct scope_config *scope, const struct subscription *s)
+{
+	return !s->groups_known && scope_excludes_by_group(scope) && may_be_of_tenant(scope, s);
 }
 
 static bool in_force(const struct selector *selector, struct wall until,
 	const struct subscription *s, const struct machine *m, struct wall now)
 {
-	if (wall_before(until, now))
+	if (wall_before(until, now) || !is_below(selector, s))
 		return false;
 	return selector_matches(selector, s->id, m != NULL ? m->group : NULL,
 		m != NULL ? m->name : NULL, m != NULL ? m->tags : NULL);

@@ -16,9 +16,13 @@ enum scope_match { SCOPE_NONE, SCOPE_ONE, SCOPE_TIE };
 enum scope_match scope_of(const struct config *c, const struct subscription *s,
 	const struct scope_config **ret, const struct scope_config **ret_a,
 	const struct scope_config **ret_b);
-/* Resolves `scope` and `scope_conflict` of every subscription. */
+/* Resolves `scope` and `scope_conflict` of every subscription, and marks those that changed scope.
+ */
 void scope_resolve(const struct config *c, struct inventory *inv);
 
+bool scope_excludes_by_group(const struct scope_config *scope);
+/* Whether an exclusion could hold, but the management groups that decide it are not known. */
+bool scope_exclusion_is_open(const struct scope_config *scope, const struct subscription *s);
 /* The first exclusion in force at `now` (m may be NULL: whole subscription), or NULL. */
 const struct exclude_config *scope_exclusion(const struct scope_config *scope,
 	const struct subscription *s, const struct machine *m, struct wall now);

@@ -146,9 +146,20 @@ bool auth_allows(const struct principal *who, const char *action, const char *ta
 	return false;
 }
 
+bool auth_is_of_tenant(const struct principal *who, const struct subscription *sub)
+{
+	size_t i;
+	json_t *tenant;
+
+	json_array_foreach (sub->delegated_to, i, tenant)
+		if (str_equal_nocase(json_string_value(tenant), who->tenant->id))
+			return true;
+	return who->tenant == sub->tenant;
+}
+
 bool auth_sees(const struct principal *who, const struct subscription *sub)
 {
-	if (sub->res.gone || who->tenant != sub->tenant)
+	if (sub->res.gone || !auth_is_of_tenant(who, sub))
 		return false;
 	for (size_t i = 0; i < who->role_count; i++)
 		if (auth_covers(&who->roles[i], sub->res.id, sub->group) ||

@@ -136,6 +136,8 @@ bool auth_permit(struct call *c);
 /* `group` is the nearest management group above the target, or NULL. */
 bool auth_allows(const struct principal *who, const char *action, const char *target,
 	const struct management_group *group);
+/* Its own tenant, or one that the subscription is delegated to. */
+bool auth_is_of_tenant(const struct principal *who, const struct subscription *sub);
 bool auth_sees(const struct principal *who, const struct subscription *sub);
 /* The entries of GET permissions at a scope. */
 json_t *auth_permissions(

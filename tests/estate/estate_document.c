@@ -12,6 +12,7 @@
  * systemAssigned, roles: [{ scope*, role (a built-in role's name), or actions: [...], notActions:
  * [...] }] }] managementGroups  [{ name*, displayName, tenant*, parent }]       parents first
  *   subscriptions     [{ id*, name, tenant*, managementGroup, state, tags,
+ *                        delegatedTo: [tenants whose principals may act there by their roles],
  *                        providers: [registered namespaces; all when left out],
  *                        modern (WDATP brings its opt-ins along),
  *                        plan: { tier, subPlan, enforce, since, extensions: [as ARM writes them] },

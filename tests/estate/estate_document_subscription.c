@@ -11,8 +11,8 @@
 struct subscription_spec {
 	const char *id, *name, *tenant, *group, *state, *provider, *auto_provision;
 	bool modern;
-	const json_t *tags, *providers, *plan, *plan_failures, *settings, *groups, *locks,
-		*policies, *denials, *machines;
+	const json_t *tags, *delegated, *providers, *plan, *plan_failures, *settings, *groups,
+		*locks, *policies, *denials, *machines;
 };
 
 #define AT(member) offsetof(struct subscription_spec, member)
@@ -23,6 +23,7 @@ static const struct field subscription_fields[] = {
 	{"managementGroup", FIELD_TEXT, AT(group)},
 	{"state", FIELD_TEXT, AT(state)},
 	{"tags", FIELD_OBJECT, AT(tags)},
+	{"delegatedTo", FIELD_TEXTS, AT(delegated)},
 	{"providers", FIELD_TEXTS, AT(providers)},
 	{"modern", FIELD_BOOL, AT(modern)},
 	{"plan", FIELD_OBJECT, AT(plan)},
@@ -48,9 +49,14 @@ static json_t *subscription_doc(
 		spec->name != NULL ? spec->name : sub->id, "state", spec->state,
 		"subscriptionPolicies", "locationPlacementId", "Public_2014-09-01", "quotaId",
 		"EnterpriseAgreement_2014-09-01", "spendingLimit", "Off");
+	size_t i;
+	json_t *tenant;
 
 	if (spec->tags != NULL)
 		json_object_set_new(doc, "tags", json_deep_copy(spec->tags));
+	json_array_foreach (spec->delegated, i, tenant)
+		json_array_append_new(json_object_get(doc, "managedByTenants"),
+			json_pack("{s:O}", "tenantId", tenant));
 	return doc;
 }
 
@@ -71,6 +77,7 @@ static struct subscription *make(struct document *d, const struct subscription_s
 	sub->tenant = tenant;
 	sub->group = group;
 	sub->modern = spec->modern;
+	sub->delegated_to = json_deep_copy(spec->delegated);
 	sub->plan_failures = json_deep_copy(spec->plan_failures);
 	vec_add(&d->e->subscriptions, sub);
 	estate_replace(d->e, r, subscription_doc(sub, spec));

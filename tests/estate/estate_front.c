@@ -135,7 +135,7 @@ static bool find_subscription(struct call *c)
 		return false;
 	}
 	c->sub = estate_subscription(c->e, id);
-	if (c->sub != NULL && c->sub->tenant != c->who->tenant) {
+	if (c->sub != NULL && !auth_is_of_tenant(c->who, c->sub)) {
 		answer_error(c, 401, "InvalidAuthenticationTokenTenant",
 			"The access token is from the wrong issuer 'https://sts.windows.net/%s/'. "
 			"It "

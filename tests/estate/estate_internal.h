@@ -213,6 +213,7 @@ struct subscription {
 	size_t policy_count;
 	json_t *denials;       /* deny assignments, as ARM tells them */
 	bool modern;           /* created lately: WDATP brings its opt-ins along */
+	json_t *delegated_to;  /* ids of tenants whose principals may act here, too (Lighthouse) */
 	json_t *plan_failures; /* extension name -> message: partial success of plan writes */
 
 	/* One plan write at a time. */

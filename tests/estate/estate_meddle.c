@@ -138,6 +138,19 @@ static int create(struct estate *e, struct subscription *sub, const char *id, js
 	return 0;
 }
 
+/* Not in its document: where it hangs in the tree of management groups. */
+static int move(struct estate *e, struct subscription *sub, const json_t *name)
+{
+	struct management_group *group =
+		map_get(&e->management_groups, json_is_string(name) ? json_string_value(name) : "");
+
+	if (group == NULL)
+		return -ENOENT;
+	sub->group = group;
+	estate_replace(e, &sub->res, json_deep_copy(sub->res.doc));
+	return 0;
+}
+
 int estate_meddle(struct estate *e, const char *resource_id, const char *member, json_t *value)
 {
 	struct subscription *sub = subscription_of(e, resource_id);
@@ -145,6 +158,8 @@ int estate_meddle(struct estate *e, const char *resource_id, const char *member,
 
 	if (sub == NULL || (r == NULL && (value == NULL || member != NULL)))
 		return -ENOENT;
+	if (r == &sub->res && str_equal(member, "managementGroup"))
+		return move(e, sub, value);
 	record(e, sub, resource_id, value == NULL && member == NULL);
 	if (member != NULL)
 		estate_replace(e, r, tree_with(r->doc, member, json_deep_copy(value)));

@@ -198,6 +198,7 @@ static void subscription_fini(struct subscription *sub)
 		free(sub->policies[i].scope);
 	}
 	free(sub->policies);
+	json_decref(sub->delegated_to);
 	json_decref(sub->plan_failures);
 	json_decref(sub->denials);
 	json_decref(sub->plan_next);

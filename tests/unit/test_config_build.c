@@ -437,7 +437,8 @@ static void exclusions_and_grants_are_complete(void **state)
 			"t.conf:5: error: exclude \"x\" has no reason; write reason = \"rebuilt "
 			"every night\"\n"
 			"t.conf:5: error: exclude \"x\" does not say what it is about; write "
-			"subscriptions, resource-groups, machines or tags, or subscriptions = { "
+			"subscriptions, management-groups, resource-groups, machines or tags, or "
+			"subscriptions = { "
 			"\"*\" } for the whole scope\n"},
 		{IN_SCOPE("	grant \"x\" {\n	}\n"),
 			"t.conf:5: error: grant \"x\" has no control; write control = "

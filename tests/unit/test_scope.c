@@ -155,6 +155,65 @@ static void an_exclusion_of_machines_does_not_exclude_the_subscription(void **st
 	assert_null(scope_exclusion(&e->scopes[0], s, other, e->now));
 }
 
+static void an_exclusion_by_group_is_over_all_that_is_below(void **state)
+{
+	struct estate *e = *state;
+	struct subscription *s = estate_subscription(e, 1);
+	struct machine *m = estate_machine(e, s, "web1", "Ubuntu 22.04.4 LTS");
+	struct exclude_config exclude = {.name = lab,
+		.until = WALL_NEVER,
+		.selector = {.management_groups = root_list, .management_group_count = 1}};
+
+	e->scopes[0].excludes = &exclude;
+	e->scopes[0].exclude_count = 1;
+	/* As long as nobody knows where it is, it could be. */
+	s->groups_known = false;
+	assert_null(scope_exclusion(&e->scopes[0], s, NULL, e->now));
+	assert_true(scope_exclusion_is_open(&e->scopes[0], s));
+	assert_false(scope_exclusion_is_open(&e->scopes[1], s));
+	put_in_groups(e, s, "mg-near", "mg-root");
+	assert_ptr_equal(scope_exclusion(&e->scopes[0], s, NULL, e->now), &exclude);
+	assert_ptr_equal(scope_exclusion(&e->scopes[0], s, m, e->now), &exclude);
+	assert_false(scope_exclusion_is_open(&e->scopes[0], s));
+	put_in_groups(e, s, "mg-near", "mg-other");
+	assert_null(scope_exclusion(&e->scopes[0], s, NULL, e->now));
+}
+
+static void groups_are_of_one_tenant(void **state)
+{
+	struct estate *e = *state;
+	struct subscription *s = estate_subscription(e, 1);
+	const struct scope_config *scope, *a, *b;
+
+	name_subscription(&e->scopes[0], BY_NEAR, NULL);
+	name_subscription(&e->scopes[1], BY_ALL, NULL);
+	put_in_groups(e, s, "mg-near", "mg-root");
+	assert_int_equal(scope_of(&e->config, s, &scope, &a, &b), SCOPE_ONE);
+	assert_ptr_equal(scope, &e->scopes[0]);
+	str_copy(s->tenant, sizeof(s->tenant), "22222222-0000-4000-8000-000000000000");
+	assert_int_equal(scope_of(&e->config, s, &scope, &a, &b), SCOPE_ONE);
+	assert_ptr_equal(scope, &e->scopes[1]);
+}
+
+static void a_change_of_scope_is_marked_until_it_is_acted_on(void **state)
+{
+	struct estate *e = *state;
+	struct subscription *s = estate_subscription(e, 1);
+
+	e->scopes[0].everything = true;
+	estate_resolve(e);
+	/* Into its first one is no change. */
+	assert_false(s->rescoped);
+	estate_resolve(e);
+	assert_false(s->rescoped);
+	e->scopes[0].everything = false;
+	e->scopes[1].everything = true;
+	estate_resolve(e);
+	assert_true(s->rescoped);
+	estate_resolve(e);
+	assert_true(s->rescoped);
+}
+
 static void a_grant_is_for_one_control_and_ends(void **state)
 {
 	struct estate *e = *state;
@@ -180,6 +239,9 @@ int main(void)
 		CASE(a_subscription_that_no_scope_names_is_in_none),
 		CASE(exclusions_end_with_their_date),
 		CASE(an_exclusion_of_machines_does_not_exclude_the_subscription),
+		CASE(an_exclusion_by_group_is_over_all_that_is_below),
+		CASE(groups_are_of_one_tenant),
+		CASE(a_change_of_scope_is_marked_until_it_is_acted_on),
 		CASE(a_grant_is_for_one_control_and_ends),
 	};
 

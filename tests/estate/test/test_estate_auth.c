@@ -362,6 +362,22 @@ static void subscriptions_under_a_management_group_are_those_right_below(void **
 	fixture_close(&f);
 }
 
+static void a_subscription_may_be_moved_to_another_group(void **state)
+{
+	struct fixture f;
+	json_t *group = json_string("mg-lab"), *none = json_string("none");
+
+	(void)state;
+	open_as(&f, "[{\"scope\":\"" GROUPS "/mg-lab\",\"role\":\"Reader\"}]");
+	assert_int_equal(get(&f, PLAN), 404);
+	assert_int_equal(estate_meddle(f.e, SUB_PATH, "managementGroup", none), -ENOENT);
+	assert_int_equal(estate_meddle(f.e, SUB_PATH, "managementGroup", group), 0);
+	assert_int_equal(get(&f, PLAN), 200);
+	json_decref(group);
+	json_decref(none);
+	fixture_close(&f);
+}
+
 static void entities_are_what_the_caller_sees(void **state)
 {
 	struct fixture f;
@@ -396,6 +412,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(policies_that_would_deny_are_told_before_the_write),
 	cmocka_unit_test(descendants_of_a_management_group_are_all_levels_flat),
 	cmocka_unit_test(subscriptions_under_a_management_group_are_those_right_below),
+	cmocka_unit_test(a_subscription_may_be_moved_to_another_group),
 	cmocka_unit_test(entities_are_what_the_caller_sees),
 };
 RUN_ESTATE_TESTS(tests)

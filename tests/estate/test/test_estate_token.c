@@ -214,6 +214,26 @@ static void another_tenants_subscription_wants_that_tenants_token(void **state)
 	fixture_close(&f);
 }
 
+static void a_delegated_subscription_takes_the_other_tenants_token(void **state)
+{
+	struct fixture f;
+	json_t *doc = fixture_document("", "");
+
+	(void)state;
+	json_array_append_new(
+		json_object_get(doc, "tenants"), json_pack("{s:s}", "id", OTHER_TENANT));
+	json_array_append_new(json_object_get(doc, "subscriptions"),
+		json_pack("{s:s, s:s, s:[s]}", "id", SUB2, "tenant", OTHER_TENANT, "delegatedTo",
+			TENANT));
+	fixture_open_json(&f, doc);
+	assert_int_equal(get(&f, "/subscriptions/" SUB2 "?api-version=2022-12-01"), 200);
+	assert_string_equal(text(&f, "tenantId"), OTHER_TENANT);
+	assert_string_equal(
+		tree_text(json_array_get(tree_get(f.doc, "managedByTenants"), 0), "tenantId"),
+		TENANT);
+	fixture_close(&f);
+}
+
 static void the_login_host_describes_itself(void **state)
 {
 	struct fixture f;
@@ -331,6 +351,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(the_public_audiences_of_arm_are_accepted),
 	cmocka_unit_test(a_request_without_a_token_is_told_where_to_get_one),
 	cmocka_unit_test(another_tenants_subscription_wants_that_tenants_token),
+	cmocka_unit_test(a_delegated_subscription_takes_the_other_tenants_token),
 	cmocka_unit_test(the_login_host_describes_itself),
 	cmocka_unit_test(arm_says_where_to_log_in),
 	cmocka_unit_test(federation_services_name_their_own_token_endpoint),
