@@ -78,10 +78,10 @@ static enum write_refusal check_scope(const struct control_view *v, const char *
 	if (scope->subscription_count == 0 && scope->management_group_count == 0 &&
 		!scope->everything)
 		return WRITE_REFUSED_NO_SELECTOR;
-	if (subscription_has_moved(v->subscription))
-		return WRITE_REFUSED_TENANT_CHANGED;
 	if (is_foreign(v, identity_tenant))
 		return WRITE_REFUSED_FOREIGN_TENANT;
+	if (subscription_has_moved(v->subscription))
+		return WRITE_REFUSED_TENANT_CHANGED;
 	return WRITE_ALLOWED;
 }
 

@@ -150,7 +150,7 @@ struct subscription {
 	uint64_t announced_machines;      /* by the counting query */
 	const struct scope_config *scope; /* resolved; NULL: in no scope */
 	bool rescoped; /* it was in another scope before; until that has been acted on */
-	const char *scope_conflict;       /* interned names of two scopes that tie, or NULL */
+	const char *scope_conflict; /* interned names of two scopes that tie, or NULL */
 	struct machine **machines;
 	size_t machine_room;
 	bool refresh_queued; /* the observer's own */

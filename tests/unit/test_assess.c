@@ -66,6 +66,21 @@ static void the_common_checks_come_in_order(void **state)
 	f->s->scope_conflict = NULL;
 }
 
+static void what_was_moved_to_another_tenant_is_left_to_a_person(void **state)
+{
+	struct fixture *f = *state;
+
+	f->m = estate_machine(&f->e, f->s, "m", UBUNTU);
+	str_copy(f->s->home, sizeof(f->s->home), f->s->tenant);
+	expect_verdict(judge(f, CONTROL_SERVERS_PLAN), VERDICT_COMPLIANT, REASON_IN_SYNC);
+	str_copy(f->s->tenant, sizeof(f->s->tenant), "22222222-0000-4000-8000-000000000000");
+	expect_verdict(judge(f, CONTROL_SERVERS_PLAN), VERDICT_MANUAL, REASON_TENANT_CHANGED);
+	expect_verdict(judge(f, CONTROL_MDE_EXTENSION), VERDICT_MANUAL, REASON_TENANT_CHANGED);
+	/* Where it was first seen is not known yet. */
+	f->s->home[0] = '\0';
+	expect_verdict(judge(f, CONTROL_SERVERS_PLAN), VERDICT_COMPLIANT, REASON_IN_SYNC);
+}
+
 static void what_is_not_wanted_has_no_troubles(void **state)
 {
 	struct fixture *f = *state;
@@ -324,6 +339,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(the_common_checks_come_in_order),
+		CASE(what_was_moved_to_another_tenant_is_left_to_a_person),
 		CASE(what_is_not_wanted_has_no_troubles),
 		CASE(an_incomplete_list_of_extensions_concludes_nothing),
 		CASE(a_disabled_subscription_blocks_what_wants_a_write),

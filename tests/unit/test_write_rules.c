@@ -582,6 +582,7 @@ enum breach {
 	WITHOUT_SELECTOR,
 	IN_ANOTHER_TENANT,
 	IN_AN_UNKNOWN_TENANT,
+	AFTER_A_MOVE_TO_ANOTHER_TENANT,
 	WITHOUT_A_TENANT_OF_OURS,
 	WHEN_HALTED,
 	WHEN_PAUSED,
@@ -612,6 +613,7 @@ static const struct {
 	{IN_ANOTHER_TENANT, WRITE_REFUSED_FOREIGN_TENANT},
 	{IN_AN_UNKNOWN_TENANT, WRITE_REFUSED_FOREIGN_TENANT},
 	{WITHOUT_A_TENANT_OF_OURS, WRITE_REFUSED_FOREIGN_TENANT},
+	{AFTER_A_MOVE_TO_ANOTHER_TENANT, WRITE_REFUSED_TENANT_CHANGED},
 	{WHEN_HALTED, WRITE_REFUSED_HALTED},
 	{WHEN_PAUSED, WRITE_REFUSED_PAUSED},
 	{WHEN_UNCONFIRMED, WRITE_REFUSED_UNCONFIRMED},
@@ -640,6 +642,7 @@ static void commit(struct fixture *f, struct attempt *a, enum breach breach)
 	case IN_A_TIE: f->s->scope_conflict = "two"; break;
 	case WITHOUT_SELECTOR: f->e.scopes[0].everything = false; break;
 	case IN_ANOTHER_TENANT: f->s->tenant[0] = '9'; break;
+	case AFTER_A_MOVE_TO_ANOTHER_TENANT: memset(f->s->home, '9', 8); break;
 	case IN_AN_UNKNOWN_TENANT: f->s->tenant[0] = '\0'; break;
 	case WITHOUT_A_TENANT_OF_OURS: a->context.identity_tenant = NULL; break;
 	case WHEN_HALTED: a->context.halted = true; break;
@@ -758,7 +761,7 @@ static void the_plan_holds_what_the_rules_would_refuse(void **state)
 		attempt_extension(g, &a);
 		commit(g, &a, breaches[i].breach);
 		target = write_rules_check_target(&a.view, a.context.identity_tenant);
-		if (breaches[i].refusal <= WRITE_REFUSED_FOREIGN_TENANT ||
+		if (breaches[i].refusal < WRITE_REFUSED_HALTED ||
 			breaches[i].refusal == WRITE_REFUSED_INCOMPLETE ||
 			breaches[i].refusal == WRITE_REFUSED_SUBSCRIPTION_STATE)
 			assert_int_equal(target, breaches[i].refusal);
