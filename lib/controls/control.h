@@ -84,6 +84,7 @@ struct control {
 	 */
 	const char *const *reads;
 	const char *const *writes;
+	bool read_if_wanted; /* it is observed only where a policy makes it write */
 	/* Controls of the same subscription that have to be in sync first; CONTROL_N_ ends. */
 	const enum control_id *after;
 	/* Whether one of these matters for this resource; NULL: all do. */

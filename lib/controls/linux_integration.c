@@ -40,6 +40,8 @@ static bool may_write(const struct policy_config *policy)
 }
 
 static const char *const fields[] = {"properties.enabled", NULL};
+static const char *const reads[] = {"Microsoft.Security/settings/read", NULL};
+static const char *const writes[] = {"Microsoft.Security/settings/write", NULL};
 static const enum control_id after[] = {CONTROL_SERVERS_PLAN, CONTROL_MDE_INTEGRATION, CONTROL_N_};
 
 const struct control linux_integration_control = {
@@ -49,6 +51,8 @@ const struct control linux_integration_control = {
 		"(WDATP_EXCLUDE_LINUX_PUBLIC_PREVIEW) is false. It works the other way round than "
 		"its neighbours: true leaves Linux out.",
 	.fields = fields,
+	.reads = reads,
+	.writes = writes,
 	.after = after,
 	.may_write = may_write,
 	.unobserved = switch_unobserved,

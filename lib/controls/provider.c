@@ -161,6 +161,9 @@ static bool may_write(const struct policy_config *policy)
 }
 
 static const char *const fields[] = {"registrationState", NULL};
+static const char *const reads[] = {"Microsoft.Resources/subscriptions/providers/read", NULL};
+static const char *const writes[] = {
+	"Microsoft.Security/register/action", "Microsoft.HybridCompute/register/action", NULL};
 static const enum control_id after[] = {CONTROL_N_};
 
 const struct control provider_control = {
@@ -169,6 +172,9 @@ const struct control provider_control = {
 	.help = "The resource providers Microsoft.Security and, where Arc machines exist, "
 		"Microsoft.HybridCompute are registered.",
 	.fields = fields,
+	.reads = reads,
+	.writes = writes,
+	.read_if_wanted = true,
 	.after = after,
 	.may_write = may_write,
 	.unobserved = unobserved,

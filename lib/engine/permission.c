@@ -23,6 +23,10 @@ static const struct permission_need everywhere[] = {
 static const struct permission_need in_groups[] = {
 	{"Microsoft.Management/managementGroups/descendants/read", PERMISSION_HELPS, false},
 };
+/* Whether Defender for Cloud itself would bring the retired agent back. */
+static const struct permission_need of_legacy[] = {
+	{"Microsoft.Security/autoProvisioningSettings/read", PERMISSION_HELPS, false},
+};
 static const struct permission_need when_correcting[] = {
 	/* The activity log tells the outcome of a write whose answer was lost. */
 	{"Microsoft.Insights/eventtypes/values/Read", PERMISSION_CORRECTS, false},
@@ -42,6 +46,8 @@ static void add(struct needs *needs, const struct permission_need *need)
 		if (str_equal_nocase(needs->v[i].action, need->action)) {
 			/* What one control needs of all machines another may need of the whole. */
 			needs->v[i].on_machine = needs->v[i].on_machine && need->on_machine;
+			if (need->use < needs->v[i].use)
+				needs->v[i].use = need->use;
 			return;
 		}
 	assert(needs->n < PERMISSION_NEEDS_MAX);
@@ -68,10 +74,19 @@ static void add_actions(struct needs *needs, const struct control *control,
 			&(struct permission_need){*actions, use, is_on_machine(control, *actions)});
 }
 
+static bool is_wanted(const struct scope_config *scope, const struct control *control)
+{
+	return control->may_write != NULL && control->may_write(scope->policy);
+}
+
+static bool observes(const struct scope_config *scope, const struct control *control)
+{
+	return !control->read_if_wanted || is_wanted(scope, control);
+}
+
 static bool corrects(const struct scope_config *scope, const struct control *control)
 {
-	return scope->mode == MODE_ENFORCE && control->may_write != NULL &&
-		control->may_write(scope->policy);
+	return scope->mode == MODE_ENFORCE && is_wanted(scope, control);
 }
 
 size_t permission_needs(
@@ -80,10 +95,14 @@ size_t permission_needs(
 	struct needs needs = {.v = ret};
 
 	add_all(&needs, everywhere, ARRAY_LEN(everywhere));
-	if (scope->management_group_count > 0)
+	if (scope->management_group_count > 0 || scope_excludes_by_group(scope))
 		add_all(&needs, in_groups, ARRAY_LEN(in_groups));
+	if (scope->policy->legacy_replace)
+		add_all(&needs, of_legacy, ARRAY_LEN(of_legacy));
 	for (unsigned c = 0; c < CONTROL_N_; c++)
-		add_actions(&needs, control_by_id(c), control_by_id(c)->reads, PERMISSION_OBSERVES);
+		if (observes(scope, control_by_id(c)))
+			add_actions(&needs, control_by_id(c), control_by_id(c)->reads,
+				PERMISSION_OBSERVES);
 	for (unsigned c = 0; c < CONTROL_N_; c++)
 		if (corrects(scope, control_by_id(c)))
 			add_actions(&needs, control_by_id(c), control_by_id(c)->writes,

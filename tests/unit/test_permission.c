@@ -196,6 +196,51 @@ static void enforcing_needs_what_the_policy_writes(void **state)
 	}
 }
 
+/* What is only read where it is wanted needs no right elsewhere. */
+static void what_is_wanted_decides_what_is_read(void **state)
+{
+	static const struct {
+		const char *action;
+		enum permission_use use;
+	} wanted[] = {
+		{"Microsoft.Security/serverVulnerabilityAssessmentsSettings/read",
+			PERMISSION_OBSERVES},
+		{"Microsoft.Security/serverVulnerabilityAssessmentsSettings/write",
+			PERMISSION_CORRECTS},
+		{"Microsoft.Resources/subscriptions/providers/read", PERMISSION_OBSERVES},
+		{"Microsoft.Security/register/action", PERMISSION_CORRECTS},
+		{"Microsoft.Security/autoProvisioningSettings/read", PERMISSION_HELPS},
+		{"Microsoft.Management/managementGroups/descendants/read", PERMISSION_HELPS},
+	};
+	struct permission_need needs[PERMISSION_NEEDS_MAX];
+	struct exclude_config exclude = {0};
+	struct world w;
+	size_t n;
+
+	(void)state;
+	world_init(&w, MODE_ENFORCE);
+	n = permission_needs(&w.scopes[0], needs);
+	for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
+		const struct permission_need *need = find(needs, n, wanted[i].action);
+
+		if (need != NULL && need->use != PERMISSION_HELPS)
+			fail_msg("%s is not wanted", wanted[i].action);
+	}
+	w.policy.vulnerability_management = w.policy.register_providers = true;
+	w.policy.legacy_replace = true;
+	exclude.selector.management_groups = w.groups;
+	exclude.selector.management_group_count = 1;
+	w.scopes[0].excludes = &exclude;
+	w.scopes[0].exclude_count = 1;
+	n = permission_needs(&w.scopes[0], needs);
+	for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
+		const struct permission_need *need = find(needs, n, wanted[i].action);
+
+		if (need == NULL || need->use != wanted[i].use)
+			fail_msg("%s", wanted[i].action);
+	}
+}
+
 /* A control whose row forgets them would be missing from every role. */
 static void each_control_names_its_actions(void **state)
 {
@@ -425,6 +470,7 @@ int main(void)
 		cmocka_unit_test(an_entry_takes_back_only_what_it_gave_itself),
 		cmocka_unit_test(observing_needs_reads_alone),
 		cmocka_unit_test(enforcing_needs_what_the_policy_writes),
+		cmocka_unit_test(what_is_wanted_decides_what_is_read),
 		cmocka_unit_test(each_control_names_its_actions),
 		cmocka_unit_test(only_machines_own_actions_may_be_granted_on_groups),
 		cmocka_unit_test(each_need_has_a_built_in_role),
