@@ -362,6 +362,8 @@ static void read_again(struct flight *f)
 	arm_request_fini(&f->request);
 	f->op.phase = PHASE_READING;
 	f->op.id = 0;
+	free(f->op.target_id);
+	f->op.target_id = NULL;
 	*f->op.correlation_id = '\0';
 	flight_take_off(f);
 }
