@@ -12,7 +12,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -115,18 +115,26 @@ static const struct row identity_rows[] = {
 #define MESSAGE "the test has it fail"
 
 /* A subscription for each row: a refusal may be taken for its whole subscription's. */
-static char *subscriptions_of(size_t n)
+static char *subscriptions_of(size_t n, const char *members)
 {
 	struct buf text = BUF_INIT(1 << 20);
 
 	for (size_t i = 0; i < n; i++)
 		buf_addf(&text,
 			"%s{'id': '30000000-0000-4000-8000-0000000000%02zu', 'name': 's%02zu',"
-			" 'tenant': '" TENANT "', " ALL_ON
+			" 'tenant': '" TENANT "', %s"
 			"'machines': [{'name': 'm%02zu', 'group': 'rg', 'since': '-30d',"
 			" 'created': '-300d'" WINDOWS UNREACHED "}]}",
-			i > 0 ? ", " : "", i, i, i);
+			i > 0 ? ", " : "", i, i, members, i);
 	return buf_steal(&text);
+}
+
+static void add_rule(struct buf *rules, const char *method, const char *path, const struct row *row)
+{
+	buf_addf(rules,
+		"%s{'when': {'method': '%s', 'path': '%s', 'until': '24h'}, 'do': {'status': %d,"
+		" 'code': '%s', 'message': '" MESSAGE "'%s}}",
+		rules->len > 0 ? ", " : "[", method, path, row->status, row->code, row->more);
 }
 
 static const struct outcome *outcome_of(const struct row *row, const char *method)
@@ -136,23 +144,20 @@ static const struct outcome *outcome_of(const struct row *row, const char *metho
 
 static char *rules_of(const struct row *v, size_t n, const char *method)
 {
-	struct buf text = BUF_INIT(1 << 20);
+	struct buf rules = BUF_INIT(1 << 20);
 
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		mdc_autofree char *path = xasprintf("/m%02zu/extensions/MDE", i);
+
 		if (outcome_of(&v[i], method) != NULL)
-			buf_addf(&text,
-				"%s{'when': {'method': '%s', 'path': '/m%02zu/extensions/MDE',"
-				" 'until': '24h'}, 'do': {'status': %d, 'code': '%s',"
-				" 'message': '" MESSAGE "'%s}}",
-				text.len > 0 ? ", " : "[", method, i, v[i].status, v[i].code,
-				v[i].more);
-	buf_adds(&text, "]");
-	return buf_steal(&text);
+			add_rule(&rules, method, path, &v[i]);
+	}
+	buf_adds(&rules, "]");
+	return buf_steal(&rules);
 }
 
-static struct scenario *fail_rows(const struct row *v, size_t n, const char *method)
+static struct scenario *fail_at(const char *subscriptions, const char *rules)
 {
-	mdc_autofree char *subscriptions = subscriptions_of(n), *rules = rules_of(v, n, method);
 	struct scenario *s = scenario_new(&(struct scenario_options){.subscriptions = subscriptions,
 		.document = DEPLOYER_OFF,
 		.config = CONFIG_PROMPT_SLOW});
@@ -161,6 +166,14 @@ static struct scenario *fail_rows(const struct row *v, size_t n, const char *met
 	scenario_begin(s);
 	scenario_run(s, DUR_S(10));
 	return s;
+}
+
+static struct scenario *fail_rows(const struct row *v, size_t n, const char *method)
+{
+	mdc_autofree char *subscriptions = subscriptions_of(n, ALL_ON);
+	mdc_autofree char *rules = rules_of(v, n, method);
+
+	return fail_at(subscriptions, rules);
 }
 
 static char *machine_of(size_t row)
@@ -314,6 +327,55 @@ static void test_reads_that_are_refused(void **state)
 	check(rows, ARRAY_LEN(rows), "GET");
 }
 
+/* --- what cannot be observed --- */
+
+static struct scenario *fail_settings(void)
+{
+	mdc_autofree char *subscriptions = subscriptions_of(ARRAY_LEN(rows), PLAN_P2 SETTINGS_OFF);
+	struct buf rules = BUF_INIT(1 << 20);
+	struct scenario *s;
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		mdc_autofree char *path =
+			xasprintf("0000000000%02zu/providers/Microsoft.Security/settings$", i);
+
+		add_rule(&rules, "GET", path, &rows[i]);
+	}
+	buf_adds(&rules, "]");
+	s = fail_at(subscriptions, buf_str(&rules));
+	buf_fini(&rules);
+	return s;
+}
+
+/* Whatever the answer, it says nothing of the settings: not even that there are none. */
+static void test_observations_that_are_refused(void **state)
+{
+	scenario_auto *s = fail_settings();
+	const struct transport *t = s->world.transport;
+	mdc_autofree char *status = NULL;
+
+	(void)state;
+	scenario_run(s, DUR_MS(FAILING.ms - scenario_time(s).ms));
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		mdc_autofree char *subscription = xasprintf("s%02zu", i);
+		mdc_autofree char *list =
+			xasprintf("0000000000%02zu/providers/Microsoft.Security/settings?", i);
+
+		print_message("# %d %s\n", rows[i].status, rows[i].code);
+		scenario_item_is(s, subscription, "mde-integration", "unknown", "not-observed");
+		/* A pass an hour, in which it may be tried again, and none before Retry-After. */
+		assert_in_range(transport_estate_count(t, "GET", list), 20, 100);
+	}
+	scenario_writes_are(s, NULL, 0, 0);
+	status = json_dumps(json_object_get(scenario_command(s, "status", NULL), "partial"), 0);
+	assert_non_null(strstr(status, "settings of a subscription: " MESSAGE));
+	scenario_run(s, DUR_H(3));
+	assert_true(all_are_compliant(s));
+	scenario_is_good(s);
+}
+
+/* --- the identity --- */
+
 static void test_tokens_that_are_refused(void **state)
 {
 	(void)state;
@@ -407,6 +469,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_writes_that_are_refused),
 		cmocka_unit_test(test_reads_that_are_refused),
+		cmocka_unit_test(test_observations_that_are_refused),
 		cmocka_unit_test(test_tokens_that_are_refused),
 		cmocka_unit_test(test_one_missing_role_is_one_trouble),
 	};
