@@ -98,6 +98,19 @@ static const struct row rows[] = {
 	{422, "UnprocessableEntity", &refused, &refused, ""},
 };
 
+/* What is known of writes of plans. */
+static const struct row plan_rows[] = {
+	{429, "TooManyRequests", &throttled, &throttled, ", 'retryAfter': '20m'"},
+	{409, "Conflict", &busy, &busy, ""},
+	{400, "InvalidInputJson", &refused, &refused, ""},
+	{403, "AuthorizationFailed", &denied, &denied, ""},
+	{403, "RequestDisallowedByPolicy", &policy, &policy, ""},
+	{409, "ScopeLocked", &locked, &locked, ""},
+	{409, "ReadOnlyDisabledSubscription", &disabled, &disabled, ""},
+	{404, "Subscription Not Registered", &unregistered, &unregistered, ""},
+	{503, "ServiceUnavailable", &transient, &transient, ""},
+};
+
 /* A trouble of the identity holds everything that it does: tried one by one. */
 static const struct row identity_rows[] = {
 	{401, "ExpiredAuthenticationToken", &token, &token, ""},
@@ -137,20 +150,48 @@ static void add_rule(struct buf *rules, const char *method, const char *path, co
 		rules->len > 0 ? ", " : "[", method, path, row->status, row->code, row->more);
 }
 
+/* What a row is about. */
+enum kind { EXTENSIONS, PLANS };
+struct place {
+	const char *control;
+	char *name; /* of the resource that has the item */
+	char *path; /* of what is read and written */
+};
+
+static struct place place_of(enum kind kind, size_t row)
+{
+	if (kind == PLANS)
+		return (struct place){.control = "servers-plan",
+			.name = xasprintf("s%02zu", row),
+			.path = xasprintf("0000000000%02zu/providers/Microsoft.Security/pricings/"
+					  "VirtualMachines",
+				row)};
+	return (struct place){.control = "mde-extension",
+		.name = xasprintf("m%02zu", row),
+		.path = xasprintf("/m%02zu/extensions/MDE.Windows", row)};
+}
+
+static void place_fini(struct place *p)
+{
+	free(p->name);
+	free(p->path);
+}
+#define place_auto mdc_cleanup(place_fini) struct place
+
 static const struct outcome *outcome_of(const struct row *row, const char *method)
 {
 	return str_equal(method, "GET") ? row->read : row->write;
 }
 
-static char *rules_of(const struct row *v, size_t n, const char *method)
+static char *rules_of(enum kind kind, const struct row *v, size_t n, const char *method)
 {
 	struct buf rules = BUF_INIT(1 << 20);
 
 	for (size_t i = 0; i < n; i++) {
-		mdc_autofree char *path = xasprintf("/m%02zu/extensions/MDE", i);
+		place_auto place = place_of(kind, i);
 
 		if (outcome_of(&v[i], method) != NULL)
-			add_rule(&rules, method, path, &v[i]);
+			add_rule(&rules, method, place.path, &v[i]);
 	}
 	buf_adds(&rules, "]");
 	return buf_steal(&rules);
@@ -168,49 +209,45 @@ static struct scenario *fail_at(const char *subscriptions, const char *rules)
 	return s;
 }
 
-static struct scenario *fail_rows(const struct row *v, size_t n, const char *method)
+static struct scenario *fail_rows(enum kind kind, const struct row *v, size_t n, const char *method)
 {
-	mdc_autofree char *subscriptions = subscriptions_of(n, ALL_ON);
-	mdc_autofree char *rules = rules_of(v, n, method);
+	mdc_autofree char *subscriptions =
+		subscriptions_of(n, kind == PLANS ? NO_PLAN SETTINGS_ON : ALL_ON);
+	mdc_autofree char *rules = rules_of(kind, v, n, method);
 
 	return fail_at(subscriptions, rules);
 }
 
-static char *machine_of(size_t row)
-{
-	return xasprintf("m%02zu", row);
-}
-
 /* --- what becomes of it --- */
 
-static const json_t *explained(struct scenario *s, const char *machine)
+static const json_t *explained(struct scenario *s, const char *name, const char *control)
 {
-	mdc_autofree char *arguments = xasprintf("{'target': '%s'}", machine);
+	mdc_autofree char *arguments = xasprintf("{'target': '%s'}", name);
 	const json_t *items = json_object_get(scenario_command(s, "explain", arguments), "items");
 	size_t i;
 	json_t *row;
 
 	json_array_foreach (items, i, row)
-		if (str_equal(json_text(row, "control"), "mde-extension"))
+		if (str_equal(json_text(row, "control"), control))
 			return row;
-	scenario_fail(s, "%s has no mde-extension", machine);
+	scenario_fail(s, "%s has no %s", name, control);
 }
 
 /* State and reason, what Azure said, when it goes on, and for who has to act: what to do. */
-static void is_explained(struct scenario *s, const char *machine, const struct outcome *o)
+static void is_explained(struct scenario *s, const struct place *place, const struct outcome *o)
 {
-	const json_t *row = explained(s, machine);
+	const json_t *row = explained(s, place->name, place->control);
 	bool blocked = str_equal(o->state, "blocked");
 
 	assert_string_equal(json_text(row, "state"), o->state);
 	assert_string_equal(json_text(row, "reason"), o->reason);
 	assert_string_not_equal(json_text(row, "sentence"), "");
 	if (json_text(row, "detail") == NULL || strstr(json_text(row, "detail"), MESSAGE) == NULL)
-		scenario_fail(s, "%s does not say what Azure said: %s", machine,
+		scenario_fail(s, "%s does not say what Azure said: %s", place->name,
 			json_text(row, "detail"));
 	assert_non_null(json_text(row, "due"));
 	if (blocked && json_text(row, "unblock") == NULL)
-		scenario_fail(s, "%s does not say what would unblock it", machine);
+		scenario_fail(s, "%s does not say what would unblock it", place->name);
 }
 
 /* Told once for all that fail so in a scope. */
@@ -226,27 +263,26 @@ static void is_told(struct scenario *s, const struct row *row, const struct outc
 	scenario_fail(s, "%d %s is not told as %s", row->status, row->code, o->class);
 }
 
-static void waits_long_enough(struct scenario *s, const char *machine, const struct outcome *o)
+static void waits_long_enough(
+	struct scenario *s, const struct place *place, const struct outcome *o)
 {
-	const struct item *item = scenario_item(s, machine, "mde-extension");
+	const struct item *item = scenario_item(s, place->name, place->control);
 	int64_t wait = wall_since(item->due, item->since).ms / 1000;
 
 	/* What is on its way waits for its end, and not for a time. */
 	if (str_equal(o->state, "applying"))
 		return;
 	if (wait < o->soonest || wait > o->latest)
-		scenario_fail(s, "%s waits %lld s", machine, (long long)wait);
+		scenario_fail(s, "%s waits %lld s", place->name, (long long)wait);
 }
 
-static void check_first(
-	struct scenario *s, size_t i, const struct row *row, const struct outcome *o)
+static void check_first(struct scenario *s, const struct place *place, const struct row *row,
+	const struct outcome *o)
 {
-	mdc_autofree char *machine = machine_of(i);
-
-	scenario_item_is(s, machine, "mde-extension", o->state, o->reason);
+	scenario_item_is(s, place->name, place->control, o->state, o->reason);
 	is_told(s, row, o);
-	waits_long_enough(s, machine, o);
-	is_explained(s, machine, o);
+	waits_long_enough(s, place, o);
+	is_explained(s, place, o);
 }
 
 /* --- a day of it --- */
@@ -269,9 +305,8 @@ static void writes_rest(struct scenario *s, const char *path, const struct outco
 	}
 }
 
-static void check_day(struct scenario *s, size_t i, const struct outcome *o, bool writes)
+static void check_day(struct scenario *s, const char *path, const struct outcome *o, bool writes)
 {
-	mdc_autofree char *path = xasprintf("/m%02zu/extensions/MDE.Windows", i);
 	uint64_t reads = transport_estate_count(s->world.transport, "GET", path);
 	uint64_t attempts = writes ? scenario_writes(s, path) : reads;
 
@@ -291,21 +326,39 @@ static bool all_are_compliant(struct scenario *s)
 	return scenario_count(s, NULL, "compliant") == scenario_count(s, NULL, NULL);
 }
 
-static void check(const struct row *v, size_t n, const char *method)
+static void check_firsts(
+	struct scenario *s, enum kind kind, const struct row *v, size_t n, const char *method)
 {
-	scenario_auto *s = fail_rows(v, n, method);
-
 	for (size_t i = 0; i < n; i++) {
+		place_auto place = place_of(kind, i);
+
 		if (outcome_of(&v[i], method) == NULL)
 			continue;
-		print_message("# %s: %d %s\n", method, v[i].status, v[i].code);
-		check_first(s, i, &v[i], outcome_of(&v[i], method));
+		print_message("# %s %s: %d %s\n", method, place.control, v[i].status, v[i].code);
+		check_first(s, &place, &v[i], outcome_of(&v[i], method));
 	}
+}
+
+static void check_days(
+	struct scenario *s, enum kind kind, const struct row *v, size_t n, const char *method)
+{
+	for (size_t i = 0; i < n; i++) {
+		place_auto place = place_of(kind, i);
+		const struct outcome *o = outcome_of(&v[i], method);
+
+		if (o != NULL)
+			check_day(s, place.path, o, str_equal(method, "PUT"));
+	}
+}
+
+static void check(enum kind kind, const struct row *v, size_t n, const char *method)
+{
+	scenario_auto *s = fail_rows(kind, v, n, method);
+
+	check_firsts(s, kind, v, n, method);
 	scenario_run(s, DUR_MS(FAILING.ms - scenario_time(s).ms));
 	scenario_nothing_is_stuck(s);
-	for (size_t i = 0; i < n; i++)
-		if (outcome_of(&v[i], method) != NULL)
-			check_day(s, i, outcome_of(&v[i], method), str_equal(method, "PUT"));
+	check_days(s, kind, v, n, method);
 	/* None was given up: the slowest is tried again within a day. */
 	for (unsigned hours = 0; hours < 26 && !all_are_compliant(s); hours++)
 		scenario_run(s, DUR_H(1));
@@ -318,13 +371,19 @@ static void check(const struct row *v, size_t n, const char *method)
 static void test_writes_that_are_refused(void **state)
 {
 	(void)state;
-	check(rows, ARRAY_LEN(rows), "PUT");
+	check(EXTENSIONS, rows, ARRAY_LEN(rows), "PUT");
 }
 
 static void test_reads_that_are_refused(void **state)
 {
 	(void)state;
-	check(rows, ARRAY_LEN(rows), "GET");
+	check(EXTENSIONS, rows, ARRAY_LEN(rows), "GET");
+}
+
+static void test_writes_of_plans_that_are_refused(void **state)
+{
+	(void)state;
+	check(PLANS, plan_rows, ARRAY_LEN(plan_rows), "PUT");
 }
 
 /* --- what cannot be observed --- */
@@ -380,8 +439,8 @@ static void test_tokens_that_are_refused(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(identity_rows); i++) {
-		check(&identity_rows[i], 1, "PUT");
-		check(&identity_rows[i], 1, "GET");
+		check(EXTENSIONS, &identity_rows[i], 1, "PUT");
+		check(EXTENSIONS, &identity_rows[i], 1, "GET");
 	}
 }
 
@@ -422,9 +481,9 @@ static void all_but_some_wait(struct scenario *s, size_t some)
 
 	assert_int_equal(scenario_count(s, "mde-extension", "blocked"), some);
 	for (unsigned i = 0; i < FLEET; i++) {
-		mdc_autofree char *machine = machine_of(i);
+		mdc_autofree char *machine = xasprintf("m%02u", i);
 
-		row = explained(s, machine);
+		row = explained(s, machine, "mde-extension");
 		if (!str_equal(json_text(row, "state"), "drifted"))
 			continue;
 		assert_string_equal(json_text(row, "held"), "denied");
@@ -469,6 +528,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_writes_that_are_refused),
 		cmocka_unit_test(test_reads_that_are_refused),
+		cmocka_unit_test(test_writes_of_plans_that_are_refused),
 		cmocka_unit_test(test_observations_that_are_refused),
 		cmocka_unit_test(test_tokens_that_are_refused),
 		cmocka_unit_test(test_one_missing_role_is_one_trouble),

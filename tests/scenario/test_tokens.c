@@ -222,6 +222,7 @@ static const char *const aadsts[][2] = {
 	{"unauthorized_client", "AADSTS700016: the application was not found in the directory"},
 	{"invalid_client", "AADSTS7000222: the provided client secret keys are expired"},
 	{"invalid_client", "AADSTS7000215: invalid client secret provided"},
+	{"invalid_client", "AADSTS700027: the certificate of the assertion is not registered"},
 	{"invalid_request", "AADSTS90002: tenant not found"},
 	{"invalid_grant", "AADSTS53003: access has been blocked by Conditional Access policies"},
 	{"invalid_resource", "AADSTS500011: the resource principal was not found"},
