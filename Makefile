@@ -93,8 +93,9 @@ SUBMAKE = $(MAKE) --no-print-directory $(PARALLEL)
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all programs tests benches fuzzers conf demo check check-full check-programs bench lint fuzz install \
-	install-files uninstall clean help packages sanitized sanitized-sweeps threads covered clang fuzzed FORCE
+.PHONY: all programs tests benches fuzzers conf demo check check-full check-programs bench lint \
+	fuzz install install-files uninstall clean help packages sanitized \
+	sanitized-sweeps threads covered clang fuzzed FORCE
 
 all: packages
 	@+$(SUBMAKE) programs
@@ -120,7 +121,7 @@ help:
 	@echo "make            build $(BUILD)/mdcd, mdcctl and azsim (installs missing packages)"
 	@echo "make demo       build, then watch the daemon migrate a simulated estate"
 	@echo "make check      all tests, within five minutes on two cores"
-	@echo "make check-full check, and clang, valgrind, longer seeds and sweeps"
+	@echo "make check-full check, and clang, valgrind, fuzzing, longer seeds and sweeps"
 	@echo "make check-clients"
 	@echo "                drive the simulated Azure with Microsoft's clients, check it with their tools"
 	@echo "make bench      measure: calls, time and memory by the size of the estate"
