@@ -1,82 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A step on its way to the wire: read, package, decision, intent, last look, answer. */
-#include "tests/harness/acting.h"
-
-#include "lib/base/str.h"
-#include "lib/base/xalloc.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#define EXTENSION "/extensions/MDE.Windows"
-
-struct fixture {
-	struct acting a;
-	struct subscription *s;
-	struct machine *m;
-	struct item *item;
-};
-
-static int setup(void **state)
-{
-	struct fixture *f = xcalloc(1, sizeof(*f));
-
-	acting_init(&f->a);
-	f->s = acting_subscription(&f->a, 1);
-	f->m = acting_machine(&f->a, f->s, "srv-1", ACTING_WINDOWS);
-	f->item = acting_sensor(f->m);
-	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	acting_fini(&f->a);
-	free(f);
-	return 0;
-}
-
-static void absent(struct fixture *f)
-{
-	acting_answer_error(&f->a, "GET", EXTENSION, 404, "ResourceNotFound");
-}
-
-static void shows(struct fixture *f, const char *state, const char *code)
-{
-	mdc_autofree char *body = acting_extension_json(f->m, state, code);
-
-	acting_answer(&f->a, "GET", EXTENSION, 200, body);
-}
-
-static void go(struct fixture *f, struct dur time)
-{
-	acting_pass(&f->a);
-	acting_run(&f->a, time);
-}
-
-static void nothing_was_written(struct fixture *f)
-{
-	assert_int_equal(acting_requests(&f->a, "PUT", ""), 0);
-	assert_int_equal(acting_open_operations(&f->a), 0);
-	assert_int_equal(f->a.unscripted, 0);
-	assert_null(f->item->operation);
-	assert_int_equal(executor_waiting(f->a.executor) + executor_running(f->a.executor), 0);
-}
-
-static void outcome_is(struct fixture *f, const char *word)
-{
-	json_t *record = acting_record(&f->a, f->m->id, "outcome", 0);
-
-	assert_non_null(record);
-	assert_string_equal(json_text(record, "outcome"), word);
-	json_decref(record);
-	assert_int_equal(acting_open_operations(&f->a), 0);
-}
+#include "tests/daemon/flight_fixture.h"
 
 /* --- reading --- */
 
@@ -793,105 +717,6 @@ static void a_step_without_quota_goes_back_to_its_item(void **state)
 	assert_int_equal(executor_waiting(f->a.executor), 0);
 }
 
-/* --- settings and plans --- */
-
-static struct item *drifted(struct fixture *f, enum control_id control)
-{
-	acting_extension(&f->a, f->m, "Succeeded", SOURCE_GRAPH);
-	acting_pass(&f->a);
-	return acting_item(f->s, NULL, control);
-}
-
-static void a_plan_is_written_back_with_what_others_put_there(void **state)
-{
-	struct fixture *f = *state;
-	struct item *item;
-	mdc_autofree char *current =
-		xasprintf("{\"id\":\"/subscriptions/%s/providers/Microsoft.Security/pricings/"
-			  "VirtualMachines\","
-			  "\"properties\":{\"pricingTier\":\"Standard\",\"subPlan\":\"P1\","
-			  "\"enforce\":\"True\","
-			  "\"extensions\":[{\"name\":\"Theirs\",\"isEnabled\":\"True\"}]}}",
-			f->s->id);
-	mdc_autofree char *done = acting_pricing_json(f->s, "Standard", "P2");
-	const struct fake_request *put;
-
-	acting_plan(&f->a, f->s, "Standard", "P1");
-	item = drifted(f, CONTROL_SERVERS_PLAN);
-	acting_answer(&f->a, "GET", "/pricings/", 200, current);
-	acting_answer(&f->a, "PUT", "/pricings/", 200, done);
-	acting_run(&f->a, DUR_S(5));
-	acting_expect(item, ITEM_SETTLING, REASON_ACCEPTED);
-	put = acting_last(&f->a, "PUT", "/pricings/");
-	assert_non_null(strstr(put->request.body, "\"Theirs\""));
-	assert_non_null(strstr(put->request.body, "\"P2\""));
-	assert_non_null(strstr(put->request.body, "\"enforce\""));
-}
-
-static void a_plan_that_was_raised_meanwhile_is_not_lowered(void **state)
-{
-	struct fixture *f = *state;
-	struct item *item;
-	mdc_autofree char *current = acting_pricing_json(f->s, "Standard", "P2");
-
-	f->a.policy.plan = PLAN_P1;
-	acting_plan(&f->a, f->s, "Free", NULL);
-	item = drifted(f, CONTROL_SERVERS_PLAN);
-	acting_answer(&f->a, "GET", "/pricings/", 200, current);
-	acting_run(&f->a, DUR_S(5));
-	acting_expect(item, ITEM_BLOCKED, REASON_PLAN_HIGHER);
-	assert_int_equal(acting_requests(&f->a, "PUT", ""), 0);
-}
-
-static void only_the_unified_solution_may_not_be_offered(void **state)
-{
-	static const struct {
-		enum setting_id setting;
-		int get, put;
-		const char *code;
-		enum item_state state;
-		enum reason reason;
-	} rows[] = {
-		{SETTING_UNIFIED, 404, 404, "ResourceNotFound", ITEM_COMPLIANT, REASON_NOT_OFFERED},
-		{SETTING_UNIFIED, 404, 400, "BadRequest", ITEM_COMPLIANT, REASON_NOT_OFFERED},
-		{SETTING_UNIFIED, 404, 400, "AuthorizationFailed", ITEM_BLOCKED, REASON_DENIED},
-		{SETTING_UNIFIED, 200, 400, "BadRequest", ITEM_BLOCKED, REASON_REFUSED},
-		{SETTING_WDATP, 404, 400, "BadRequest", ITEM_BLOCKED, REASON_REFUSED},
-		{SETTING_WDATP, 404, 404, "ResourceNotFound", ITEM_BACKOFF, REASON_VANISHED},
-	};
-
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		struct fixture *f;
-		struct item *item;
-		char *off;
-
-		print_message(
-			"# %s %d %s\n", setting_name(rows[i].setting), rows[i].put, rows[i].code);
-		setup(state);
-		f = *state;
-		f->m = acting_machine(&f->a, f->s, "old", ACTING_2016);
-		acting_extension(&f->a, inventory_machine(f->a.inventory, f->s->machines[0]->id),
-			"Succeeded", SOURCE_GRAPH);
-		acting_setting(
-			&f->a, f->s, rows[i].setting, rows[i].get == 404 ? TRI_UNKNOWN : TRI_NO);
-		off = acting_setting_json(f->s, setting_name(rows[i].setting), false);
-		item = drifted(f,
-			rows[i].setting == SETTING_WDATP ? CONTROL_MDE_INTEGRATION
-							 : CONTROL_UNIFIED_SOLUTION);
-		acting_answer(&f->a, "GET", "/settings/", rows[i].get,
-			rows[i].get == 404 ? "{\"error\":{\"code\":\"ResourceNotFound\"}}" : off);
-		acting_answer_error(&f->a, "PUT", "/settings/", rows[i].put, rows[i].code);
-		acting_run(&f->a, DUR_S(5));
-		acting_expect(item, rows[i].state, rows[i].reason);
-		assert_int_equal(acting_open_operations(&f->a), 0);
-		free(off);
-		teardown(state);
-	}
-}
-
-#define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
-#define CASES(test) cmocka_unit_test(test) /* sets up by itself, a row at a time */
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -924,9 +749,6 @@ int main(void)
 		CASES(acceptances_are_told_from_ends),
 		CASE(a_write_that_failed_at_once_is_looked_at),
 		CASE(a_step_without_quota_goes_back_to_its_item),
-		CASE(a_plan_is_written_back_with_what_others_put_there),
-		CASE(a_plan_that_was_raised_meanwhile_is_not_lowered),
-		CASES(only_the_unified_solution_may_not_be_offered),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
