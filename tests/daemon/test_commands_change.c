@@ -68,7 +68,7 @@ static void held_by(struct fixture *f, const char *subscription, const char *hel
 static void a_pause_holds_what_it_names_and_ends(void **state)
 {
 	static const char *const targets[] = {
-		"*", "all", "ALL", ESTATE_SUB, "/subscriptions/" ESTATE_SUB};
+		"*", "all", "ALL", ESTATE_SUB, ("/subscriptions/" ESTATE_SUB)};
 	struct fixture f;
 	json_t *s;
 

@@ -136,8 +136,8 @@ static void answers_that_are_not_as_expected_are_survived(void **state)
 		"\"partial\":[5],\"needs_restart\":[\"x\"],\"writes\":{\"paused\":{\"x\":5},"
 		"\"unconfirmed\":{}},\"missing\":[{}],\"unread\":[5],\"client\":{\"tokens\":[{}],"
 		"\"quotas\":[{}]}}",
-		"{\"now\":\"yesterday\",\"started\":\"2026\",\"passes\":[{\"ended\":\"x\","
-		"\"took_ms\":-5}],\"scopes\":[{\"states\":{\"x\":-1,\"compliant\":\"y\"}}]}"};
+		("{\"now\":\"yesterday\",\"started\":\"2026\",\"passes\":[{\"ended\":\"x\","
+		 "\"took_ms\":-5}],\"scopes\":[{\"states\":{\"x\":-1,\"compliant\":\"y\"}}]}")};
 	static const char *const commands[] = {
 		"status", "plan", "explain", "list", "history", "config", "halt", "preflight"};
 
