@@ -22,44 +22,43 @@ listens() {
 		print $s->sockport, "\n";
 		'"$2"'
 		sleep 600;'
-	server=$child
 	wait_for [ -s "$dir/$1.out" ] || die "no server of ours"
 	port=$(cat "$dir/$1.out")
 }
-# at URL: a daemon that signs in there, with files of its own
-at() {
-	AZSIM_LOGIN=$1 AZSIM_ARM=$1
-	rm -rf "$dir/state"
-	write_config
-	start_mdcd
+# start_at NAME URL: a daemon that signs in there, with files of its own
+start_at() {
+	state_directory=$dir/$1.state control=$dir/$1.sock AZSIM_LOGIN=$2 AZSIM_ARM=$2
+	write_config "$dir/$1.conf"
+	spawn "mdcd-$1" "$build/mdcd" --config "$dir/$1.conf"
+	echo "$child" >"$dir/$1.pid"
+	mdcd=$child
+	wait_for mdcd_is_ready || die 'mdcd does not answer'
 }
-answers() { timeout 10 "$build/mdcctl" --socket "$control" status >/dev/null; }
-ends() { # ends NAME: within seconds, whatever it waits for
+answers() { # answers NAME: it does not wait for what its daemon waits for
+	timeout 10 "$build/mdcctl" --socket "$dir/$1.sock" status >/dev/null
+}
+ends() { # ends NAME WHAT: within seconds, whatever it waits for
 	started=$(date +%s)
-	stop_mdcd
-	ok "$1: SIGTERM ends it with status 0" is "$status" 0
-	ok "$1: within seconds" [ $(($(date +%s) - started)) -le 20 ]
+	end TERM "$(cat "$dir/$1.pid")"
+	ok "$2: SIGTERM ends it with status 0" is "$status" 0
+	ok "$2: within seconds" [ $(($(date +%s) - started)) -le 20 ]
 }
-problem_is() { # problem_is PATTERN: what the pass, or else the token, says
-	status_is "\$pass{subscriptions}{first_problem} =~ m{$1}"
+problem_is() { # problem_is NAME PATTERN: what the pass says
+	control=$dir/$1.sock
+	status_is "\$pass{subscriptions}{first_problem} =~ m{$2}"
 }
+mode=observe
 AZSIM_CA=/etc/ssl/certs/ca-certificates.crt
 [ -s $AZSIM_CA ] || AZSIM_CA=$(openssl version -d | sed 's/.*"\(.*\)"/\1/')/cert.pem
-mode=observe
 poll='subscriptions = 2s  machines = 2s  operations = 1s'
 
-# --- names ---
+# --- names, and places ---
 
 echo 'hosts: files dns' >"$dir/nsswitch.conf"
 echo 'nameserver 127.0.0.1' >"$dir/resolv.conf"
+echo 'options timeout:30 attempts:5' >>"$dir/resolv.conf"
 mount --bind "$dir/nsswitch.conf" /etc/nsswitch.conf &&
 	mount --bind "$dir/resolv.conf" /etc/resolv.conf || skip_all 'no mounts here'
-nowhere=https://login.nowhere.test
-
-at $nowhere
-ok "no name server: it is told" wait_for problem_is 'resolve.*login.nowhere.test'
-ends "no name server"
-
 # Takes every question and answers none.
 spawn dns perl -MIO::Socket::INET -e '
 	my $s = IO::Socket::INET->new(LocalAddr => "127.0.0.1", LocalPort => 53, Proto => "udp") or die;
@@ -68,52 +67,46 @@ spawn dns perl -MIO::Socket::INET -e '
 	while ($s->recv(my $question, 512)) { print "asked\n" }'
 dns=$child
 wait_for grep -q ready "$dir/dns.out" || die 'no name server of ours'
-echo 'options timeout:30 attempts:5' >>"$dir/resolv.conf"
-at $nowhere
-ok "a name server that does not answer: it is asked" wait_for grep -q asked "$dir/dns.out"
-ok "a name server that does not answer: mdcctl is answered" answers
-ends "a name server that does not answer"
-at $nowhere
-ok "a name server that never answers: it is told" wait_for problem_is 'timed out\|resolv'
-ok "a name server that never answers: mdcctl is answered" answers
-ends "a name server that never answers"
-end TERM "$dns"
 
-# --- servers ---
+# What is said after several tries and time-outs takes its time: all at once.
+start_at asking https://login.nowhere.test
+ok "a name server that does not answer is asked" wait_for grep -q asked "$dir/dns.out"
+ok "mdcctl is answered meanwhile" answers asking
+ends asking "while a name is asked for"
 
-listens closed 'close $s;'
-at "https://localhost:$port"
-ok "a refused connection: it is told" wait_for problem_is "no connection.*localhost.*$port"
-ends "a refused connection"
-
+start_at unheard https://login.nowhere.test
 listens deaf ''
-at "https://localhost:$port"
-ok "a server that does not speak: mdcctl is answered" answers
-ends "a server that does not speak"
-at "https://localhost:$port"
-ok "a server that never speaks: it is told" wait_for problem_is 'timed out'
-ends "a server that never speaks"
-end KILL "$server"
-
+start_at deaf "https://localhost:$port"
+listens refused 'close $s;'
+start_at refused "https://localhost:$port"
 listens closing 'while (my $c = $s->accept) { close $c }'
-at "https://localhost:$port"
-ok "a server that hangs up: it is told" wait_for problem_is 'connection|TLS'
-ends "a server that hangs up"
-end KILL "$server"
-
+start_at closing "https://localhost:$port"
 listens other 'while (my $c = $s->accept) { print $c "220 mail.example ESMTP\r\n"; close $c }'
-at "https://localhost:$port"
-ok "a server of another protocol: it is told" wait_for problem_is 'TLS.*(wrong version|record|unexpected)'
-ends "a server of another protocol"
-end KILL "$server"
+start_at other "https://localhost:$port"
+ok "a refused connection is told" wait_for problem_is refused "connection.*localhost"
+ends refused "a refused connection"
+ok "a server that hangs up is told" wait_for problem_is closing 'connection|TLS'
+ends closing "a server that hangs up"
+ok "a server of another protocol is told" \
+	wait_for problem_is other 'TLS.*(wrong version|record|unexpected)'
+ends other "a server of another protocol"
+ok "mdcctl is answered beside a server that does not speak" answers deaf
+ok "a server that does not speak is told" wait_for problem_is deaf 'time.?out|timed out'
+ends deaf "a server that does not speak"
+ok "a name server that does not answer is told" wait_for problem_is unheard 'timed out|resol'
+ok "mdcctl is answered then, too" answers unheard
+ends unheard "a name server that does not answer"
+end TERM "$dns"
+start_at nowhere https://login.nowhere.test
+ok "no name server: it is told" wait_for problem_is nowhere 'resol.*login.nowhere.test'
+ends nowhere "no name server"
 
 # --- a link that goes down ---
 
-rm -rf "$dir/state"
+state_directory=$dir/link.state control=$dir/link.sock
 machines=120
-echo '[]' >"$dir/faults.json"
 start_azsim --generate "subscriptions=4,machines=$machines,linux=40%,legacy=0,deployer=off,$(
-)plan=P2,integration=on,unified=on,pace=30,lag=1s" --faults "$dir/faults.json"
+)plan=P2,integration=on,unified=on,pace=30,lag=1s"
 mode=enforce
 poll='subscriptions = 1s  machines = 1s  operations = 1s  jitter = 0%'
 write_config
@@ -122,8 +115,7 @@ confirm
 busy() { status_is '$s->{operations}{running} >= 20'; }
 ok "operations run" wait_for busy
 ip link set lo down
-ok "the link is down: mdcctl is answered" answers
-ok "the link is down: it is told" wait_for status_is 'grep { $_->{problems} } values %pass'
+ok "the link is down: mdcctl is answered" answers link
 ip link set lo up
 ok "the link is up: all comes into sync by itself" wait_for settled
 stop_mdcd
