@@ -25,11 +25,13 @@ listens() {
 	wait_for [ -s "$dir/$1.out" ] || die "no server of ours"
 	port=$(cat "$dir/$1.out")
 }
-# start_at NAME URL: a daemon that signs in there, with files of its own
+# start_at NAME URL: a daemon that signs in there, with files of its own; $inside may run it elsewhere
+inside=''
 start_at() {
 	state_directory=$dir/$1.state control=$dir/$1.sock AZSIM_LOGIN=$2 AZSIM_ARM=$2
 	write_config "$dir/$1.conf"
-	spawn "mdcd-$1" "$build/mdcd" --config "$dir/$1.conf"
+	# shellcheck disable=SC2086
+	spawn "mdcd-$1" $inside "$build/mdcd" --config "$dir/$1.conf"
 	echo "$child" >"$dir/$1.pid"
 	mdcd=$child
 	wait_for mdcd_is_ready || die 'mdcd does not answer'
@@ -74,6 +76,15 @@ ok "a name server that does not answer is asked" wait_for grep -q asked "$dir/dn
 ok "mdcctl is answered meanwhile" answers asking
 ends asking "while a name is asked for"
 
+cat >"$dir/elsewhere" <<'END'
+#!/bin/sh
+mount --bind "$1" /etc/resolv.conf && shift && exec "$@"
+END
+chmod 755 "$dir/elsewhere"
+echo 'nameserver 127.0.0.2' >"$dir/nobody.conf"
+inside="unshare --mount $dir/elsewhere $dir/nobody.conf"
+start_at nowhere https://login.nowhere.test
+inside=''
 start_at unheard https://login.nowhere.test
 listens deaf ''
 start_at deaf "https://localhost:$port"
@@ -97,7 +108,6 @@ ok "a name server that does not answer is told" wait_for problem_is unheard 'tim
 ok "mdcctl is answered then, too" answers unheard
 ends unheard "a name server that does not answer"
 end TERM "$dns"
-start_at nowhere https://login.nowhere.test
 ok "no name server: it is told" wait_for problem_is nowhere 'resol.*login.nowhere.test'
 ends nowhere "no name server"
 
