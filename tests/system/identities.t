@@ -1,60 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Every way to sign in, and the ways out of a network, with real processes: mdcd, azsim, proxies.
-# Needs build/mdcd and build/azsim, openssl, perl and curl; talks to loopback only.
-set -u
-cd "$(dirname "$0")/../.." || exit 1
-
-build=$(cd "${BUILD:-build}" && pwd) || exit 1
-dir=$(mktemp -d "${TMPDIR:-/tmp}/identities.XXXXXX") || exit 1
-children=
-count=0
-
-finish() {
-	for child in $children; do kill -KILL "$child" 2>/dev/null; done
-	rm -rf "$dir"
-}
-trap finish EXIT
-trap 'exit 1' HUP INT TERM
-
-ok() { # ok NAME COMMAND...: the command decides
-	name=$1
-	shift
-	count=$((count + 1))
-	if "$@"; then
-		echo "ok $count - $name"
-	else
-		echo "not ok $count - $name"
-		echo "# $*"
-		sed 's/^/# /' "$dir/out" 2>/dev/null | tail -n 20
-	fi
-}
-skip() {
-	count=$((count + 1))
-	echo "ok $count # SKIP $1"
-}
-has() { grep -q -- "$2" "$1"; }
-lacks() { ! grep -q -- "$2" "$1"; }
-is() { [ "$1" = "$2" ] || { echo "# got \"$1\", not \"$2\""; false; }; }
-
-for tool in "$build/mdcd" "$build/azsim" openssl perl curl; do
-	if ! command -v "$tool" >/dev/null; then
-		echo "1..0 # SKIP no $tool"
-		exit 0
-	fi
-done
-wait_for() { # wait_for FILE: until it is there
-	tries=0
-	while [ ! -s "$1" ]; do
-		tries=$((tries + 1))
-		[ "$tries" -lt 300 ] || return 1
-		sleep 0.1
-	done
-}
-stop() { # stop PID
-	kill -TERM "$1" 2>/dev/null
-	wait "$1"
-}
+# Every way to sign in, and the ways out of a network, each in one pass; what goes wrong with secrets,
+# certificates and TLS is in identity_mistakes.t.
+. "${0%/*}/lib.sh"
+needs curl openssl perl timeout
+needs_programs
 
 # --- keys, and an estate that knows them ---
 
@@ -71,7 +21,6 @@ certificate() { # certificate NAME ARG...
 	cat "$keys/$name.key" "$keys/$name.crt" >"$keys/$name.pem"
 }
 certificate registered
-certificate stranger
 certificate issuer
 openssl req -new -newkey rsa:2048 -nodes -subj /CN=mdcd.contoso.test -keyout "$keys/named.key" \
 	-out "$keys/named.csr" 2>/dev/null
@@ -112,12 +61,11 @@ cat >"$dir/estate.json" <<END
   "behaviour": { "latency": { "read": "0s", "write": "0s", "token": "0s", "graph": "0s" } } }
 END
 mkdir "$dir/tokens"
-"$build/azsim" --tls-dir "$dir/tls" --estate "$dir/estate.json" --listen 127.0.0.1:0 \
+spawn azsim "$build/azsim" --tls-dir "$dir/tls" --estate "$dir/estate.json" --listen 127.0.0.1:0 \
 	--login-listen 127.0.0.1:0 --arm-host management.azsim.invalid --login-host login.azsim.invalid \
 	--imds-listen 127.0.0.1:0 --himds-listen 127.0.0.1:0 --himds-keys "$dir/tokens" \
-	--ready-file "$dir/env" --request-log "$dir/requests" >"$dir/azsim.out" 2>&1 &
-children="$children $!"
-wait_for "$dir/env" || { cat "$dir/azsim.out"; echo "Bail out! azsim does not start"; exit 1; }
+	--ready-file "$dir/env" --request-log "$dir/requests"
+wait_for [ -s "$dir/env" ] || die "azsim does not serve"
 # shellcheck source=/dev/null
 . "$dir/env"
 
@@ -156,11 +104,10 @@ sed "s/$tenant/11000000-0000-4000-8000-0000000000aa/g; s/$subscription/31000000-
 	"$dir/estate.json" >"$dir/second.json"
 start_near() { # start_near ESTATE NAME
 	mkdir "$dir/$2"
-	"$build/azsim" --tls-dir "$dir/$2/tls" --estate "$1" --listen localhost:0 \
+	spawn "$2" "$build/azsim" --tls-dir "$dir/$2/tls" --estate "$1" --listen localhost:0 \
 		--imds-listen 127.0.0.1:0 --himds-listen 127.0.0.1:0 --himds-keys "$dir/tokens" \
-		--ready-file "$dir/$2/env" --request-log "$dir/$2/requests" >"$dir/$2/out" 2>&1 &
-	children="$children $!"
-	wait_for "$dir/$2/env" || { echo "Bail out! azsim does not start"; exit 1; }
+		--ready-file "$dir/$2/env" --request-log "$dir/$2/requests"
+	wait_for [ -s "$dir/$2/env" ] || die "azsim does not serve"
 }
 start_near "$dir/estate.json" near
 start_near "$dir/second.json" second
@@ -179,17 +126,11 @@ mdcd "$near $(identity client-secret "$(client 1)" "secret-file = \"$dir/secret\
 	secret-expires = $(date -u -d '+5 days' +%Y-%m-%d)")"
 ok "a client secret" sees
 ok "it is warned of before it ends" told 'the client secret .*/secret ends in [45] d'
-printf 'wrong\n' >"$dir/secret"
-mdcd "$near $(identity client-secret "$(client 1)" "secret-file = \"$dir/secret\"")"
-ok "a wrong secret is refused by its number" told 'AADSTS7000215'
-ok "and is not shown" lacks "$dir/out" 'wrong'
 mdcd "$near $(identity client-certificate "$(client 2)" "certificate = \"$keys/registered.pem\"")"
 ok "a certificate in PEM" sees
 mdcd "$near $(identity client-certificate "$(client 2)" "certificate = \"$keys/registered.pfx\"
 	certificate-password-file = \"$keys/password\"")"
 ok "a certificate in PKCS#12" sees
-mdcd "$near $(identity client-certificate "$(client 2)" "certificate = \"$keys/stranger.pem\"")"
-ok "a certificate that nobody registered is refused" told 'AADSTS700027'
 mdcd "$near $(identity client-certificate "$(client 3)" "certificate = \"$keys/named.pem\"
 	certificate-chain = on")"
 ok "a certificate that is trusted by its subject and issuer" sees
@@ -238,13 +179,12 @@ if $unshare "$dir/inside" "$dir/tokens" true 2>/dev/null; then
 	head -c 4097 /dev/zero | tr '\0' x >"$dir/tokens/large.key"
 	rogue() { # rogue PATH: mdcd meets somebody who took the agent's port
 		rm -rf "$dir/rogue" && mkdir "$dir/rogue"
-		perl tests/system/rogue_agent.pl "$dir/rogue" "$1" &
-		rogue=$!
-		children="$children $rogue"
-		wait_for "$dir/rogue/port"
+		spawn rogue perl "$here/rogue_agent.pl" "$dir/rogue" "$1"
+		rogue=$child
+		wait_for [ -s "$dir/rogue/port" ] || die "no agent of ours"
 		mdcd "$near $(identity arc-managed-identity '')" IMDS_ENDPOINT=x \
 			"IDENTITY_ENDPOINT=http://localhost:$(cat "$dir/rogue/port")/token"
-		stop $rogue 2>/dev/null
+		end TERM "$rogue"
 	}
 	folder=/var/opt/azcmagent/tokens
 	for path in "$dir/bait" "$folder/../../../..$dir/bait.key" $folder/link.key \
@@ -257,7 +197,7 @@ if $unshare "$dir/inside" "$dir/tokens" true 2>/dev/null; then
 	ok "no secret is told" lacks "$dir/out" root-of-all
 	inside=
 else
-	skip "no mount namespaces here"
+	skip "the identity of an Arc machine" "no mount namespaces here"
 fi
 mdcd "$near $(identity arc-managed-identity '')"
 ok "without the agent that is told" told 'agent is not installed here'
@@ -320,9 +260,8 @@ ok "written down, it is used" sees
 
 start_proxy() { # start_proxy NAME [USER:PASSWORD]: sets $proxy
 	mkdir "$dir/$1"
-	perl tests/system/connect_proxy.pl "$dir/$1" ${2:+"$2"} &
-	children="$children $!"
-	wait_for "$dir/$1/port" || { echo "Bail out! the proxy does not start"; exit 1; }
+	spawn "$1" perl "$here/connect_proxy.pl" "$dir/$1" ${2:+"$2"}
+	wait_for [ -s "$dir/$1/port" ] || die "no proxy of ours"
 	proxy=http://127.0.0.1:$(cat "$dir/$1/port")
 }
 far() { # far [LINE]: the estate that only a proxy finds
@@ -369,4 +308,4 @@ for estate in near second; do
 	ok "no secret is in the log of requests ($estate)" lacks "$dir/$estate/requests" 'right'
 done
 
-echo "1..$count"
+finish

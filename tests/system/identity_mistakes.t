@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Signing in and trusting, with everything that an operator gets wrong about it: each mistake is told
+# Signing in and trusting, with everything that an operator gets wrong about it (the other ways to
+# sign in are in identities.t): each mistake is told
 # in words that lead to its cause, and the daemon goes on by itself once it is mended.
 . "${0%/*}/lib.sh"
 needs curl openssl perl
@@ -58,7 +59,7 @@ mistake() { # mistake NAME PATTERN: its cause is told
 	echo "$token_error" >"$dir/token_error"
 	ok "$1: status tells why" has "$dir/token_error" "$2"
 	ok "$1: so does the log" has "$dir/mdcd.err" "identity \"test\".*$2"
-	ok "$1: no secret is told" lacks "$dir/mdcd.err" 'estate-secret\|PRIVATE KEY'
+	ok "$1: no secret is told" lacks "$dir/mdcd.err" 'estate-secret\|wrong\|PRIVATE KEY'
 }
 
 # --- good ways ---
