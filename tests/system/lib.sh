@@ -25,6 +25,12 @@ guard() {
 		cat "$1/guard"
 		[ -d "$1" ] || exit
 		while read -r child; do kill -KILL "$child"; done <"$1/children"
+		tries=0 # until the last process of its control groups has ended
+		while [ -s "$1/cgroup" ] && [ -d "$(cat "$1/cgroup")" ] && [ $tries -lt 100 ]; do
+			find "$(cat "$1/cgroup")" -depth -type d -exec rmdir {} +
+			tries=$((tries + 1))
+			sleep 0.05
+		done
 		[ -n "${KEEP:-}" ] || rm -rf "$1"' guard "$dir" </dev/null >/dev/null 2>&1 &
 	exec 9>"$dir/guard"
 }

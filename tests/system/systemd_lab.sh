@@ -77,6 +77,7 @@ END
 start_lab() {
 	remove_cgroups "$lab_cgroups"/mdcd-lab.*
 	mkdir "$lab_cgroup" || skip_all 'no control group may be made here'
+	echo "$lab_cgroup" >"$dir/cgroup"
 	lab_root=$dir/lab
 	mkdir "$lab_root"
 	export dir lab_root lab_cgroup lab_masked
