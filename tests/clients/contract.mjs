@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // contract: what went over the wire against Azure's own specifications, by Microsoft's validator.
 // They are read from a folder that the project does not hold: MDC_AZURE_SPECS names it, or it lies at
-// ../shared/azure-specs. Polls of operations, which they leave out, are checked against the type that
-// all of Azure has in common for them.
+// ../shared/azure-specs.
 import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -13,24 +12,43 @@ const folder = resolve(process.env.MDC_AZURE_SPECS ?? '../shared/azure-specs');
 
 export const missing = existsSync(join(folder, 'specification')) ? undefined : `no Azure specifications in ${folder}`;
 
-const parameter = (name, where) => ({ name, in: where, required: true, type: 'string' });
+const common = 'common-types/resource-management/v5/types.json';
+const resources = 'resources/resource-manager/Microsoft.Resources/stable/2024-03-01/resources.json';
+const roles = 'authorization/resource-manager/Microsoft.Authorization/stable/2022-04-01/'
+	+ 'authorization-RoleDefinitionsCalls.json';
+const providers = '/subscriptions/{subscriptionId}/providers';
 
-/** A specification of the polls that Azure-AsyncOperation names, in the folder that is the validator's root. */
-function writePolls(root) {
-	const path = '/subscriptions/{subscriptionId}/providers/Microsoft.HybridCompute/locations/{location}'
-		+ '/operationstatus/{operationId}';
-	const types = 'azure/specification/common-types/resource-management/v5/types.json';
-	const answer = (name) => ({ description: name, schema: { $ref: `${types}#/definitions/${name}` } });
-	writeFileSync(join(root, 'polls.json'), JSON.stringify({
-		swagger: '2.0', info: { title: 'polls', version: '2025-01-13' }, host: 'management.azure.com',
+/**
+ * Reads that are documented elsewhere, with the type of their answer: the polls that
+ * Azure-AsyncOperation names (the contract of resource providers, async-api-reference.md), and
+ * permissions of a subscription, which are specified for groups and resources alone (Microsoft's
+ * article resource-manager-api-authentication has this one). A provider itself is specified, but under
+ * a name in braces, for which the validator does not look where it has the provider's own paths.
+ */
+const leftOut = [
+	['OperationStatus_Get', '2025-01-13',
+		`${providers}/Microsoft.HybridCompute/locations/{location}/operationstatus/{operationId}`,
+		`${common}#/definitions/OperationStatusResult`],
+	['Permissions_ListForSubscription', '2022-04-01', `${providers}/Microsoft.Authorization/permissions`,
+		`${roles}#/definitions/PermissionGetResult`],
+	...['Microsoft.Security', 'Microsoft.HybridCompute'].map((provider) =>
+		[`Providers_Get(${provider})`, '2024-03-01', `${providers}/${provider}`, `${resources}#/definitions/Provider`]),
+];
+
+/** A specification of each of these, in the folder that is the validator's root. */
+function writeLeftOut(root) {
+	const parameter = (where) => (name) => ({ name, in: where, required: true, type: 'string' });
+	const answer = (type) => ({ description: 'answer', schema: { $ref: `azure/specification/${type}` } });
+	const describe = ([operationId, version, path, type]) => ({
+		swagger: '2.0', info: { title: operationId, version }, host: 'management.azure.com',
 		schemes: ['https'], consumes: ['application/json'], produces: ['application/json'],
 		paths: { [path]: { get: {
-			operationId: 'OperationStatus_Get',
-			parameters: [parameter('api-version', 'query'),
-				...['subscriptionId', 'location', 'operationId'].map((name) => parameter(name, 'path'))],
-			responses: { 200: answer('OperationStatusResult'), default: answer('ErrorResponse') },
+			operationId,
+			parameters: [parameter('query')('api-version'), ...path.match(/(?<={)\w+/g).map(parameter('path'))],
+			responses: { 200: answer(type), default: answer(`${common}#/definitions/ErrorResponse`) },
 		} } },
-	}));
+	});
+	leftOut.forEach((read, i) => writeFileSync(join(root, `left-out-${i}.json`), JSON.stringify(describe(read))));
 }
 
 /** The validator reads nothing outside of one root: the folder is linked into it. */
@@ -39,11 +57,11 @@ export async function open() {
 	const { LiveValidator } = need('oav/dist/lib/liveValidation/liveValidator.js');
 	const root = mkdtempSync(join(home, 'contract-'));
 	symlinkSync(folder, join(root, 'azure'));
-	writePolls(root);
+	writeLeftOut(root);
 	const broken = [];
 	const validator = new LiveValidator({
-		directory: root, swaggerPathsPattern: ['azure/specification/**/{stable,preview}/*/*.json', 'polls.json'],
-		isArmCall: true, loadValidatorInBackground: false,
+		directory: root, isArmCall: true, loadValidatorInBackground: false,
+		swaggerPathsPattern: ['azure/specification/**/{stable,preview}/*/*.json', 'left-out-*.json'],
 	}, (message, level) => level === 'error' && broken.push(message));
 	await validator.initialize();
 	process.on('exit', () => rmSync(root, { recursive: true, force: true }));

@@ -38,6 +38,7 @@ async function work(name, what, seconds, done) {
 	const estate = await world.startEstate(name, what);
 	const daemon = await world.startDaemon(estate, 'enforce.conf');
 	await world.until(() => daemon.ctl('status').writes.unconfirmed, 60, 'something to confirm');
+	daemon.preflight();
 	daemon.ctl('confirm', '--yes');
 	try {
 		await world.until(() => done(daemon, estate), seconds, 'the end of the work');
@@ -67,11 +68,15 @@ const { operations, unspecified } = await contract.testAll(validator, pairs, bot
 await test('every request is of an operation that Azure specifies', () =>
 	assert.deepEqual(unspecified.map((pair) => pair.liveRequest.url), []));
 await test('all that the daemon can ask was asked', () => assert.deepEqual(operations.sort(), [
-	'ActivityLogs_List 2015-04-01', 'MachineExtensions_CreateOrUpdate 2025-01-13', 'MachineExtensions_Get 2025-01-13',
+	'ActivityLogs_List 2015-04-01', 'DenyAssignments_List 2022-04-01',
+	'MachineExtensions_CreateOrUpdate 2025-01-13', 'MachineExtensions_Get 2025-01-13',
 	'MachineExtensions_List 2025-01-13', 'Machines_ListBySubscription 2025-01-13',
-	'ManagementGroups_GetDescendants 2023-04-01', 'MdeOnboardings_List 2021-10-01-preview',
-	'OperationStatus_Get 2025-01-13', 'Pricings_Get 2024-01-01', 'Pricings_Update 2024-01-01', 'Resources 2022-10-01',
-	'Settings_Get 2022-05-01', 'Settings_List 2022-05-01', 'Settings_Update 2022-05-01', 'Subscriptions_List 2022-12-01',
+	'ManagementGroups_GetDescendants 2023-04-01', 'ManagementLocks_ListAtSubscriptionLevel 2020-05-01',
+	'MdeOnboardings_List 2021-10-01-preview', 'OperationStatus_Get 2025-01-13',
+	'Permissions_ListForSubscription 2022-04-01', 'PolicyRestrictions_CheckAtSubscriptionScope 2023-03-01',
+	'Pricings_Get 2024-01-01', 'Pricings_Update 2024-01-01', 'Providers_Get(Microsoft.HybridCompute) 2024-03-01',
+	'Providers_Get(Microsoft.Security) 2024-03-01', 'Resources 2022-10-01', 'Settings_Get 2022-05-01',
+	'Settings_List 2022-05-01', 'Settings_Update 2022-05-01', 'Subscriptions_List 2022-12-01',
 ]));
 
 // A validator that finds nothing wrong with these would prove nothing.
@@ -88,6 +93,8 @@ const spoiled = {
 	'a status that the operation does not have': ['PUT', /\/extensions\//,
 		({ liveResponse }) => { liveResponse.statusCode = '203'; }],
 	'a list that is none': ['GET', /\/machines$/, ({ liveResponse }) => { liveResponse.body.value = {}; }],
+	'an operation of no status': ['GET', /\/operationstatus\//, ({ liveResponse }) => delete liveResponse.body.status],
+	'permissions that are no list': ['GET', /\/permissions$/, ({ liveResponse }) => { liveResponse.body.value = 'all'; }],
 	'a plan whose tier is a number': ['GET', /\/pricings\//,
 		({ liveResponse }) => { liveResponse.body.properties.pricingTier = 1; }],
 };
