@@ -598,7 +598,8 @@ static void the_daemons_own_queries_rebuild_documents(void **state)
 		    "'extensions': [{'name': 'x'}]}}]}",
 		GRAPH_PRICINGS,
 		"[{'id': '/p', 'properties': {'pricingTier': 'Free', 'subPlan': '', 'enforce': '', "
-		"'enablementTime': '', 'extensions': [{'name': 'x'}]}}]");
+		"'enablementTime': '', 'resourcesCoverageStatus': '', 'deprecated': '', "
+		"'replacedBy': null, 'extensions': [{'name': 'x'}]}}]");
 	check_table(FLEET, GRAPH_MACHINE_COUNTS,
 		"[{'subscriptionId': '', 'machines': 0, 'extensions': 3}, {'subscriptionId': "
 		"'" S1 "', 'machines': 2, 'extensions': 0}, {'subscriptionId': '" S2 "', "
