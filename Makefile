@@ -78,7 +78,7 @@ FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzzers/%,$(FUZZ_SRC))
 PACKAGES := gcc make libc6-dev libcurl4-openssl-dev libjansson-dev libev-dev libssl-dev \
 	libsystemd-dev libsqlite3-dev libconfuse-dev libmicrohttpd-dev libgnutls28-dev
 CHECK_PACKAGES := libcmocka-dev perl git sqlite3 systemd iproute2 curl openssl clang-format \
-	cppcheck universal-ctags binutils mandoc
+	ca-certificates cppcheck universal-ctags binutils mandoc
 FULL_PACKAGES := clang libclang-rt-14-dev clang-tidy valgrind shellcheck
 # Used from $(BUILD)/unpacked: installed, these would start a service.
 UNPACKED_PACKAGES := nginx
