@@ -65,10 +65,14 @@ PROGRAMS := $(BUILD)/mdcd $(BUILD)/mdcctl $(BUILD)/azsim
 TESTS := $(call bin,$(SCENARIO_SRC) $(DAEMON_TEST_SRC) $(ESTATE_TEST_SRC) $(UNIT_SRC) $(FUZZ_SRC))
 # What walks the same paths again and again, for minutes when sanitized: `make check` runs it as it
 # is, `make check-full` with the sanitizers too.
-SWEEPS := $(addprefix $(BUILD)/tests/,scenario/test_crash scenario/test_drift \
-	scenario/test_throttling scenario/test_access daemon/test_store_errors \
-	daemon/test_store_crash daemon/test_judging unit/test_governor_service)
-SYSTEM_TESTS := $(wildcard tests/system/*.t)
+SWEEPS := $(addprefix $(BUILD)/tests/,scenario/test_observation scenario/test_properties \
+	scenario/test_crash scenario/test_throttling scenario/test_errors scenario/test_polls \
+	scenario/test_operations scenario/test_drift scenario/test_access scenario/test_control \
+	scenario/test_quiet daemon/test_store_errors daemon/test_store_crash daemon/test_judging \
+	unit/test_governor_service unit/test_policy_properties)
+LONG_SYSTEM_TESTS := $(addprefix tests/system/,identities.t identity_mistakes.t processes.t network.t)
+SYSTEM_TESTS := $(LONG_SYSTEM_TESTS) \
+	$(filter-out $(LONG_SYSTEM_TESTS),$(wildcard tests/system/*.t))
 FULL_TESTS := $(wildcard tests/full/*.t)
 LINTS := $(wildcard tests/lint/*.t)
 BENCHES := $(call bin,$(BENCH_SRC))
@@ -218,7 +222,9 @@ demo: all
 
 sanitized = $(patsubst $(BUILD)/%,$(BUILD)/sanitized/%,$(1))
 CHECKED := $(call sanitized,$(filter-out $(SWEEPS),$(TESTS)))
-CHECKS := $(LINTS) $(SWEEPS) $(SYSTEM_TESTS) $(CHECKED)
+# System tests wait more than they work: they begin, and more run than there are processors.
+CHECKS := $(SYSTEM_TESTS) $(LINTS) $(SWEEPS) $(CHECKED)
+AT_ONCE = -j $(shell echo $$((2 * $$(nproc))))
 
 # The search of memory is left unwatched: its check reads the whole text again for each find.
 check check-full: export ASAN_OPTIONS = intercept_memmem=0
@@ -231,7 +237,7 @@ check-programs:
 check:
 	@+$(SUBMAKE) packages WITH_CHECKS=1
 	@+$(SUBMAKE) check-programs
-	@BUILD=$(BUILD) tests/run $(CHECKS)
+	@BUILD=$(BUILD) tests/run $(AT_ONCE) $(CHECKS)
 
 check-full:
 	@+$(SUBMAKE) packages WITH_CHECKS=1 WITH_FULL=1

@@ -100,8 +100,8 @@ wait_for() { # wait_for COMMAND...: until it succeeds; for a minute at most, or 
 	tries=0
 	until "$@"; do
 		tries=$((tries + 1))
-		[ $tries -lt "${PATIENCE:-1200}" ] || return 1
-		sleep 0.05
+		[ $tries -lt "${PATIENCE:-270}" ] || return 1
+		if [ $tries -lt 20 ]; then sleep 0.05; else sleep 0.25; fi
 	done
 }
 
