@@ -287,6 +287,11 @@ json_t *pricing_document(const struct subscription *sub, const char *name, const
 /* A machine's own plan: P1, or Free. */
 json_t *machine_pricing_document(const struct machine *m, bool standard, struct wall at);
 
+/* estate_assignment.c: documents */
+json_t *policy_assignment_document(const char *scope, const char *name, const char *definition);
+json_t *policy_set_document(
+	const struct subscription *sub, const char *name, const json_t *definitions);
+
 /* estate_security.c: documents; NULL for a setting that does not exist. */
 json_t *setting_document(const struct subscription *sub, const char *name, bool enabled);
 json_t *va_document(const struct subscription *sub, const char *by, struct wall at);
@@ -294,6 +299,7 @@ json_t *auto_provisioning_document(const struct subscription *sub, bool on);
 
 /* The routes of each part. */
 extern const struct route_table subscription_routes;
+extern const struct route_table assignment_routes;
 extern const struct route_table management_routes;
 extern const struct route_table authorization_routes;
 extern const struct route_table policy_routes;

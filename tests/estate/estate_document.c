@@ -25,6 +25,9 @@
  *                        denyAssignments: [{ name*, actions*, notActions, scope,
  *                                            principals (object ids; everybody when left out),
  *                                            except (object ids) }],
+ *                        assignments: [{ name*, definition* (id), scope, notScopes, effect,
+ *                                        enforced }],
+ *                        policySets: [{ name*, definitions: [ids] }],
  *                        machines: [...] }]
  *   machines          { name*, group*, location, os (osSku), osType, osVersion,
  *                        status (Connected|Disconnected|Error|Expired|NeverConnected), since,

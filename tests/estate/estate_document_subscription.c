@@ -12,7 +12,7 @@ struct subscription_spec {
 	const char *id, *name, *tenant, *group, *state, *provider, *auto_provision;
 	bool modern;
 	const json_t *tags, *delegated, *providers, *plan, *plan_failures, *settings, *groups,
-		*locks, *policies, *denials, *machines;
+		*locks, *policies, *assignments, *policy_sets, *denials, *machines;
 };
 
 #define AT(member) offsetof(struct subscription_spec, member)
@@ -35,6 +35,8 @@ static const struct field subscription_fields[] = {
 	{"locks", FIELD_ARRAY, AT(locks)},
 	{"policies", FIELD_ARRAY, AT(policies)},
 	{"denyAssignments", FIELD_ARRAY, AT(denials)},
+	{"assignments", FIELD_ARRAY, AT(assignments)},
+	{"policySets", FIELD_ARRAY, AT(policy_sets)},
 	{"machines", FIELD_ARRAY, AT(machines)},
 };
 
@@ -203,8 +205,9 @@ static void add_others(
 /* --- groups, locks, policies, deny assignments --- */
 
 struct part_spec {
-	const char *name, *location, *level, *scope, *notes, *deny;
-	const json_t *tags, *actions, *not_actions, *principals, *except;
+	const char *name, *location, *level, *scope, *notes, *deny, *definition, *effect;
+	bool enforced;
+	const json_t *tags, *actions, *not_actions, *principals, *except, *exempt, *definitions;
 };
 
 static const struct field group_fields[] = {
@@ -222,6 +225,19 @@ static const struct field policy_fields[] = {
 	{"name", FIELD_TEXT, offsetof(struct part_spec, name), true},
 	{"deny", FIELD_TEXT, offsetof(struct part_spec, deny), true},
 	{"scope", FIELD_TEXT, offsetof(struct part_spec, scope)},
+};
+
+static const struct field assignment_fields[] = {
+	{"name", FIELD_TEXT, offsetof(struct part_spec, name), true},
+	{"definition", FIELD_TEXT, offsetof(struct part_spec, definition), true},
+	{"scope", FIELD_TEXT, offsetof(struct part_spec, scope)},
+	{"notScopes", FIELD_TEXTS, offsetof(struct part_spec, exempt)},
+	{"effect", FIELD_TEXT, offsetof(struct part_spec, effect)},
+	{"enforced", FIELD_BOOL, offsetof(struct part_spec, enforced)},
+};
+static const struct field set_fields[] = {
+	{"name", FIELD_TEXT, offsetof(struct part_spec, name), true},
+	{"definitions", FIELD_TEXTS, offsetof(struct part_spec, definitions)},
 };
 
 static void add_group(struct document *d, struct subscription *sub, const struct part_spec *spec)
@@ -310,6 +326,26 @@ static void add_denial(struct document *d, struct subscription *sub, const struc
 	(void)d;
 }
 
+static void add_assignment(
+	struct document *d, struct subscription *sub, const struct part_spec *spec)
+{
+	json_t *doc = policy_assignment_document(
+		spec->scope != NULL ? spec->scope : sub->res.id, spec->name, spec->definition);
+
+	if (spec->exempt != NULL)
+		tree_set(&doc, "properties.notScopes", json_deep_copy(spec->exempt));
+	if (spec->effect != NULL)
+		tree_set(&doc, "properties.parameters.effect.value", json_string(spec->effect));
+	if (!spec->enforced)
+		tree_set(&doc, "properties.enforcementMode", json_string("DoNotEnforce"));
+	add(d, sub, RESOURCE_POLICY, doc);
+}
+
+static void add_set(struct document *d, struct subscription *sub, const struct part_spec *spec)
+{
+	add(d, sub, RESOURCE_POLICY, policy_set_document(sub, spec->name, spec->definitions));
+}
+
 struct part_kind {
 	const char *name;
 	const struct field *fields;
@@ -324,7 +360,7 @@ static void add_parts(struct document *d, struct subscription *sub, const char *
 	json_t *object;
 
 	json_array_foreach (list, i, object) {
-		struct part_spec spec = {0};
+		struct part_spec spec = {.enforced = true};
 		char element[300];
 
 		snprintf(element, sizeof(element), "%.200s.%s[%zu]", path, kind->name, i);
@@ -344,6 +380,10 @@ static void add_lists(struct document *d, struct subscription *sub, const char *
 		"policies", policy_fields, ARRAY_LEN(policy_fields), add_policy};
 	static const struct part_kind denials = {
 		"denyAssignments", denial_fields, ARRAY_LEN(denial_fields), add_denial};
+	static const struct part_kind assignments = {
+		"assignments", assignment_fields, ARRAY_LEN(assignment_fields), add_assignment};
+	static const struct part_kind sets = {
+		"policySets", set_fields, ARRAY_LEN(set_fields), add_set};
 	size_t i;
 	json_t *object;
 
@@ -351,6 +391,8 @@ static void add_lists(struct document *d, struct subscription *sub, const char *
 	add_parts(d, sub, path, spec->locks, &locks);
 	add_parts(d, sub, path, spec->policies, &policies);
 	add_parts(d, sub, path, spec->denials, &denials);
+	add_parts(d, sub, path, spec->assignments, &assignments);
+	add_parts(d, sub, path, spec->policy_sets, &sets);
 	json_array_foreach (spec->machines, i, object) {
 		char element[300];
 

@@ -26,6 +26,8 @@ struct traits {
 	bool failing, connector, blocked, unreached;
 };
 
+#define SUBSCRIPTION_FORM "30000000-0000-4000-8000-%012x"
+
 struct maker {
 	const struct spec *spec;
 	struct rng rng;
@@ -155,7 +157,17 @@ static char *pick_part(const char *list, uint64_t nth)
 
 /* --- machines --- */
 
-static json_t *sensor_extension(const struct traits *t, const char *machine)
+/* Moved from the next subscription, or where there is but one from another group of it. */
+static json_t *old_home(const struct maker *m, const struct traits *t, const char *machine)
+{
+	unsigned index = (unsigned)(t - m->traits);
+
+	return json_sprintf("/subscriptions/" SUBSCRIPTION_FORM
+			    "/resourceGroups/old/providers/Microsoft.HybridCompute/machines/%s",
+		(index + 1) % m->spec->subscriptions + 1, machine);
+}
+
+static json_t *sensor_extension(const struct maker *m, const struct traits *t, const char *machine)
 {
 	const char *type = t->family == FAMILY_LINUX ? "MDE.Linux" : "MDE.Windows";
 	json_t *x = json_pack("{s:s, s:s, s:b, s:s}", "type", type, "version",
@@ -163,11 +175,7 @@ static json_t *sensor_extension(const struct traits *t, const char *machine)
 		t->family == FAMILY_LEGACY, "since", "-30d");
 
 	if (t->sensor == SENSOR_MOVED)
-		json_object_set_new(x, "owner",
-			json_sprintf("/subscriptions/3fffffff-0000-4000-8000-000000000001/"
-				     "resourceGroups/old/providers/Microsoft.HybridCompute/"
-				     "machines/%s",
-				machine));
+		json_object_set_new(x, "owner", old_home(m, t, machine));
 	return x;
 }
 
@@ -189,7 +197,7 @@ static json_t *extensions_of(struct maker *m, const struct traits *t, const char
 	if (t->family == FAMILY_LEGACY)
 		json_array_append_new(list, legacy_agent());
 	if (t->sensor != SENSOR_NONE)
-		json_array_append_new(list, sensor_extension(t, machine));
+		json_array_append_new(list, sensor_extension(m, t, machine));
 	else if (t->family == FAMILY_LEGACY && rng_below(&m->rng, 2) == 0)
 		/* Pushed by the old route: provisioned, and not the unified solution. */
 		json_array_append_new(list,
@@ -294,7 +302,7 @@ static json_t *make_subscription(struct maker *m, unsigned index)
 {
 	const struct spec *s = m->spec;
 	json_t *sub = json_pack("{s:o, s:o, s:s, s:b, s:o}", "id",
-		json_sprintf("30000000-0000-4000-8000-%012x", index + 1), "name",
+		json_sprintf(SUBSCRIPTION_FORM, index + 1), "name",
 		json_sprintf("subscription-%03u", index + 1), "tenant", s->tenant, "modern",
 		s->modern, "plan", make_plan(m, index));
 	json_t *machines = json_array();

@@ -64,7 +64,8 @@ enum resource_kind {
 	RESOURCE_AUTO_PROVISIONING,
 	RESOURCE_MACHINE,
 	RESOURCE_EXTENSION,
-	RESOURCE_OTHER, /* known to nothing but GET by estate_peek() and Resource Graph */
+	RESOURCE_POLICY, /* an assignment, or a set of definitions */
+	RESOURCE_OTHER,  /* known to nothing but GET by estate_peek() and Resource Graph */
 	RESOURCE_KIND_N_
 };
 

@@ -274,6 +274,7 @@ static void judge(struct call *c, const struct resource *current, enum resource_
 	case RESOURCE_PROVIDER:
 	case RESOURCE_LOCK:
 	case RESOURCE_MACHINE:
+	case RESOURCE_POLICY:
 	case RESOURCE_OTHER:
 	case RESOURCE_KIND_N_: break;
 	}

@@ -50,6 +50,7 @@ static size_t size_of(enum resource_kind kind)
 	case RESOURCE_VA_SETTING:
 	case RESOURCE_AUTO_PROVISIONING:
 	case RESOURCE_EXTENSION:
+	case RESOURCE_POLICY:
 	case RESOURCE_OTHER:
 	case RESOURCE_KIND_N_: break;
 	}

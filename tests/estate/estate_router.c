@@ -19,6 +19,7 @@ static const struct route_table *const tables[] = {
 	&activity_routes,
 	&authorization_routes,
 	&policy_routes,
+	&assignment_routes,
 	&management_routes,
 	&metadata_routes,
 	&generic_routes,

@@ -21,6 +21,7 @@ enum graph_table_kind rows_table(enum resource_kind kind)
 	case RESOURCE_SETTING:
 	case RESOURCE_VA_SETTING:
 	case RESOURCE_AUTO_PROVISIONING:
+	case RESOURCE_POLICY:
 	case RESOURCE_KIND_N_: break;
 	}
 	return GRAPH_TABLE_N_;
