@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/command.h"
 
+#include "lib/controls/arc_agent.h"
+#include "lib/controls/handler_code.h"
+#include "lib/controls/legacy.h"
 #include "lib/model/single.h"
 
 #include <stdio.h>
@@ -15,6 +18,24 @@ static json_t *operation_of(const struct operation *op)
 	return json_pack("{s:s, s:o, s:s, s:o, s:o}", "phase", operation_phase_word(op->phase),
 		"target", json_or_null(op->target_id), "correlation_id", op->correlation_id,
 		"started", json_wall(op->started), "deadline", json_wall(op->deadline));
+}
+
+/* What the installer's failure means, in place of what is said of its whole class. */
+static void explain_failure(const struct item_ref *ref, json_t *row)
+{
+	const struct extension_facts *e = &ref->machine->mde;
+	const struct handler_code *meaning;
+	const char *remedy;
+
+	if (e->provisioning != PROVISIONING_FAILED && e->provisioning != PROVISIONING_CANCELED)
+		return;
+	meaning = handler_failure_find(os_is_windows(ref->machine->os), e->code, e->message);
+	remedy = handler_remedy(meaning);
+	json_object_set_new(row, "failure",
+		json_pack("{s:o, s:s, s:s}", "code", json_or_null(e->code), "class",
+			handler_class_word(meaning->class), "text", meaning->text));
+	if (item_of(ref)->reason == handler_class_reason(meaning->class) && *remedy != '\0')
+		json_object_set_new(row, "unblock", json_string(remedy));
 }
 
 static json_t *explain_item(const struct daemon *d, const struct item_ref *ref)
@@ -32,6 +53,8 @@ static json_t *explain_item(const struct daemon *d, const struct item_ref *ref)
 	json_object_set_new(row, "differences", command_differences(d, ref));
 	json_object_set_new(row, "first_drift", json_wall(item->first_drift));
 	json_object_set_new(row, "corrections", json_integer(item->corrections));
+	if (ref->control == CONTROL_MDE_EXTENSION)
+		explain_failure(ref, row);
 	if (item->operation != NULL)
 		json_object_set_new(row, "operation", operation_of(item->operation));
 	return row;
@@ -104,8 +127,10 @@ static void add_holds(const struct daemon *d, const struct item_ref *resource, j
 
 static void fact(json_t *facts, const char *name, const char *value, const struct stamp *stamp)
 {
-	static const char *const sources[] = {
-		[SOURCE_NONE] = "none", [SOURCE_GRAPH] = "graph", [SOURCE_ARM] = "arm"};
+	static const char *const sources[] = {[SOURCE_NONE] = "none",
+		[SOURCE_GRAPH] = "graph",
+		[SOURCE_ARM] = "arm",
+		[SOURCE_DEFENDER] = "defender"};
 
 	json_array_append_new(facts,
 		json_pack("{s:s, s:o, s:s, s:o}", "name", name, "value", json_or_null(value),
@@ -140,6 +165,40 @@ static void extension_facts(json_t *facts, const struct machine *m)
 		&at);
 }
 
+/* Which assigned policy would bring the agent back. */
+static void agent_policy_fact(json_t *facts, const struct machine *m)
+{
+	const struct agent_policies *policies = &m->subscription->agent_policies;
+	const struct agent_policy *policy = agent_policies_on(policies, m->id);
+	struct stamp at = {
+		.at = policies->at, .source = wall_is_set(policies->at) ? SOURCE_ARM : SOURCE_NONE};
+
+	fact(facts, "agent's workspace", m->legacy_workspace, &m->stamp);
+	fact(facts, "policy that installs the agent",
+		policy != NULL               ? policy->name
+			: wall_is_set(at.at) ? "none"
+					     : NULL,
+		&at);
+}
+
+static void sensor_facts(json_t *facts, const struct machine *m)
+{
+	static const char *const health[] = {[SENSOR_HEALTH_UNKNOWN] = NULL,
+		[SENSOR_ACTIVE] = "active",
+		[SENSOR_IMPAIRED] = "impaired",
+		[SENSOR_MUTE] = "mute"};
+	const struct sensor_facts *s = m->sensor;
+	struct stamp at = {.source = SOURCE_NONE};
+	enum legacy_signal signal = legacy_signal(m);
+
+	if (s != NULL)
+		at = (struct stamp){.at = s->at, .source = SOURCE_DEFENDER};
+	fact(facts, "sensor version", s != NULL ? s->version : NULL, &at);
+	fact(facts, "sensor health", s != NULL ? health[s->health] : NULL, &at);
+	if (signal != LEGACY_NONE)
+		fact(facts, "old sensor", legacy_signal_text(signal), &m->stamp);
+}
+
 /* "env=lab, owner=x" of what is kept as lines. */
 static void tags_fact(json_t *facts, const struct machine *m)
 {
@@ -159,16 +218,23 @@ static json_t *machine_facts(const struct machine *m)
 {
 	json_t *facts = json_array();
 	const struct stamp *at = &m->stamp;
+	const struct arc_agent_flaw *flaw = arc_agent_flaw(m->agent_version);
 
 	fact(facts, "status", m->status, at);
 	fact(facts, "operating system", m->os_sku, at);
 	fact(facts, "system class", os_class_text(m->os), at);
 	fact(facts, "agent version", m->agent_version, at);
+	if (flaw != NULL)
+		fact(facts, "agent's flaw", flaw->text, at);
+	fact(facts, "agent uses a proxy", m->proxied ? "yes" : "no", at);
 	fact(facts, "location", m->location, at);
 	fact(facts, "cloud", m->cloud, at);
 	tags_fact(facts, m);
 	fact(facts, "extensions enabled", tri_word(m->extensions_enabled), at);
 	extension_facts(facts, m);
+	if (m->legacy.present)
+		agent_policy_fact(facts, m);
+	sensor_facts(facts, m);
 	return facts;
 }
 

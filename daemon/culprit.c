@@ -62,7 +62,7 @@ static void tell(struct search *s, const char *detail)
 	log_add(e, "MDCD_RESOURCE_ID", item_resource_id(&s->ref));
 	log_add(e, "MDCD_SUBSCRIPTION_ID", s->ref.subscription->id);
 	log_add(e, "MDCD_DETAIL", detail);
-	log_commit(e, 0, "%s: %s was undone twice and is not corrected again: %s",
+	log_commit(e, 0, "%s: %s was undone and is not corrected again: %s",
 		item_resource_id(&s->ref), control_word(s->ref.control), detail);
 	reconciler_event(s->owner->reconciler, &s->ref, &event, NULL);
 }

@@ -2,6 +2,7 @@
 #include "daemon/daemon_parts.h"
 
 #include "daemon/journal_replay.h"
+#include "lib/model/expiry.h"
 
 #define HOUSEKEEPING DUR_MIN(1)
 /* While the journal lacks transitions and there is room in the log. */
@@ -13,6 +14,42 @@
 
 /* An auditor asks for a year; ten million records are some gigabytes. */
 static const struct store_limits history_limits = {.age = DUR_DAYS(400), .records = 10000000};
+
+#define TELL_EXPIRED_EVERY DUR_H(24)
+
+/* --- what has ended --- */
+
+static void tell_expired(struct daemon *d, const struct expired *x)
+{
+	struct log_entry *e = log_begin(d->world->log, LOG_EXPIRED_MESSAGE);
+	char ended[WALL_TEXT_SIZE], absent[WALL_TEXT_SIZE];
+
+	wall_format(x->expired, ended);
+	wall_format(x->until, absent);
+	log_addf(e, "MDCD_DETAIL", "%s \"%s\"", x->kind, x->name);
+	log_add(e, "MDCD_SCOPE", x->scope);
+	log_commit(e, 0,
+		"%s \"%s\" of scope \"%s\" has ended at %s and counts as absent from %s on; %s%s%s "
+		"answers for it: %s",
+		x->kind, x->name, x->scope, ended, absent, x->owner, x->ticket != NULL ? ", " : "",
+		x->ticket != NULL ? x->ticket : "", x->reason);
+}
+
+/* At once with each configuration, then day by day. */
+static void look_at_expiry(struct daemon *d)
+{
+	struct wall now = loop_wall(d->world->loop);
+	struct expired expired;
+	size_t at = 0;
+
+	if (wall_is_set(d->life->expired_told) &&
+		wall_since(now, d->life->expired_told).ms < TELL_EXPIRED_EVERY.ms)
+		return;
+	while (expiry_next(d->config, now, &at, &expired)) {
+		tell_expired(d, &expired);
+		d->life->expired_told = now;
+	}
+}
 
 /* --- the store --- */
 
@@ -74,6 +111,7 @@ void daemon_keep_house(void *daemon)
 
 	MDC_MAGIC_CHECK(d, DAEMON_MAGIC);
 	daemon_look_at_store(d);
+	look_at_expiry(d);
 	if (checkpoint_is_due(d))
 		daemon_tell_checkpoint(d);
 	behind = journal_replay_dropped(d->store, d->world->log);

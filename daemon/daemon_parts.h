@@ -22,7 +22,8 @@ struct daemon_life {
 	struct store_checkpoint checkpoint; /* last one told to the journal */
 	struct wall checkpoint_at;
 	bool store_was_healthy;
-	bool reload_failed; /* the last one did: what is in force is not what is written */
+	struct wall expired_told; /* when it was last told what has ended; WALL_UNSET: tell it */
+	bool reload_failed;       /* the last one did: what is in force is not what is written */
 	/* As they were at the start: what these options say now waits for a restart. */
 	char *fixed[DAEMON_FIXED_N_];
 };

@@ -54,6 +54,7 @@ void daemon_apply_config(struct daemon *d)
 {
 	sha256_hex(d->config->canonical, strlen(d->config->canonical), d->config_digest);
 	d->configured = loop_wall(d->world->loop);
+	d->life->expired_told = WALL_UNSET;
 	arm_client_configure(d->client, d->config);
 	observer_configure(d->observer, d->config);
 	executor_configure(d->executor, d->config);

@@ -50,11 +50,19 @@ static void follow_on(struct flight *f)
 	flight_follow_in(f, rest(f));
 }
 
-/* An operation on a machine is watched in bulk first; of others nothing else tells. */
+static bool deletes(const struct flight *f)
+{
+	return str_equal(f->op.verb, "DELETE");
+}
+
+/*
+ * An operation on a machine is watched in bulk first; of others nothing else tells, and neither of
+ * a deletion: what the watch does not list it does not take for gone.
+ */
 void flight_follow(struct flight *f)
 {
 	struct dur wait = rest(f);
-	bool in_bulk = f->op.phase == PHASE_RUNNING && f->ref.machine != NULL;
+	bool in_bulk = f->op.phase == PHASE_RUNNING && f->ref.machine != NULL && !deletes(f);
 
 	flight_follow_in(f, in_bulk ? dur_max(INQUIRY_AFTER, wait) : wait);
 }
@@ -246,7 +254,13 @@ static void conclude_from_state(struct flight *f)
 		accept_failure(f);
 		break;
 	case PROVISIONING_SUCCEEDED:
-	case PROVISIONING_N_: accept_late(f, "seen"); break;
+	case PROVISIONING_N_:
+		/* What was to be deleted is still there, and nobody is at work on it. */
+		if (deletes(f))
+			ask_activity_log(f);
+		else
+			accept_late(f, "seen");
+		break;
 	}
 }
 
@@ -263,7 +277,7 @@ static void resource_read(void *ctx, struct arm_result *result)
 		return;
 	}
 	/* An extension that is being created answers 404 until it is done: no fact, then. */
-	if (absent && !failed) {
+	if (absent && !failed && !deletes(f)) {
 		ask_activity_log(f);
 		return;
 	}
@@ -271,6 +285,8 @@ static void resource_read(void *ctx, struct arm_result *result)
 		give_up_at_deadline(f);
 	else if (failed)
 		accept_failure(f);
+	else if (absent)
+		accept_late(f, "seen");
 	else
 		conclude_from_state(f);
 }

@@ -70,6 +70,11 @@ static void hash_body(const struct arm_request *request, char ret[static SHA256_
 	free(text);
 }
 
+static bool writes_a_plan(const struct flight *f)
+{
+	return f->op.control == CONTROL_SERVERS_PLAN || f->op.control == CONTROL_MACHINE_PLAN;
+}
+
 static bool target_is_busy(const struct flight *f)
 {
 	list_for_each (&f->executor->flights, node) {
@@ -80,6 +85,10 @@ static bool target_is_busy(const struct flight *f)
 
 		if (other == f || other->op.phase < PHASE_INTENDED)
 			continue;
+		/* Of plans one is written at a time in a subscription. */
+		if (writes_a_plan(f) && writes_a_plan(other) &&
+			other->ref.subscription == f->ref.subscription)
+			return true;
 		if (same_machine || same_subscription ||
 			(other->ref.subscription == NULL &&
 				arm_id_same(other->op.resource_id, f->op.resource_id)))

@@ -11,9 +11,11 @@
 static void add_scope(const struct scope_config *scope, struct wall now, struct buf *facts)
 {
 	buf_addf(facts, "%.200s ", scope->name);
-	/* An exclusion ends without anything else to tell of it. */
+	/* Exclusions and grants end without anything else to tell of it. */
 	for (size_t i = 0; i < scope->exclude_count; i++)
 		buf_addc(facts, wall_before(scope->excludes[i].until, now) ? '-' : '+');
+	for (size_t i = 0; i < scope->grant_count; i++)
+		buf_addc(facts, wall_before(scope->grants[i].until, now) ? '-' : '+');
 }
 
 /* Whether the subscription's own controls let those of its machines go on. */
@@ -29,10 +31,20 @@ static void add_verdicts(
 	}
 }
 
+/* Which assigned policies keep the old agent. */
+static void add_policies(const struct subscription *s, struct wall now, struct buf *facts)
+{
+	buf_addf(facts, " %d", agent_policies_known(&s->agent_policies, now));
+	for (size_t i = 0; i < s->agent_policies.n; i++)
+		buf_addf(facts, " %.300s %.300s", s->agent_policies.v[i].name,
+			s->agent_policies.v[i].scope);
+}
+
 /* From when on Defender for Cloud is given its time. */
 static void add_switches(const struct subscription *s, struct buf *facts)
 {
-	buf_addf(facts, " %lld", (long long)s->pricing.enabled_at.ms);
+	buf_addf(facts, " %lld %s %s %d", (long long)s->pricing.enabled_at.ms, s->pricing.tier,
+		s->pricing.sub_plan, s->pricing.enforce);
 	for (unsigned i = 0; i < SETTING_N_; i++)
 		buf_addf(facts, " %lld", (long long)s->settings[i].changed.ms);
 }
@@ -51,6 +63,7 @@ static uint64_t conditions_of(const struct reconciler *r, struct subscription *s
 		add_scope(s->scope, now, &facts);
 		add_verdicts(r, s, now, &facts);
 		add_switches(s, &facts);
+		add_policies(s, now, &facts);
 	}
 	hash = str_hash(buf_str(&facts), facts.len);
 	buf_fini(&facts);

@@ -192,6 +192,12 @@ static bool is_stored_as(const struct item *item, const struct item *before)
 		item->detail == before->detail;
 }
 
+/* The state may be the same; that it is urgent now is told all the same. */
+static bool is_urgent_news(const struct item *item, const struct item *before)
+{
+	return item->reason != before->reason && reason_is_urgent((enum reason)item->reason);
+}
+
 /* What a call did, or a failure that has just come, shows in how the same facts are seen next. */
 static bool is_to_be_judged_again(const struct item_event *event, const struct item_step *step)
 {
@@ -228,8 +234,9 @@ void reconciler_event(struct reconciler *r, const struct item_ref *ref,
 	if (step.changed) {
 		item->since = now;
 		note_drift(item, now);
-		tell_transition(r, ref, from, correlation_id);
 	}
+	if (step.changed || is_urgent_news(item, &before))
+		tell_transition(r, ref, from, correlation_id);
 	if (!is_stored_as(item, &before))
 		store_item(r, ref, item);
 	deadlines_update(r, ref->subscription, ref->machine);

@@ -251,6 +251,7 @@ static void make_batches(struct pass *p)
 static void collect_begin(struct pass *p)
 {
 	map_clear(&p->places);
+	policies_free(p);
 	free(p->progress);
 	p->count = 0;
 	p->progress = xcalloc(
@@ -300,10 +301,13 @@ static enum stage next_stage(const struct pass *p)
 	case STAGE_PLANS: return STAGE_PLANS_FROM_ARM;
 	case STAGE_PLANS_FROM_ARM: return STAGE_SETTINGS;
 	case STAGE_SETTINGS: return STAGE_SINGLES;
-	case STAGE_SINGLES: return STAGE_TELL;
+	case STAGE_SINGLES: return STAGE_POLICIES;
+	case STAGE_POLICIES: return STAGE_POLICY_SETS;
+	case STAGE_POLICY_SETS: return STAGE_TELL;
 	case STAGE_COUNTS: return p->kind == PASS_WATCH ? STAGE_EXTENSIONS : STAGE_MACHINES;
 	case STAGE_MACHINES: return STAGE_EXTENSIONS;
-	case STAGE_EXTENSIONS: return p->kind == PASS_WATCH ? STAGE_END : STAGE_CONCLUDE;
+	case STAGE_EXTENSIONS: return p->kind == PASS_WATCH ? STAGE_END : STAGE_MACHINE_PLANS;
+	case STAGE_MACHINE_PLANS: return STAGE_CONCLUDE;
 	case STAGE_CONCLUDE: return STAGE_TELL;
 	case STAGE_TELL:
 	case STAGE_END: break;
@@ -341,13 +345,16 @@ static void stage_enter(struct pass *p, enum stage stage)
 	case STAGE_GROUPS_FROM_ARM: groups_from_arm_begin(p); break;
 	case STAGE_PLANS: begin_plans(p); break;
 	case STAGE_COUNTS: begin_counts(p); break;
+	case STAGE_POLICY_SETS: policy_sets_begin(p); break;
 	case STAGE_TELL: tell_begin(p); break;
 	case STAGE_SUBSCRIPTIONS:
 	case STAGE_PLANS_FROM_ARM:
 	case STAGE_SETTINGS:
 	case STAGE_SINGLES:
+	case STAGE_POLICIES:
 	case STAGE_MACHINES:
 	case STAGE_EXTENSIONS:
+	case STAGE_MACHINE_PLANS:
 	case STAGE_CONCLUDE:
 	case STAGE_END: break;
 	}
@@ -363,9 +370,12 @@ static bool stage_start_one(struct pass *p)
 	case STAGE_PLANS_FROM_ARM: return start_plan_from_arm(p);
 	case STAGE_SETTINGS: return start_settings(p);
 	case STAGE_SINGLES: return start_singles(p);
+	case STAGE_POLICIES: return start_policies(p);
+	case STAGE_POLICY_SETS: return start_policy_sets(p);
 	case STAGE_COUNTS: return start_counts(p);
 	case STAGE_MACHINES: return start_machines(p);
 	case STAGE_EXTENSIONS: return start_extensions(p);
+	case STAGE_MACHINE_PLANS: return start_machine_plans(p);
 	case STAGE_CONCLUDE:
 	case STAGE_TELL:
 	case STAGE_END: break;
@@ -420,6 +430,8 @@ static void pass_free(struct pass *p)
 		free(part);
 	}
 	groups_free(p);
+	policies_free(p);
+	map_fini(&p->policy_sets);
 	map_fini(&p->places);
 	free(p->progress);
 	free(p->batches);
@@ -437,6 +449,7 @@ static void pass_start(struct observer *o, enum pass_kind kind)
 	p->report.started = loop_wall(o->world->loop);
 	list_init(&p->listings);
 	map_init(&p->places, NULL);
+	policy_sets_init(p);
 	stage_enter(p, first_stage(kind));
 	stage_advance(p);
 }

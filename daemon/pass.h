@@ -6,6 +6,8 @@
  *   pass_subscriptions.c  which subscriptions there are, their plans and settings
  *   pass_singles.c        their documents that are read one by one
  *   pass_groups.c         their management groups
+ *   pass_policies.c       assigned policies that bring the old agent back
+ *   pass_machine_plans.c  plans of single machines
  *   pass_machines.c       machines and extensions, from Graph or, where it refuses, from ARM
  *   pass_tell.c           what complete lists say, and telling what was seen
  *   refresh.c             one resource at a time, outside of passes
@@ -34,9 +36,12 @@ enum stage {
 	STAGE_PLANS_FROM_ARM,
 	STAGE_SETTINGS,
 	STAGE_SINGLES,
+	STAGE_POLICIES,
+	STAGE_POLICY_SETS,
 	STAGE_COUNTS,
 	STAGE_MACHINES,
 	STAGE_EXTENSIONS,
+	STAGE_MACHINE_PLANS,
 	STAGE_CONCLUDE,
 	STAGE_TELL,
 	STAGE_END,
@@ -49,9 +54,12 @@ struct progress {
 	bool incomplete;               /* a list of its own failed: nothing is concluded about it */
 	uint64_t machines, extensions; /* announced by the counting query, or listed by ARM */
 	uint64_t extension_rows;       /* listed */
+	uint32_t next_plan;            /* the next machine whose plan may be read */
 	uint32_t next;                 /* ARM: the next machine whose extensions are to be listed */
 	unsigned failures;             /* of such lists, one after the other */
 	bool listed[SETTING_N_];
+	bool policies_read;
+	json_t *assignments; /* that deploy something: definitions that we know, or sets */
 };
 
 /* Subscriptions that share their Graph queries. */
@@ -83,7 +91,8 @@ struct pass {
 	size_t batch_count;
 	struct group *groups;
 	size_t group_count;
-	size_t next; /* of the stage's work */
+	struct map policy_sets; /* id -> struct policy_set */
+	size_t next;            /* of the stage's work */
 	/* STAGE_CONCLUDE, STAGE_TELL: within progress[next] */
 	bool begun;
 	struct sweep_conclusion conclusion;
@@ -173,10 +182,20 @@ bool start_plans(struct pass *p);
 bool start_plan_from_arm(struct pass *p);
 bool start_settings(struct pass *p);
 bool start_singles(struct pass *p);
+bool start_policies(struct pass *p);
+bool start_policy_sets(struct pass *p);
 bool start_counts(struct pass *p);
 bool start_machines(struct pass *p);
 bool start_extensions(struct pass *p);
+bool start_machine_plans(struct pass *p);
+/* The policy names it, or it was seen to have a plan of its own. */
+bool machine_plan_matters(const struct machine *m);
 
+/* Between the assignments and their sets, after the sets, and at any end. */
+void policy_sets_init(struct pass *p);
+void policy_sets_begin(struct pass *p);
+void policies_conclude(struct pass *p);
+void policies_free(struct pass *p);
 void groups_begin(struct pass *p);
 void groups_from_arm_begin(struct pass *p);
 void groups_conclude(struct pass *p);
@@ -198,6 +217,8 @@ static inline bool is_legacy(enum extension_kind kind)
 {
 	return kind == EXTENSION_MMA || kind == EXTENSION_OMS;
 }
+/* Whether the document is about something of that machine. */
+bool is_below(const json_t *row, const struct machine *m);
 /* False for what is not one of the machine's extensions, or does not say which. */
 bool note_extension_of(struct observer *o, struct machine *m, const json_t *row, struct wall asked,
 	struct noted *ret) MDC_MUST_CHECK;

@@ -188,7 +188,7 @@ static bool start_arm_machines(struct pass *p, struct batch *b)
 	return true;
 }
 
-static bool is_below(const json_t *row, const struct machine *m)
+bool is_below(const json_t *row, const struct machine *m)
 {
 	const char *id = json_text(row, "id");
 	const char *parent = *m->id == '/' ? m->id + 1 : m->id;

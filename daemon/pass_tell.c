@@ -91,8 +91,10 @@ static bool is_told(const struct pass *p, const struct subscription *s)
 void tell_begin(struct pass *p)
 {
 	p->report.subscriptions += p->count;
-	if (p->kind == PASS_SUBSCRIPTIONS)
-		pass_collect(p, is_told);
+	if (p->kind != PASS_SUBSCRIPTIONS)
+		return;
+	policies_conclude(p);
+	pass_collect(p, is_told);
 }
 
 /* Those of which something changed, and those whose operation waits for news. */

@@ -71,6 +71,18 @@ static void list_from_arm(struct refresh *f, struct arm_request *take_request, l
 
 /* --- a machine --- */
 
+/* What is not about it, or cannot be read, changes nothing; the next pass tells of it. */
+static bool note_own(struct refresh *f, const json_t *document, struct noted *ret)
+{
+	const char *id = json_text(document, "id");
+	char subscription[GUID_TEXT_SIZE];
+
+	return id != NULL && arm_id_subscription(id, subscription) &&
+		str_equal(subscription, f->subscription->id) &&
+		inventory_note(
+			f->observer->inventory, document, stamp_of(f->asked, SOURCE_ARM), ret) == 0;
+}
+
 static void extension_row(void *ctx, const json_t *row)
 {
 	struct refresh *f = ctx;
@@ -84,6 +96,36 @@ static void extension_row(void *ctx, const json_t *row)
 	f->legacy_seen = f->legacy_seen || is_legacy(noted.extension);
 }
 
+static void machine_plan_read(void *ctx, struct arm_result *result)
+{
+	struct refresh *f = ctx;
+	json_t *document = NULL;
+	struct noted noted;
+
+	f->call = NULL;
+	if (result->error.class == ARM_ERROR_NONE)
+		document = json_body(result->reply->body, result->reply->body_len);
+	/* What is about another machine, or cannot be read, changes nothing. */
+	if (document != NULL && is_below(document, f->machine))
+		(void)note_own(f, document, &noted);
+	json_decref(document);
+	refresh_end(f);
+}
+
+/* True when it is asked for: the refresh ends later. */
+static bool ask_machine_plan(struct refresh *f)
+{
+	struct arm_request request = {0};
+
+	if (f->subscription->scope == NULL || !machine_plan_matters(f->machine))
+		return false;
+	f->asked = loop_wall(f->observer->world->loop);
+	arm_get_machine_plan(f->machine->id, &request);
+	f->call = arm_client_call(f->observer->client, f->subscription->scope->identity->name,
+		&request, ARM_NORMAL, NULL, machine_plan_read, f);
+	return true;
+}
+
 static void extensions_done(void *ctx, const struct listing_end *end)
 {
 	struct refresh *f = ctx;
@@ -91,22 +133,11 @@ static void extensions_done(void *ctx, const struct listing_end *end)
 	f->listing = NULL;
 	if (part_ended_well(end) && !f->unclear)
 		conclude_extensions(f->observer, f->machine, f->mde_seen, f->legacy_seen, f->asked);
-	refresh_end(f);
+	if (!ask_machine_plan(f))
+		refresh_end(f);
 }
 
 /* --- a subscription --- */
-
-/* What is not about it, or cannot be read, changes nothing; the next pass tells of it. */
-static bool note_own(struct refresh *f, const json_t *document, struct noted *ret)
-{
-	const char *id = json_text(document, "id");
-	char subscription[GUID_TEXT_SIZE];
-
-	return id != NULL && arm_id_subscription(id, subscription) &&
-		str_equal(subscription, f->subscription->id) &&
-		inventory_note(
-			f->observer->inventory, document, stamp_of(f->asked, SOURCE_ARM), ret) == 0;
-}
 
 static void setting_row(void *ctx, const json_t *row)
 {

@@ -45,8 +45,10 @@ struct transition_teller {
 
 /* --- telling --- */
 
-static int priority_of(enum item_state to)
+static int priority_of(enum item_state to, enum reason reason)
 {
+	if (reason_is_urgent(reason))
+		return LOG_WARNING;
 	switch (to) {
 	case ITEM_BLOCKED:
 	case ITEM_BACKOFF:
@@ -68,7 +70,7 @@ static int priority_of(enum item_state to)
 
 static void add_fields(struct log_entry *e, const struct transition *t)
 {
-	log_priority(e, priority_of(t->to));
+	log_priority(e, priority_of(t->to, t->reason));
 	log_add(e, "MDCD_CONTROL", control_word(t->control));
 	log_add(e, "MDCD_FROM", item_state_word(t->from));
 	log_add(e, "MDCD_TO", item_state_word(t->to));

@@ -154,6 +154,20 @@ int arm_pricing_read(const json_t *document, struct arm_pricing *ret)
 	return 0;
 }
 
+enum machine_plan arm_machine_plan_read(const json_t *document)
+{
+	const char *tier = json_path_text(document, "properties.pricingTier");
+
+	if (json_tri(json_path(document, "properties.inherited")) == TRI_YES)
+		return MACHINE_PLAN_INHERITED;
+	if (str_equal_nocase(tier, "Free"))
+		return MACHINE_PLAN_OFF;
+	return str_equal_nocase(tier, "Standard") &&
+			str_equal_nocase(json_path_text(document, "properties.subPlan"), "P1")
+		? MACHINE_PLAN_P1
+		: MACHINE_PLAN_UNKNOWN;
+}
+
 static const struct {
 	const char *name;
 	bool needs_p2;
@@ -272,6 +286,7 @@ int arm_machine_read(const json_t *document, struct arm_machine *ret)
 		.cloud = json_path_text(p, "cloudMetadata.provider"),
 		.extensions_enabled =
 			json_tri(json_path(p, "agentConfiguration.extensionsEnabled")),
+		.proxied = json_path_text(p, "agentConfiguration.proxyUrl") != NULL,
 		.config_mode = json_path_text(p, "agentConfiguration.configMode"),
 		.allow_list = path_array(p, "agentConfiguration.extensionsAllowList"),
 		.block_list = path_array(p, "agentConfiguration.extensionsBlockList"),

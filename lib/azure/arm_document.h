@@ -75,6 +75,16 @@ enum tri arm_pricing_extension(const struct arm_pricing *p, const char *name);
 bool arm_pricing_failure(
 	const struct arm_pricing *p, const char **ret_name, const char **ret_message);
 
+/* The same on one machine: of its own, or the subscription's. */
+enum machine_plan {
+	MACHINE_PLAN_UNKNOWN, /* not read, or words that we do not know */
+	MACHINE_PLAN_INHERITED,
+	MACHINE_PLAN_OFF,
+	MACHINE_PLAN_P1,
+	MACHINE_PLAN_N_
+};
+enum machine_plan arm_machine_plan_read(const json_t *document);
+
 /* Microsoft.Security/settings, api-version 2022-05-01 */
 struct arm_setting {
 	const char *id;
@@ -96,6 +106,7 @@ struct arm_machine {
 	const char *agent_version;
 	const char *cloud; /* cloudMetadata.provider: "AWS", "GCP", "N/A" */
 	enum tri extensions_enabled;
+	bool proxied;             /* agentConfiguration.proxyUrl names one */
 	const char *config_mode;  /* "full", "monitor" */
 	const json_t *allow_list; /* arrays of {publisher, type}, or NULL */
 	const json_t *block_list;

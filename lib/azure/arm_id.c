@@ -150,14 +150,16 @@ void arm_id_fini(struct arm_id *id)
 
 char *arm_id_parent(const struct arm_id *id)
 {
-	const char *end;
+	const char *end = id->text + strlen(id->text);
+	unsigned segments = id->kind == ARM_KIND_RESOURCE_PRICING ? 4 : 2;
 
-	if (id->kind != ARM_KIND_ARC_EXTENSION && id->kind != ARM_KIND_VM_EXTENSION)
+	if (id->kind != ARM_KIND_ARC_EXTENSION && id->kind != ARM_KIND_VM_EXTENSION &&
+		id->kind != ARM_KIND_RESOURCE_PRICING)
 		return NULL;
 	/* "/extensions/<name>" are the last two segments; names may be "extensions", too. */
-	end = strrchr(id->text, '/');
-	while (end > id->text && *--end != '/')
-		;
+	for (; segments > 0; segments--)
+		while (end > id->text && *--end != '/')
+			;
 	return xstrndup(id->text, (size_t)(end - id->text));
 }
 

@@ -48,7 +48,8 @@ struct arm_id {
 /* -EINVAL for text that is not a resource id, -ENAMETOOLONG past ARM_ID_MAX. */
 int arm_id_parse(const char *text, struct arm_id *ret) MDC_MUST_CHECK;
 void arm_id_fini(struct arm_id *id);
-/* "/subscriptions/…/machines/m" of an extension's id; caller frees. NULL for other kinds. */
+/* "/subscriptions/…/machines/m" of an extension's or a machine's plan's id; caller frees. NULL for
+ * other kinds. */
 char *arm_id_parent(const struct arm_id *id);
 /* Lower-cased copy with leading slash, the key under which the id is stored; caller frees. */
 char *arm_id_key(const char *text);

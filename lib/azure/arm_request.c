@@ -10,11 +10,13 @@
 #include <inttypes.h>
 #include <string.h>
 
+#define AUTHORIZATION "Microsoft.Authorization"
 #define SECURITY "Microsoft.Security"
 #define HYBRID_COMPUTE "Microsoft.HybridCompute"
 #define SUBSCRIPTIONS_VERSION "2022-12-01"
 #define GROUPS_VERSION "2023-04-01"
 #define ACTIVITY_VERSION "2015-04-01"
+#define POLICY_VERSION "2023-04-01"
 #define LINK_MAX 16384
 #define VULNERABILITY_SETTING "serverVulnerabilityAssessmentsSettings/azureServersSetting"
 #define INSTALLED_BY "mdcd"
@@ -115,6 +117,33 @@ void arm_get_pricing(const char *subscription, struct arm_request *ret)
 		security_path(subscription, "pricings/VirtualMachines", ARM_KIND_PRICING), ret);
 }
 
+static void subscription_of(const char *id, char ret[static GUID_TEXT_SIZE])
+{
+	struct arm_id parsed;
+
+	ret[0] = '\0';
+	if (arm_id_parse(id, &parsed) == 0) {
+		str_copy(ret, GUID_TEXT_SIZE, parsed.subscription);
+		arm_id_fini(&parsed);
+	}
+}
+
+static char *machine_plan_path(const char *machine_id)
+{
+	mdc_autofree char *path = encode_id(machine_id);
+
+	return xasprintf("%s/providers/" SECURITY "/pricings/VirtualMachines?api-version=%s", path,
+		versions[ARM_KIND_RESOURCE_PRICING]);
+}
+
+void arm_get_machine_plan(const char *machine_id, struct arm_request *ret)
+{
+	char subscription[GUID_TEXT_SIZE];
+
+	subscription_of(machine_id, subscription);
+	read_of(subscription, SECURITY, machine_plan_path(machine_id), ret);
+}
+
 void arm_list_settings(const char *subscription, struct arm_request *ret)
 {
 	read_of(subscription, SECURITY, security_path(subscription, "settings", ARM_KIND_SETTING),
@@ -157,17 +186,6 @@ void arm_get_onboarding(const char *subscription, struct arm_request *ret)
 	ret->secret_reply = true;
 }
 
-static void subscription_of(const char *id, char ret[static GUID_TEXT_SIZE])
-{
-	struct arm_id parsed;
-
-	ret[0] = '\0';
-	if (arm_id_parse(id, &parsed) == 0) {
-		str_copy(ret, GUID_TEXT_SIZE, parsed.subscription);
-		arm_id_fini(&parsed);
-	}
-}
-
 static void read_machine(const char *machine_id, const char *rest, struct arm_request *ret)
 {
 	char subscription[GUID_TEXT_SIZE];
@@ -208,6 +226,29 @@ void arm_get_extension(const char *machine_id, const char *name, struct arm_requ
 void arm_list_extensions(const char *machine_id, struct arm_request *ret)
 {
 	read_machine(machine_id, "/extensions", ret);
+}
+
+void arm_list_policy_assignments(const char *subscription, struct arm_request *ret)
+{
+	read_of(subscription, AUTHORIZATION,
+		xasprintf("/subscriptions/%s/providers/" AUTHORIZATION
+			  "/policyAssignments?api-version=" POLICY_VERSION,
+			subscription),
+		ret);
+}
+
+int arm_get_policy_set(const char *id, struct arm_request *ret)
+{
+	struct arm_id parsed;
+	mdc_autofree char *path = NULL;
+
+	if (arm_id_parse(id, &parsed) != 0)
+		return -EINVAL;
+	path = encode_id(parsed.text);
+	read_of(parsed.subscription, AUTHORIZATION,
+		xasprintf("%s?api-version=" POLICY_VERSION, path), ret);
+	arm_id_fini(&parsed);
+	return 0;
 }
 
 struct activity_filter {
@@ -389,6 +430,21 @@ void arm_put_pricing(const char *subscription, json_t *take_document, struct arm
 	write_of("PUT", subscription, SECURITY,
 		security_path(subscription, "pricings/VirtualMachines", ARM_KIND_PRICING),
 		take_document, ret);
+}
+
+void arm_write_machine_plan(const char *machine_id, enum machine_plan plan, struct arm_request *ret)
+{
+	char subscription[GUID_TEXT_SIZE];
+	json_t *body = NULL;
+
+	if (plan == MACHINE_PLAN_P1)
+		body = json_pack(
+			"{s:{s:s, s:s}}", "properties", "pricingTier", "Standard", "subPlan", "P1");
+	else if (plan == MACHINE_PLAN_OFF)
+		body = json_pack("{s:{s:s}}", "properties", "pricingTier", "Free");
+	subscription_of(machine_id, subscription);
+	write_of(body != NULL ? "PUT" : "DELETE", subscription, SECURITY,
+		machine_plan_path(machine_id), body, ret);
 }
 
 void arm_put_setting(

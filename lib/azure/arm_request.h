@@ -37,6 +37,7 @@ void arm_list_subscriptions(struct arm_request *ret);
 void arm_list_descendants(const char *group, struct arm_request *ret);
 void arm_get_subscription(const char *subscription, struct arm_request *ret);
 void arm_get_pricing(const char *subscription, struct arm_request *ret);
+void arm_get_machine_plan(const char *machine_id, struct arm_request *ret);
 void arm_list_settings(const char *subscription, struct arm_request *ret);
 void arm_get_setting(const char *subscription, const char *name, struct arm_request *ret);
 /* The registration of a resource provider, by its namespace. */
@@ -48,6 +49,10 @@ void arm_get_machine(const char *machine_id, struct arm_request *ret);
 void arm_list_machines(const char *subscription, struct arm_request *ret);
 void arm_get_extension(const char *machine_id, const char *name, struct arm_request *ret);
 void arm_list_extensions(const char *machine_id, struct arm_request *ret);
+/* What is assigned to the subscription, above it and inside of it; a set by its id (-EINVAL: none).
+ */
+void arm_list_policy_assignments(const char *subscription, struct arm_request *ret);
+int arm_get_policy_set(const char *id, struct arm_request *ret) MDC_MUST_CHECK;
 /* Activity log by correlation id, or by what was written, within [from, to]. */
 void arm_find_activity(const char *subscription, const char *correlation_id, struct wall from,
 	struct wall to, struct arm_request *ret);
@@ -69,6 +74,9 @@ json_t *arm_pricing_document(const json_t *current, const char *tier, const char
 void arm_pricing_switch_on(json_t *document, enum plan_extension e);
 /* Takes the document. */
 void arm_put_pricing(const char *subscription, json_t *take_document, struct arm_request *ret);
+/* PUT of P1 or none, DELETE for the subscription's own. */
+void arm_write_machine_plan(
+	const char *machine_id, enum machine_plan plan, struct arm_request *ret);
 void arm_put_setting(
 	const char *subscription, const char *name, bool enabled, struct arm_request *ret);
 /* Microsoft Defender Vulnerability Management for all machines of the subscription. */

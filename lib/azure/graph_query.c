@@ -63,6 +63,7 @@ static const struct {
 		"'agentConfiguration', pack("
 		TEXT("extensionsEnabled", "agentConfiguration.extensionsEnabled") ", "
 		TEXT("configMode", "agentConfiguration.configMode") ", "
+		TEXT("proxyUrl", "agentConfiguration.proxyUrl") ", "
 		"'extensionsAllowList', properties.agentConfiguration.extensionsAllowList, "
 		"'extensionsBlockList', properties.agentConfiguration.extensionsBlockList))\n"
 		"| order by id asc",
@@ -77,7 +78,8 @@ static const struct {
 		TEXT("typeHandlerVersion", "typeHandlerVersion") ", "
 		"'settings', pack("
 		TEXT("vNextEnabled", "settings.vNextEnabled") ", "
-		TEXT("azureResourceId", "settings.azureResourceId") "), "
+		TEXT("azureResourceId", "settings.azureResourceId") ", "
+		TEXT("workspaceId", "settings.workspaceId") "), "
 		"'instanceView', pack('status', pack("
 		TEXT("code", "instanceView.status.code") ", "
 		"'message', substring(tostring(properties.instanceView.status.message), 0, "

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/base/str.h"
+#include "lib/controls/arc_agent.h"
 #include "lib/controls/rows.h"
 #include "lib/controls/verdict.h"
 
@@ -35,6 +36,22 @@ struct verdict arc_admits_extension(const struct control_view *v)
 	return verdict_in_sync();
 }
 
+struct verdict arc_can_install(const struct control_view *v)
+{
+	const struct arc_agent_flaw *flaw = arc_agent_flaw(v->machine->agent_version);
+	struct verdict admits = arc_admits_extension(v);
+
+	if (admits.kind == VERDICT_COMPLIANT && flaw != NULL && flaw->prevents && !view_insists(v))
+		return verdict_of(VERDICT_BLOCKED, REASON_AGENT_TOO_OLD, flaw->text);
+	return admits;
+}
+
+/* An old agent with a sensor that is in place has done its work. */
+static bool has_sensor(const struct machine *m)
+{
+	return m->mde.present && m->mde.provisioning == PROVISIONING_SUCCEEDED;
+}
+
 static bool wants_sensor(const struct control_view *v)
 {
 	return v->scope->policy->deploy != DEPLOY_NEVER && os_is_supported(v->machine->os);
@@ -46,7 +63,7 @@ static struct verdict judge(const struct control_view *v)
 
 	if (connection.kind != VERDICT_COMPLIANT || !wants_sensor(v))
 		return connection;
-	return arc_admits_extension(v);
+	return has_sensor(v->machine) ? arc_admits_extension(v) : arc_can_install(v);
 }
 
 static struct verdict assess_connected(const struct control_view *v)
@@ -70,6 +87,13 @@ static size_t differences(const struct control_view *v, struct difference ret[DI
 	if (!m->connected) {
 		ret[n] = (struct difference){.field = "properties.status", .wanted = "Connected"};
 		str_copy(ret[n].observed, sizeof(ret[n].observed), m->status);
+		n++;
+	}
+	if (wants_sensor(v) && !has_sensor(m) &&
+		arc_can_install(v).reason == REASON_AGENT_TOO_OLD) {
+		ret[n] = (struct difference){.field = "properties.agentVersion"};
+		str_copy(ret[n].wanted, sizeof(ret[n].wanted), "a recent release");
+		str_copy(ret[n].observed, sizeof(ret[n].observed), m->agent_version);
 		n++;
 	}
 	if (m->extensions_enabled == TRI_NO && wants_sensor(v))

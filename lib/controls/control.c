@@ -11,8 +11,10 @@ static const struct control *const controls[] = {
 	[CONTROL_LINUX_INTEGRATION] = &linux_integration_control,
 	[CONTROL_VULNERABILITY_MANAGEMENT] = &vulnerability_management_control,
 	[CONTROL_ARC_CONNECTED] = &arc_connected_control,
+	[CONTROL_SUBSCRIPTION_MOVE] = &subscription_move_control,
 	[CONTROL_MDE_EXTENSION] = &mde_extension_control,
 	[CONTROL_LEGACY_REPLACED] = &legacy_replaced_control,
+	[CONTROL_MACHINE_PLAN] = &machine_plan_control,
 };
 _Static_assert(ARRAY_LEN(controls) == CONTROL_N_, "a row for each control");
 

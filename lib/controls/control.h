@@ -73,7 +73,8 @@ struct compose_input {
 struct control {
 	enum control_id id;
 	bool on_machine;
-	bool corrects;      /* false: only reported */
+	bool corrects; /* false: only reported */
+	bool once;     /* what someone undoes is never done again, unless an operator says so */
 	bool needs_package; /* the correction carries the onboarding package (a secret) */
 	const char *help;   /* what it keeps true, in one sentence */
 	/* Facts it reads, as paths in ARM's documents: for `explain`; NULL ends. */

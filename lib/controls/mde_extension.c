@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/base/str.h"
+#include "lib/controls/arc_agent.h"
 #include "lib/controls/handler_code.h"
+#include "lib/controls/legacy.h"
 #include "lib/controls/rows.h"
 #include "lib/controls/verdict.h"
 
-/*
- * Longest that another deployer is waited for, while the machine is connected: deployments take
- * minutes, on Linux up to 36; from 95 minutes on users report them as stuck.
- */
-#define OTHER_DEPLOYER_LIMIT DUR_H(2)
 /* The Linux extension locks itself for about 36 minutes: never sooner than this after a write. */
 #define LINUX_RETRY_PAUSE DUR_MIN(45)
 
@@ -53,7 +50,7 @@ static bool has_failed(const struct extension_facts *e)
 static const struct handler_code *handler_of(
 	const struct control_view *v, const struct extension_facts *e)
 {
-	return handler_code_find(os_is_windows(v->machine->os), e->code);
+	return handler_failure_find(os_is_windows(v->machine->os), e->code, e->message);
 }
 
 static const char *failure_text(const struct control_view *v, const struct extension_facts *e)
@@ -66,14 +63,14 @@ static const char *failure_text(const struct control_view *v, const struct exten
 static struct verdict judge_worked_on(const struct control_view *v, const struct extension_facts *e)
 {
 	const struct operation *ours = v->item->operation;
-	struct wall limit;
+	struct verdict others = verdict_worked_on(v, e);
 
 	if (ours != NULL && ours->phase >= PHASE_SENT)
 		return verdict_waiting(REASON_RUNNING, ours->deadline, "");
-	limit = wall_add(later(e->changed, v->machine->status_since), OTHER_DEPLOYER_LIMIT);
-	if (wall_before(v->now, limit))
-		return verdict_waiting(REASON_OTHER_DEPLOYER, limit, e->state);
-	return verdict_of(VERDICT_BLOCKED, REASON_OPERATION_OVERDUE, e->state);
+	if (others.kind == VERDICT_BLOCKED && arc_agent_hangs(v->machine->agent_version))
+		return verdict_of(VERDICT_BLOCKED, REASON_AGENT_TOO_OLD,
+			arc_agent_flaw(v->machine->agent_version)->text);
+	return others;
 }
 
 /*
@@ -103,7 +100,7 @@ static struct verdict judge_failed(const struct control_view *v, const struct ex
 		verdict.until = pause;
 	else if (view_insists(v))
 		return verdict_of(VERDICT_DRIFTED, REASON_EXTENSION_FAILED, verdict.detail);
-	if (class == HANDLER_NEEDS_PERSON && !view_insists(v))
+	if (handler_class_needs_person(class) && !view_insists(v))
 		verdict.kind = VERDICT_BLOCKED;
 	return verdict;
 }
@@ -142,7 +139,9 @@ static bool grace_is_over(const struct control_view *v)
 {
 	const struct item *item = v->item;
 
-	return view_insists(v) || item->attempts > 0 || item->misses > 0 ||
+	/* Each hour with an old sensor that is mute is an hour without protection. */
+	return view_insists(v) || legacy_is_mute(v->machine) || item->attempts > 0 ||
+		item->misses > 0 ||
 		(item->state == ITEM_DRIFTED && item->reason == REASON_EXTENSION_ABSENT);
 }
 
@@ -163,7 +162,7 @@ static struct verdict judge_not_unified(const struct control_view *v)
 
 	if (!policy->legacy_replace)
 		return verdict_of(VERDICT_EXCLUDED, REASON_REPLACE_OFF, "");
-	if (wall_is_set(switched) && !view_insists(v) &&
+	if (wall_is_set(switched) && !view_insists(v) && !legacy_is_mute(v->machine) &&
 		wall_before(v->now, wall_add(switched, policy->grace)))
 		return verdict_waiting(REASON_GRACE, wall_add(switched, policy->grace), "");
 	return verdict_of(VERDICT_DRIFTED, REASON_EXTENSION_NOT_UNIFIED, "");
@@ -176,6 +175,20 @@ static struct verdict judge_left_alone(
 	return verdict_of(VERDICT_EXCLUDED, reason, has_failed(e) ? failure_text(v, e) : e->state);
 }
 
+/* Of a machine that was moved the extension is deleted first, by a control of its own. */
+static struct verdict judge_foreign(const struct control_view *v)
+{
+	struct control_view of_move = *v;
+	struct verdict move;
+
+	of_move.item = &v->machine->items[CONTROL_SUBSCRIPTION_MOVE - SUBSCRIPTION_CONTROLS];
+	move = subscription_move_control.assess(&of_move);
+	if (move.kind == VERDICT_DRIFTED || move.kind == VERDICT_WAITING)
+		return verdict_waiting(REASON_PREREQUISITE, wall_add(v->now, DUR_H(1)),
+			control_word(CONTROL_SUBSCRIPTION_MOVE));
+	return verdict_of(VERDICT_MANUAL, REASON_FOREIGN_OWNER, v->machine->mde_owner);
+}
+
 /* Ours to bring about, now that nothing speaks against writing. */
 static struct verdict judge_correctable(
 	const struct control_view *v, const struct extension_facts *e)
@@ -183,8 +196,7 @@ static struct verdict judge_correctable(
 	if (is_worked_on(e))
 		return judge_worked_on(v, e);
 	if (e->foreign_owner)
-		return verdict_of(VERDICT_MANUAL, REASON_FOREIGN_OWNER,
-			"the machine was moved or copied with its extension");
+		return judge_foreign(v);
 	if (has_failed(e))
 		return judge_failed(v, e);
 	return e->present ? judge_not_unified(v) : judge_absent(v, e);
@@ -209,7 +221,7 @@ static struct verdict judge_agent(const struct control_view *v)
 	struct verdict connection = arc_connection(v);
 
 	if (connection.kind == VERDICT_COMPLIANT)
-		return arc_admits_extension(v);
+		return arc_can_install(v);
 	if (connection.kind != VERDICT_UNKNOWN)
 		connection.kind = VERDICT_UNREACHABLE;
 	return connection;
@@ -228,6 +240,12 @@ static struct verdict judge_supported(const struct control_view *v, const struct
 		return judge_left_alone(v, e, REASON_DEPLOY_NEVER);
 	if (v->machine->connector_made)
 		return judge_left_alone(v, e, REASON_CONNECTOR_OWNED);
+	if (selector_has_any_tag(&v->scope->policy->other_edr, v->machine->tags))
+		return judge_left_alone(v, e, REASON_OTHER_EDR);
+	if (v->machine->tags_unknown && v->scope->policy->other_edr.tag_count > 0)
+		return verdict_unreadable("tags");
+	if (v->machine->plan == MACHINE_PLAN_OFF)
+		return judge_left_alone(v, e, REASON_MACHINE_PLAN_OFF);
 	agent = judge_agent(v);
 	if (agent.kind != VERDICT_COMPLIANT)
 		return agent;

@@ -12,8 +12,10 @@ extern const struct control unified_solution_control;
 extern const struct control linux_integration_control;
 extern const struct control vulnerability_management_control;
 extern const struct control arc_connected_control;
+extern const struct control subscription_move_control;
 extern const struct control mde_extension_control;
 extern const struct control legacy_replaced_control;
+extern const struct control machine_plan_control;
 
 /* Whether it is known that a resource provider is not registered (yet). */
 bool provider_is_missing(const struct control_view *v);
@@ -21,6 +23,8 @@ bool provider_is_missing(const struct control_view *v);
 struct verdict arc_connection(const struct control_view *v);
 /* Whether the agent would install the MDE extension; compliant: it would. */
 struct verdict arc_admits_extension(const struct control_view *v);
+/* The same, and whether it is recent enough for it; an operator may have it tried. */
+struct verdict arc_can_install(const struct control_view *v);
 /* An Arc machine whose extensions have not been listed completely says nothing about them. */
 enum reason extensions_unobserved(const struct control_view *v);
 

@@ -43,6 +43,26 @@ static inline bool view_insists(const struct control_view *v)
 	return v->item->forced || v->item->state == ITEM_QUEUED;
 }
 
+/*
+ * Longest that another deployer is waited for, while the machine is connected: deployments take
+ * minutes, on Linux up to 36; from 95 minutes on users report them as stuck.
+ */
+#define OTHER_DEPLOYER_LIMIT DUR_H(2)
+
+/* Someone else is at work on the extension, until the limit. */
+static inline struct verdict verdict_worked_on(
+	const struct control_view *v, const struct extension_facts *e)
+{
+	struct wall since = wall_before(e->changed, v->machine->status_since)
+		? v->machine->status_since
+		: e->changed;
+	struct wall limit = wall_add(since, OTHER_DEPLOYER_LIMIT);
+
+	return wall_before(v->now, limit)
+		? verdict_waiting(REASON_OTHER_DEPLOYER, limit, e->state)
+		: verdict_of(VERDICT_BLOCKED, REASON_OPERATION_OVERDUE, e->state);
+}
+
 /* What composing answers when the fresh document calls for something else than the write. */
 static inline enum compose_result compose_instead(
 	const struct verdict *verdict, struct verdict *ret_verdict)

@@ -100,6 +100,13 @@ static bool is_held(const struct item *item)
 		(item->due.ms != WALL_NEVER.ms || item->reason == REASON_CONFLICT);
 }
 
+static bool is_done_once(const struct item *item)
+{
+	const struct control *control = control_by_id((enum control_id)item->control);
+
+	return control != NULL && control->once;
+}
+
 /* --- what is seen --- */
 
 typedef struct item_step (*action_fn)(
@@ -155,12 +162,17 @@ static struct item_step enter(const struct item *item, const struct item_event *
 	return step;
 }
 
+static unsigned corrections_allowed(const struct item *item)
+{
+	return is_done_once(item) ? 1 : CONFLICT_CORRECTIONS;
+}
+
 /* Rule 9: what someone undoes again and again is not done a third time. */
 static struct item_step drift(const struct item *item, const struct item_event *e, struct wall now)
 {
 	struct item_step step = to(item, ITEM_BLOCKED, REASON_CONFLICT, WALL_NEVER);
 
-	if (item->corrections < CONFLICT_CORRECTIONS)
+	if (item->corrections < corrections_allowed(item))
 		return enter(item, e, now);
 	step.effects = EFFECT_INQUIRE;
 	return step;
@@ -215,7 +227,9 @@ static struct item_step succeed(
 	/* A setting that is not offered is in order, but nothing was corrected. */
 	if (e->reason == REASON_NOT_OFFERED)
 		return step;
-	step.corrections = one_more(item->corrections);
+	/* What is done once counted when it was accepted: it may be undone before it is seen. */
+	if (!is_done_once(item) || item->state == ITEM_APPLYING)
+		step.corrections = one_more(item->corrections);
 	step.effects = EFFECT_SUCCEEDED;
 	return step;
 }
@@ -231,7 +245,9 @@ static struct item_step succeed_late(
 static bool tells_outcome(const struct item_event *e)
 {
 	return e->kind == EVENT_SEEN_FAILED || e->kind == EVENT_SEEN_UNSUPPORTED ||
-		e->reason == REASON_HANDLER_BLOCKED || e->reason == REASON_PLAN_EXTENSION_FAILED;
+		e->reason == REASON_HANDLER_BLOCKED || e->reason == REASON_NOT_OFFBOARDED ||
+		e->reason == REASON_OTHER_EDR || e->reason == REASON_AGENT_TOO_OLD ||
+		e->reason == REASON_PLAN_EXTENSION_FAILED;
 }
 
 /* How the correction ended, if ARM said so after it had begun; else it may be how it was before. */
@@ -309,6 +325,8 @@ static struct item_step settle(const struct item *item, const struct item_event 
 	struct item_step step = to(item, ITEM_SETTLING, e->reason, wall_add(now, e->limit));
 
 	step.misses = 0;
+	if (is_done_once(item))
+		step.corrections = one_more(item->corrections);
 	step.effects = EFFECT_OBSERVE;
 	return step;
 }
@@ -516,12 +534,12 @@ static const action_fn others[ITEM_STATE_N_][OTHERS_N_] = {
 #undef unheld
 /* clang-format on */
 
-/* Compliance that lasted ends a quarrel. */
+/* Compliance that lasted ends a quarrel, but makes nothing that is done once a second time. */
 static struct item without_old_corrections(const struct item *item, struct wall now)
 {
 	struct item copy = *item;
 
-	if (item->state == ITEM_COMPLIANT &&
+	if (item->state == ITEM_COMPLIANT && !is_done_once(item) &&
 		wall_since(now, item->since).ms >= LASTING_COMPLIANCE.ms)
 		copy.corrections = 0;
 	return copy;

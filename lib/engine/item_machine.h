@@ -18,7 +18,8 @@
  * pauses longer, however many there are.
  *
  * Conflict: two corrections took effect, compliance lasted under seven days each time, and the same
- * is found undone again. It stays blocked until an operator says "now".
+ * is found undone again; for what is done once, one correction, however long it lasted. It stays
+ * blocked until an operator says "now".
  */
 #ifndef MDC_ITEM_MACHINE_H
 #define MDC_ITEM_MACHINE_H

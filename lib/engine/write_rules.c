@@ -318,7 +318,88 @@ static enum write_refusal check_extension(const struct write_context *c, const c
 								      : WRITE_ALLOWED;
 }
 
-/* Every write of the program. No control removes anything. */
+/* Of a machine that has its sensor from elsewhere: the unified extension is provisioned. */
+static bool has_new_sensor(const struct machine *m)
+{
+	return m->mde.present && m->mde.provisioning == PROVISIONING_SUCCEEDED &&
+		(m->os != OS_WINDOWS_UNIFIED || m->mde.vnext == TRI_YES);
+}
+
+/* The old sensor lives on the agent: without a new one its removal offboards the machine. */
+static enum write_refusal check_agent_removal(const struct write_context *c)
+{
+	const struct machine *m = c->view->machine;
+	struct arm_extension current;
+	enum extension_kind kind;
+
+	if (c->request->body != NULL)
+		return WRITE_REFUSED_NOT_LISTED;
+	if (c->current == NULL || arm_extension_read(c->current, &current) != 0)
+		return WRITE_REFUSED_NOT_READ;
+	kind = extension_kind(current.publisher, current.type);
+	if (kind != EXTENSION_MMA && kind != EXTENSION_OMS)
+		return WRITE_REFUSED_NOT_LISTED;
+	return has_new_sensor(m) ? WRITE_ALLOWED : WRITE_REFUSED_LOWERS;
+}
+
+/* A sensor's extension goes only where it names another machine than the one that it is on. */
+static enum write_refusal check_move(const struct write_context *c)
+{
+	struct arm_extension current;
+	enum extension_kind kind;
+
+	if (c->request->body != NULL)
+		return WRITE_REFUSED_NOT_LISTED;
+	if (c->current == NULL || arm_extension_read(c->current, &current) != 0)
+		return WRITE_REFUSED_NOT_READ;
+	kind = extension_kind(current.publisher, current.type);
+	if (kind != EXTENSION_MDE_WINDOWS && kind != EXTENSION_MDE_LINUX)
+		return WRITE_REFUSED_NOT_LISTED;
+	return current.owner_id == NULL || arm_id_same(current.owner_id, c->view->machine->id)
+		? WRITE_REFUSED_LOWERS
+		: WRITE_ALLOWED;
+}
+
+/* What the machine has, by its own document or its subscription's facts. */
+static enum plan_level machine_level(const struct write_context *c, enum machine_plan plan)
+{
+	const struct subscription *s = c->view->subscription;
+
+	if (plan == MACHINE_PLAN_OFF)
+		return PLAN_LEVEL_OFF;
+	if (plan == MACHINE_PLAN_P1)
+		return PLAN_LEVEL_P1;
+	return plan == MACHINE_PLAN_INHERITED ? plan_level_of(s->pricing.tier, s->pricing.sub_plan)
+					      : PLAN_LEVEL_UNKNOWN;
+}
+
+static enum write_refusal check_machine_plan(const struct write_context *c)
+{
+	static const char *const body_members[] = {"properties", NULL};
+	static const char *const members[] = {"pricingTier", "subPlan", NULL};
+	enum plan_level all = machine_level(c, MACHINE_PLAN_INHERITED), level, before;
+
+	if (str_equal(c->request->method, "DELETE")) {
+		if (c->request->body != NULL)
+			return WRITE_REFUSED_NOT_LISTED;
+		level = all;
+	} else {
+		if (!has_only(c->request->body, body_members) ||
+			!has_only(json_object_get(c->request->body, "properties"), members))
+			return WRITE_REFUSED_NOT_LISTED;
+		level = machine_level(c, arm_machine_plan_read(c->request->body));
+	}
+	before = c->current != NULL ? machine_level(c, arm_machine_plan_read(c->current))
+				    : PLAN_LEVEL_UNKNOWN;
+	if (level == PLAN_LEVEL_UNKNOWN)
+		return WRITE_REFUSED_NOT_LISTED;
+	if (before == PLAN_LEVEL_UNKNOWN || all == PLAN_LEVEL_UNKNOWN)
+		return WRITE_REFUSED_NOT_READ;
+	return (level < before || level < all) && !is_granted(c) ? WRITE_REFUSED_LOWERS
+								 : WRITE_ALLOWED;
+}
+
+/* Every write of the program; a name of NULL: whatever it is called, its type decides. */
 static const struct {
 	enum control_id control;
 	const char *method;
@@ -334,13 +415,17 @@ static const struct {
 	{CONTROL_VULNERABILITY_MANAGEMENT, "PUT", ARM_KIND_VA_SETTING, "azureServersSetting"},
 	{CONTROL_MDE_EXTENSION, "PUT", ARM_KIND_ARC_EXTENSION, "MDE.Windows"},
 	{CONTROL_MDE_EXTENSION, "PUT", ARM_KIND_ARC_EXTENSION, "MDE.Linux"},
+	{CONTROL_SUBSCRIPTION_MOVE, "DELETE", ARM_KIND_ARC_EXTENSION, NULL},
+	{CONTROL_LEGACY_REPLACED, "DELETE", ARM_KIND_ARC_EXTENSION, NULL},
+	{CONTROL_MACHINE_PLAN, "PUT", ARM_KIND_RESOURCE_PRICING, "VirtualMachines"},
+	{CONTROL_MACHINE_PLAN, "DELETE", ARM_KIND_RESOURCE_PRICING, "VirtualMachines"},
 };
 
 static bool is_on_list(const struct write_context *c, const struct arm_id *target)
 {
 	for (size_t i = 0; i < ARRAY_LEN(writes); i++)
 		if (writes[i].control == c->view->item->control && writes[i].kind == target->kind &&
-			str_equal(writes[i].name, target->name) &&
+			(writes[i].name == NULL || str_equal(writes[i].name, target->name)) &&
 			str_equal(writes[i].method, c->request->method))
 			return true;
 	return false;
@@ -364,8 +449,10 @@ static enum write_refusal check_body(const struct write_context *c, const struct
 	case CONTROL_LINUX_INTEGRATION: return check_setting(c, target->name);
 	case CONTROL_VULNERABILITY_MANAGEMENT: return check_vulnerability(c);
 	case CONTROL_MDE_EXTENSION: return check_extension(c, target->name);
+	case CONTROL_SUBSCRIPTION_MOVE: return check_move(c);
+	case CONTROL_LEGACY_REPLACED: return check_agent_removal(c);
+	case CONTROL_MACHINE_PLAN: return check_machine_plan(c);
 	case CONTROL_ARC_CONNECTED:
-	case CONTROL_LEGACY_REPLACED:
 	case CONTROL_N_: break;
 	}
 	return WRITE_REFUSED_NOT_LISTED;

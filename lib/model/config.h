@@ -153,22 +153,8 @@ struct identity_config {
 
 enum servers_plan { PLAN_UNMANAGED, PLAN_P1, PLAN_P2 };
 enum extension_deploy { DEPLOY_NEVER, DEPLOY_AFTER_GRACE };
-
-struct policy_config {
-	char *name;
-	enum servers_plan plan;
-	bool plan_extensions[PLAN_EXTENSION_N_]; /* wanted on; the others are left as they are */
-	bool integration;
-	bool unified_solution;
-	bool linux_integration;
-	bool vulnerability_management;
-	bool register_providers;
-	enum extension_deploy deploy;
-	struct dur grace;       /* Defender for Cloud's own time for a machine */
-	struct dur first_grace; /* the same after the plan or integration was just switched on */
-	bool legacy_replace;
-	bool legacy_remove_agent;
-};
+/* What proves that the new sensor is at work. */
+enum legacy_proof { PROOF_BY_INVENTORY, PROOF_BY_EXTENSION };
 
 /* Empty lists match everything; all given lists must match. */
 struct selector {
@@ -187,10 +173,42 @@ struct selector {
 	size_t tag_count;
 };
 
+/* Machines whose plan is not their subscription's. */
+struct machine_plan_config {
+	char *name;
+	enum machine_plan plan;
+	struct selector selector;
+};
+
+struct policy_config {
+	char *name;
+	enum servers_plan plan;
+	bool plan_extensions[PLAN_EXTENSION_N_]; /* wanted on; the others are left as they are */
+	bool integration;
+	bool unified_solution;
+	bool linux_integration;
+	bool vulnerability_management;
+	bool register_providers;
+	enum extension_deploy deploy;
+	struct dur grace;       /* Defender for Cloud's own time for a machine */
+	struct dur first_grace; /* the same after the plan or integration was just switched on */
+	bool legacy_replace;
+	bool legacy_remove_agent;
+	enum legacy_proof legacy_proof;
+	struct dur legacy_remove_after; /* how long the new sensor has to be there before */
+	bool legacy_any_workspace;
+	char **legacy_workspaces; /* whose agents may go */
+	size_t legacy_workspace_count;
+	struct selector other_edr; /* tags, each of which says that another product is there */
+	struct machine_plan_config *machine_plans; /* the first that matches decides */
+	size_t machine_plan_count;
+};
+
 struct exclude_config {
 	char *name;
 	struct selector selector;
-	struct wall until; /* WALL_NEVER when not given */
+	struct wall expires; /* as written; WALL_NEVER when not given */
+	struct wall until;   /* when it counts as absent: a while after */
 	char *owner, *ticket, *reason;
 };
 
@@ -198,7 +216,7 @@ struct grant_config {
 	char *name;
 	char *control;
 	struct selector selector;
-	struct wall until;
+	struct wall expires, until; /* as those of an exclusion */
 	char *owner, *ticket, *reason;
 };
 
@@ -233,7 +251,8 @@ struct config {
 	struct {
 		uint64_t machines, subscriptions;
 	} impact;
-	uint64_t max_in_flight; /* of scopes that say nothing else */
+	uint64_t max_in_flight;  /* of scopes that say nothing else */
+	struct dur expiry_grace; /* for which what has ended still holds */
 	struct cloud_config *clouds;
 	size_t cloud_count;
 	struct identity_config *identities;
@@ -255,6 +274,11 @@ struct config *config_free(struct config *c);
 int config_diff(const struct config *old, const struct config *fresh, struct buf *ret,
 	bool *ret_needs_restart);
 
+/* What the policy says of a machine's own plan, or NULL; without its tags none that needs them. */
+const struct machine_plan_config *policy_machine_plan(const struct policy_config *p,
+	const char *subscription, const char *group, const char *machine, const char *tags);
+/* Whether "name=value\n…" holds any of the selector's tags. */
+bool selector_has_any_tag(const struct selector *s, const char *tags);
 bool selector_matches(const struct selector *s, const char *subscription, const char *group,
 	const char *machine, const char *tags);
 

@@ -99,6 +99,7 @@ static void build_top(struct config_builder *b)
 	c->control_socket = config_get_copy(b, b->root, "", "control-socket");
 	c->log_to_journal = str_equal(config_get(b, b->root, "", "log"), "journal");
 	c->max_in_flight = config_get_number(b, b->root, "", "max-in-flight");
+	c->expiry_grace = get_duration(b, b->root, "", "expiry-grace");
 	c->poll.subscriptions = get_duration(b, poll, "poll", "subscriptions");
 	c->poll.machines = get_duration(b, poll, "poll", "machines");
 	c->poll.full_sweep = get_duration(b, poll, "poll", "full-sweep");
@@ -133,6 +134,49 @@ static void check_poll(const struct config_builder *b)
 static enum servers_plan plan_of(const char *word)
 {
 	return str_equal(word, "P2") ? PLAN_P2 : str_equal(word, "P1") ? PLAN_P1 : PLAN_UNMANAGED;
+}
+
+static enum machine_plan machine_plan_of(const char *word)
+{
+	return str_equal(word, "P1")     ? MACHINE_PLAN_P1
+		: str_equal(word, "off") ? MACHINE_PLAN_OFF
+					 : MACHINE_PLAN_INHERITED;
+}
+
+static void build_machine_plans(
+	const struct config_builder *b, const struct config_section *s, struct policy_config *ret)
+{
+	for (size_t i = 0; i < s->section_count; i++) {
+		const struct config_section *child = &s->sections[i];
+		struct machine_plan_config *plan;
+
+		if (!str_equal(child->kind, "machine-plan") || child->title == NULL)
+			continue;
+		config_check_selector(b, child, "policy/machine-plan");
+		ret->machine_plans = xreallocarray(ret->machine_plans, ret->machine_plan_count + 1,
+			sizeof(*ret->machine_plans));
+		plan = &ret->machine_plans[ret->machine_plan_count++];
+		*plan = (struct machine_plan_config){.name = xstrdup(child->title),
+			.plan = machine_plan_of(
+				config_get(b, child, "policy/machine-plan", "plan"))};
+		config_build_selector(child, &plan->selector);
+	}
+}
+
+/* "*" stands for all. */
+static void build_workspaces(const struct config_option *option, struct policy_config *ret)
+{
+	if (option == NULL || option->n == 0)
+		return;
+	ret->legacy_workspaces = xcalloc(option->n, sizeof(*ret->legacy_workspaces));
+	for (size_t i = 0; i < option->n; i++) {
+		const char *text = option->values[i].text;
+
+		if (str_equal(text, "*"))
+			ret->legacy_any_workspace = true;
+		else
+			ret->legacy_workspaces[ret->legacy_workspace_count++] = xstrdup(text);
+	}
 }
 
 static void build_plan_extensions(
@@ -172,7 +216,15 @@ static void build_policy(
 		.legacy_replace = config_get_switch(b, legacy, "policy/legacy", "replace"),
 		.legacy_remove_agent =
 			config_get_switch(b, legacy, "policy/legacy", "remove-agent"),
+		.legacy_proof =
+			str_equal(config_get(b, legacy, "policy/legacy", "proof"), "extension")
+			? PROOF_BY_EXTENSION
+			: PROOF_BY_INVENTORY,
+		.legacy_remove_after = get_duration(b, legacy, "policy/legacy", "remove-after"),
 	};
+	build_workspaces(config_option_find(legacy, "workspaces"), ret);
+	config_build_tags(config_option_find(extension, "other-edr"), &ret->other_edr);
+	build_machine_plans(b, s, ret);
 	build_plan_extensions(s, ret->plan_extensions);
 }
 
@@ -227,6 +279,10 @@ static void check_policy(const struct config_builder *b, const struct config_sec
 		warn(b, legacy, "replace",
 			"only Defender for Cloud replaces while the extension is never deployed; "
 			"write extension { deploy = after-grace } to help it");
+	if (p->legacy_remove_agent && !p->legacy_any_workspace && p->legacy_workspace_count == 0)
+		warn(b, legacy, "remove-agent",
+			"it has no effect without workspaces; write workspaces = { \"ID\" } with "
+			"those that only the old sensor needed, or { \"*\" } for all");
 	if (both_written(extension, "grace", "first-grace") && p->first_grace.ms < p->grace.ms)
 		warn(b, extension, "first-grace",
 			"it is shorter than grace, and the first deployment takes longer than the "

@@ -112,8 +112,17 @@ struct config *config_free(struct config *c)
 		cloud_fini(&c->clouds[i]);
 	for (size_t i = 0; i < c->identity_count; i++)
 		identity_fini(&c->identities[i]);
-	for (size_t i = 0; i < c->policy_count; i++)
+	for (size_t i = 0; i < c->policy_count; i++) {
+		strings_free(
+			c->policies[i].legacy_workspaces, c->policies[i].legacy_workspace_count);
+		for (size_t k = 0; k < c->policies[i].machine_plan_count; k++) {
+			selector_fini(&c->policies[i].machine_plans[k].selector);
+			free(c->policies[i].machine_plans[k].name);
+		}
+		free(c->policies[i].machine_plans);
+		selector_fini(&c->policies[i].other_edr);
 		free(c->policies[i].name);
+	}
 	for (size_t i = 0; i < c->scope_count; i++)
 		scope_fini(&c->scopes[i]);
 	free(c->clouds);

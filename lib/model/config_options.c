@@ -22,6 +22,9 @@ static const struct config_row rows[] = {
 		.unit = "operations", .reloadable = true,
 		.help = "How many operations may run at once in a scope that does not say it "
 			"itself."},
+	{"", "expiry-grace", DURATION("0s", "90d", "7d"),
+		.help = "For how long an exclusion or a grant that has ended still holds, with a "
+			"warning each day. Then it counts as absent."},
 
 	{"proxy", "url", CONFIG_PROXY, OPTIONAL, .example = "http://proxy.example.com:3128",
 		.help = "The proxy through which Azure is reached; none for a direct way. Without "
@@ -176,12 +179,49 @@ static const struct config_row rows[] = {
 	{"policy/extension", "first-grace", DURATION("0s", "30d", "14h"),
 		.help = "The same after the plan or the integration of a subscription was "
 			"switched on."},
+	{"policy/extension", "other-edr", CONFIG_TAGS, OPTIONAL, .example = "edr=falcon",
+		.help = "Tags, each of which says that a machine is protected by another product: "
+			"it is not given a second one. What is installed already stays."},
 	{"policy/legacy", "replace", SWITCH_OFF,
 		.help = "Replaces the sensor that is based on the Log Analytics agent by the "
 			"unified solution, on Windows Server 2012 R2 and 2016."},
-	{"policy/legacy", "remove-agent", SWITCH_OFF, ONLY_OFF,
+	{"policy/legacy", "remove-agent", SWITCH_OFF,
 		.help = "Removes the extension of the Log Analytics agent once the new sensor is "
-			"proven."},
+			"proven, on every machine whose agent reports to one of workspaces and on "
+			"which no assigned policy installs it. An agent that comes back is not "
+			"removed again."},
+	{"policy/legacy", "workspaces", CONFIG_GUIDS, OPTIONAL,
+		.example = "00000000-0000-0000-0000-000000000000",
+		.help = "The Log Analytics workspaces, by workspace id, that nothing but the old "
+			"sensor needs: only agents that report to one of them are removed. \"*\" "
+			"stands for all workspaces. What else an agent does for a workspace, or "
+			"for one that was added on the machine itself, Azure does not tell."},
+	{"policy/legacy", "proof", CONFIG_CHOICE, .standard = "inventory",
+		.choices = "inventory|extension", .reloadable = true,
+		.help = "What proves that the new sensor is at work: that the inventory of "
+			"Defender for Endpoint shows it active, or, where that cannot be read, "
+			"that its extension has succeeded. The extension may succeed while the "
+			"sensor does not report; without the agent the machine is then not "
+			"protected."},
+	{"policy/legacy", "remove-after", DURATION("0s", "90d", "26h"),
+		.help = "How long the new sensor has been provisioned before the agent is "
+			"removed."},
+	{"policy/machine-plan", "plan", CONFIG_CHOICE, REQUIRED, .choices = "P1|off|inherit",
+		.example = "P1",
+		.help = "The plan of these machines: P1, none at all, or again that of their "
+			"subscription. Less than the subscription has needs a grant for "
+			"machine-plan."},
+	{"policy/machine-plan", "subscriptions", CONFIG_GUIDS, OPTIONAL,
+		.example = "00000000-0000-0000-0000-000000000000",
+		.help = "Which machines: those of these subscriptions, \"*\" for all. Of several "
+			"lists all must match; of several sections the first that matches "
+			"decides."},
+	{"policy/machine-plan", "resource-groups", CONFIG_LIST, OPTIONAL, .example = "rg-kiosks",
+		.help = "Machines in these resource groups."},
+	{"policy/machine-plan", "machines", CONFIG_LIST, OPTIONAL, .example = "kiosk-*",
+		.help = "Machines of these names. * stands for any characters, ? for one."},
+	{"policy/machine-plan", "tags", CONFIG_TAGS, OPTIONAL, .example = "role=kiosk",
+		.help = "Machines that have all these tags."},
 	{"policy/connector", "plan", CONFIG_CHOICE, .standard = "unmanaged",
 		.choices = "unmanaged|P1|P2", .reloadable = true, .supported = "unmanaged",
 		.help = "The Defender for Servers plan that AWS and GCP connectors have."},
@@ -228,30 +268,31 @@ static const struct config_row rows[] = {
 	{"scope/exclude", "ticket", CONFIG_TEXT, OPTIONAL, .example = "CHG-1234",
 		.help = "Where it was decided."},
 	{"scope/exclude", "until", CONFIG_DATE, OPTIONAL, .example = "2027-01-31",
-		.help = "The last day, in UTC, on which it holds. Without it, it does not end."},
+		.help = "The last day, in UTC, on which it holds; expiry-grace comes after. "
+			"Without it, it does not end."},
 	{"scope/exclude", "reason", CONFIG_TEXT, REQUIRED, .example = "rebuilt every night",
 		.help = "Why."},
 
 	{"scope/grant", "control", CONFIG_CHOICE, REQUIRED, .choices = "servers-plan|machine-plan",
-		.supported = "servers-plan", .example = "servers-plan",
+		.example = "machine-plan",
 		.help = "What may be lowered: with servers-plan the plan of subscriptions, from "
-			"P2 to P1."},
+			"P2 to P1; with machine-plan that of single machines."},
 	{"scope/grant", "subscriptions", CONFIG_GUIDS, OPTIONAL,
 		.example = "00000000-0000-0000-0000-000000000000",
 		.help = "Where it may be: in these subscriptions, \"*\" for all of the scope. Of "
 			"several lists all must match."},
-	{"scope/grant", "resource-groups", CONFIG_LIST, OPTIONAL, NOT_YET, .example = "rg-kiosks",
+	{"scope/grant", "resource-groups", CONFIG_LIST, OPTIONAL, .example = "rg-kiosks",
 		.help = "On machines in these resource groups."},
-	{"scope/grant", "machines", CONFIG_LIST, OPTIONAL, NOT_YET, .example = "kiosk-*",
+	{"scope/grant", "machines", CONFIG_LIST, OPTIONAL, .example = "kiosk-*",
 		.help = "On machines of these names. * stands for any characters, ? for one."},
-	{"scope/grant", "tags", CONFIG_TAGS, OPTIONAL, NOT_YET, .example = "role=kiosk",
+	{"scope/grant", "tags", CONFIG_TAGS, OPTIONAL, .example = "role=kiosk",
 		.help = "On machines that have all these tags."},
 	{"scope/grant", "owner", CONFIG_TEXT, REQUIRED, .example = "cost control",
 		.help = "Who answers for it."},
 	{"scope/grant", "ticket", CONFIG_TEXT, OPTIONAL, .example = "CHG-1235",
 		.help = "Where it was decided."},
 	{"scope/grant", "until", CONFIG_DATE, REQUIRED, .example = "2027-01-31",
-		.help = "The last day, in UTC, on which it holds."},
+		.help = "The last day, in UTC, on which it holds; expiry-grace comes after."},
 	{"scope/grant", "reason", CONFIG_TEXT, REQUIRED, .example = "P1 is enough here",
 		.help = "Why."},
 
@@ -301,6 +342,8 @@ static const struct config_section_row section_rows[] = {
 	{"policy/workspaces", .help = "Log Analytics workspaces."},
 	{"policy/extension", .help = "The extension that brings Defender for Endpoint."},
 	{"policy/legacy", .help = "The sensor of before the unified solution."},
+	{"policy/machine-plan", .titled = true, .repeats = true, .example = "kiosks",
+		.help = "Machines whose plan is not that of their subscription."},
 	{"policy/connector", .help = "Connectors of AWS and GCP."},
 	{"scope", .titled = true, .repeats = true, .example = "production",
 		.help = "A part of the estate, with its policy and its mode. A subscription "

@@ -59,7 +59,7 @@ static char **copy_list(const struct config_option *option, bool ids, size_t *re
 
 /* --- exclusions and grants --- */
 
-static void build_tags(const struct config_option *option, struct selector *ret)
+void config_build_tags(const struct config_option *option, struct selector *ret)
 {
 	if (option == NULL || option->n == 0)
 		return;
@@ -73,7 +73,7 @@ static void build_tags(const struct config_option *option, struct selector *ret)
 	}
 }
 
-static void build_selector(const struct config_section *s, struct selector *ret)
+void config_build_selector(const struct config_section *s, struct selector *ret)
 {
 	const struct config_option *subscriptions = config_option_find(s, "subscriptions");
 
@@ -82,23 +82,25 @@ static void build_selector(const struct config_section *s, struct selector *ret)
 		config_option_find(s, "management-groups"), false, &ret->management_group_count);
 	ret->groups = copy_list(config_option_find(s, "resource-groups"), false, &ret->group_count);
 	ret->machines = copy_list(config_option_find(s, "machines"), false, &ret->machine_count);
-	build_tags(config_option_find(s, "tags"), ret);
+	config_build_tags(config_option_find(s, "tags"), ret);
 	/* No list matches everything, which is what "*" says. */
 	if (!has_value(subscriptions, "*"))
 		ret->subscriptions = copy_list(subscriptions, true, &ret->subscription_count);
 }
 
 /* An empty selector would match all that there is: it has to be said. */
-static void check_selector(
+void config_check_selector(
 	const struct config_builder *b, const struct config_section *s, const char *path)
 {
 	static const char *const lists[] = {
 		"subscriptions", "management-groups", "resource-groups", "machines", "tags"};
-	bool grant = str_equal(s->kind, "grant"), written = false;
+	bool written = false;
 
 	for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
 		const struct config_option *option = config_option_find(s, lists[i]);
 
+		if (config_row_find(path, lists[i]) == NULL)
+			continue;
 		written = written || config_option_meant(s, path, lists[i]);
 		if (option != NULL && option->list && option->n == 0)
 			diag_error(b->diags, option->file, option->line,
@@ -107,12 +109,10 @@ static void check_selector(
 	}
 	if (!written)
 		diag_error(b->diags, s->file, s->line,
-			"%s does not say what it is about; write %s, or subscriptions = { \"*\" } "
-			"for the whole scope",
+			"%s does not say what it is about; write subscriptions, %sresource-groups, "
+			"machines or tags, or subscriptions = { \"*\" } for the whole scope",
 			config_show_section(s).text,
-			grant ? "subscriptions = { \"ID\" }"
-			      : "subscriptions, management-groups, resource-groups, machines or "
-				"tags");
+			str_equal(path, "scope/exclude") ? "management-groups, " : "");
 }
 
 /* Ids that the scope itself does not name, where it names nothing but ids. */
@@ -148,6 +148,11 @@ static struct wall get_until(
 	return until;
 }
 
+static struct wall absent_from(const struct config_builder *b, struct wall expires)
+{
+	return expires.ms == WALL_NEVER.ms ? expires : wall_add(expires, b->config->expiry_grace);
+}
+
 static void add_exclude(
 	const struct config_builder *b, const struct config_section *s, struct scope_config *scope)
 {
@@ -158,12 +163,13 @@ static void add_exclude(
 	e = &scope->excludes[scope->exclude_count++];
 	*e = (struct exclude_config){
 		.name = xstrdup(s->title),
-		.until = get_until(b, s, "scope/exclude"),
+		.expires = get_until(b, s, "scope/exclude"),
 		.owner = config_get_copy(b, s, "scope/exclude", "owner"),
 		.ticket = config_get_copy(b, s, "scope/exclude", "ticket"),
 		.reason = config_get_copy(b, s, "scope/exclude", "reason"),
 	};
-	build_selector(s, &e->selector);
+	e->until = absent_from(b, e->expires);
+	config_build_selector(s, &e->selector);
 }
 
 static void add_grant(
@@ -177,12 +183,32 @@ static void add_grant(
 	*g = (struct grant_config){
 		.name = xstrdup(s->title),
 		.control = config_get_copy(b, s, "scope/grant", "control"),
-		.until = get_until(b, s, "scope/grant"),
+		.expires = get_until(b, s, "scope/grant"),
 		.owner = config_get_copy(b, s, "scope/grant", "owner"),
 		.ticket = config_get_copy(b, s, "scope/grant", "ticket"),
 		.reason = config_get_copy(b, s, "scope/grant", "reason"),
 	};
-	build_selector(s, &g->selector);
+	g->until = absent_from(b, g->expires);
+	config_build_selector(s, &g->selector);
+}
+
+/* A subscription has one plan: what is inside of it cannot have another. */
+static void check_grant(const struct config_builder *b, const struct config_section *s)
+{
+	static const char *const lists[] = {"resource-groups", "machines", "tags"};
+
+	if (!str_equal(config_get(b, s, "scope/grant", "control"), "servers-plan"))
+		return;
+	for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+		const struct config_option *option = config_option_find(s, lists[i]);
+
+		if (option != NULL)
+			diag_error(b->diags, option->file, option->line,
+				"%s: a grant for servers-plan is about subscriptions; remove it, "
+				"or "
+				"write control = machine-plan",
+				lists[i]);
+	}
 }
 
 static void check_groups(const struct config_builder *b, const struct config_option *option)
@@ -217,13 +243,15 @@ static void build_permissions(
 
 		if ((!exclude && !str_equal(child->kind, "grant")) || child->title == NULL)
 			continue;
-		check_selector(b, child, exclude ? "scope/exclude" : "scope/grant");
+		config_check_selector(b, child, exclude ? "scope/exclude" : "scope/grant");
 		check_groups(b, config_option_find(child, "management-groups"));
 		warn_of_strangers(b, child, scope);
-		if (exclude)
+		if (exclude) {
 			add_exclude(b, child, scope);
-		else
+		} else {
+			check_grant(b, child);
 			add_grant(b, child, scope);
+		}
 	}
 }
 

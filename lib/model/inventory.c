@@ -45,6 +45,7 @@ static void machine_free(void *machine)
 	struct machine *m = machine;
 
 	free((char *)m->id);
+	free(m->sensor);
 	free(m);
 }
 
@@ -62,6 +63,7 @@ static void subscription_free(void *subscription)
 	struct subscription *s = subscription;
 
 	groups_free(s);
+	agent_policies_fini(&s->agent_policies);
 	free(s->machines);
 	free(s->name);
 	free(s);

@@ -16,9 +16,12 @@
 #include "lib/base/intern.h"
 #include "lib/base/list.h"
 #include "lib/base/map.h"
+#include "lib/model/agent_policy.h"
 #include "lib/model/item.h"
+#include "lib/model/sensor.h"
 
-enum fact_source { SOURCE_NONE, SOURCE_GRAPH, SOURCE_ARM };
+/* SOURCE_DEFENDER: the inventory of Defender for Endpoint. */
+enum fact_source { SOURCE_NONE, SOURCE_GRAPH, SOURCE_ARM, SOURCE_DEFENDER };
 
 /* When and from where a group of facts was last read. */
 struct stamp {
@@ -70,22 +73,29 @@ struct machine {
 	const char *tags; /* interned "name=value\n…", names lower case, sorted; "" */
 	enum os_class os : 8;
 	enum tri extensions_enabled : 8;
-	enum tri mde_allowed : 8; /* by the agent's own lists */
+	enum tri mde_allowed : 8;     /* by the agent's own lists */
+	enum tri owner_in_tenant : 8; /* whether mde_owner is in a subscription of this tenant */
 	bool connected : 1;
+	bool proxied : 1; /* the agent goes through a proxy */
 	bool connector_made : 1;
 	bool extensions_known : 1; /* a complete list of its extensions was read */
 	bool tags_unknown : 1;     /* too many to be read: no selector can be trusted */
 	bool unjudged : 1;         /* a fact changed since its items were last judged */
 	bool doubted : 1;          /* in this sweep something of its extensions was unreadable */
 	bool refresh_queued : 1;   /* the observer's own */
-	struct wall status_since;  /* lastStatusChange, or when we saw it change */
+	enum machine_plan plan : 8;
+	struct wall plan_at;      /* when its own plan was asked for; WALL_UNSET: never */
+	struct wall status_since; /* lastStatusChange, or when we saw it change */
 	struct stamp stamp;
 	uint32_t seen;                  /* sweep in which it was last listed */
 	uint32_t mde_seen, legacy_seen; /* sweeps in which these extensions were */
 	uint32_t place;                 /* in the subscription's array */
 	struct extension_facts mde;     /* MDE.Windows or MDE.Linux, whichever fits the system */
 	struct extension_facts legacy;  /* MicrosoftMonitoringAgent or OmsAgentForLinux */
-	struct heap_node deadline;      /* of the earliest item */
+	const char *mde_owner;        /* interned azureResourceId where it is not the machine; "" */
+	const char *legacy_workspace; /* interned: to which the legacy agent reports; "" */
+	struct sensor_facts *sensor;  /* NULL: nothing is known of it */
+	struct heap_node deadline;    /* of the earliest item */
 	struct item items[MACHINE_CONTROLS];
 };
 
@@ -139,6 +149,7 @@ struct subscription {
 	} pricing;
 	struct stamp settings_stamp;
 	struct setting_facts settings[SETTING_N_];
+	struct agent_policies agent_policies; /* that would bring the legacy agent back */
 	struct single_facts singles[SINGLE_N_];
 	bool seems_unregistered;     /* Microsoft.Security answered so in place of the settings */
 	struct stamp machines_stamp; /* of the last complete list of machines and extensions */
@@ -227,6 +238,15 @@ int inventory_set_extension(struct inventory *inv, const struct arm_extension *f
 /* The extension was read from ARM and is not there. */
 void inventory_unset_extension(struct inventory *inv, struct machine *m, enum extension_kind kind,
 	struct stamp stamp, bool *ret_changed);
+/* Of its own, or inherited. */
+void inventory_set_machine_plan(
+	struct machine *m, enum machine_plan plan, struct stamp stamp, bool *ret_changed);
+/* What the inventory of Defender for Endpoint says; NULL: nothing is known (any more). */
+void inventory_set_sensor(struct inventory *inv, struct machine *m,
+	const struct sensor_facts *facts, bool *ret_changed);
+/* Takes over what the complete list of assignments said. */
+void inventory_set_agent_policies(
+	struct subscription *s, struct agent_policies *take, bool *ret_changed);
 /* Whether that kind is one of the machine's two, as far as its system is known. */
 bool extension_fits(const struct machine *m, enum extension_kind kind);
 /* After a complete list of one machine's extensions: those not listed are not there. */

@@ -75,6 +75,24 @@ static int note_extension(
 	return 0;
 }
 
+static int note_machine_plan(
+	struct inventory *inv, const json_t *document, struct stamp stamp, struct noted *n)
+{
+	struct arm_id id;
+	char *parent;
+
+	if (arm_id_parse(json_text(document, "id"), &id) != 0)
+		return -EINVAL;
+	parent = arm_id_parent(&id);
+	n->machine = parent != NULL ? inventory_machine(inv, parent) : NULL;
+	free(parent);
+	arm_id_fini(&id);
+	if (n->machine == NULL)
+		return -ENOENT;
+	inventory_set_machine_plan(n->machine, arm_machine_plan_read(document), stamp, &n->changed);
+	return 0;
+}
+
 int inventory_note(
 	struct inventory *inv, const json_t *document, struct stamp stamp, struct noted *ret)
 {
@@ -98,9 +116,9 @@ int inventory_note(
 	case ARM_KIND_SETTING: error = note_setting(inv, document, stamp, &n); break;
 	case ARM_KIND_ARC_MACHINE: error = note_machine(inv, document, stamp, &n); break;
 	case ARM_KIND_ARC_EXTENSION: error = note_extension(inv, document, stamp, &n); break;
+	case ARM_KIND_RESOURCE_PRICING: error = note_machine_plan(inv, document, stamp, &n); break;
 	case ARM_KIND_SUBSCRIPTION:
 	case ARM_KIND_RESOURCE_GROUP:
-	case ARM_KIND_RESOURCE_PRICING:
 	case ARM_KIND_PROVIDER:
 	case ARM_KIND_VA_SETTING:
 	case ARM_KIND_AUTO_PROVISIONING:

@@ -88,6 +88,32 @@ static void copy_cut(char ret[static MESSAGE_MAX + 1], const char *text)
 	ret[len] = '\0';
 }
 
+/* Resources move within a tenant only; of a subscription that is not seen nothing is known. */
+static enum tri is_in_tenant(const struct inventory *inv, const struct machine *m, const char *id)
+{
+	char guid[GUID_TEXT_SIZE];
+	const struct subscription *s;
+
+	if (!arm_id_subscription(id, guid))
+		return TRI_UNKNOWN;
+	if (str_equal(guid, m->subscription->id))
+		return TRI_YES;
+	s = inventory_subscription(inv, guid);
+	if (s == NULL || *s->tenant == '\0' || *m->subscription->tenant == '\0')
+		return TRI_UNKNOWN;
+	return str_equal_nocase(s->tenant, m->subscription->tenant) ? TRI_YES : TRI_NO;
+}
+
+static void set_owner(struct inventory *inv, struct machine *m, const char *owner, bool *changed)
+{
+	enum tri in_tenant = owner != NULL ? is_in_tenant(inv, m, owner) : TRI_UNKNOWN;
+
+	if (m->owner_in_tenant != in_tenant)
+		*changed = true;
+	m->owner_in_tenant = in_tenant;
+	inventory_set_text(inv, &m->mde_owner, owner, changed);
+}
+
 static void set_extension(struct inventory *inv, struct machine *m, struct extension_facts *e,
 	const struct arm_extension *facts, struct stamp stamp, bool *ret_changed)
 {
@@ -107,6 +133,10 @@ static void set_extension(struct inventory *inv, struct machine *m, struct exten
 	e->vnext = facts->vnext;
 	e->foreign_owner = foreign;
 	set_extension_stamp(e, stamp);
+	if (e == &m->mde)
+		set_owner(inv, m, foreign ? facts->owner_id : NULL, ret_changed);
+	else
+		inventory_set_text(inv, &m->legacy_workspace, facts->workspace, ret_changed);
 	inventory_set_text(inv, &e->name, facts->name, ret_changed);
 	inventory_set_text(inv, &e->version, facts->version, ret_changed);
 	inventory_set_text(inv, &e->state, facts->provisioning_state, ret_changed);
@@ -167,6 +197,7 @@ static void forget_extension(struct inventory *inv, struct machine *m, struct ex
 	if (e->present)
 		*ret_changed = true;
 	extension_drop(inv, e);
+	intern_set(&inv->texts, e == &m->mde ? &m->mde_owner : &m->legacy_workspace, "");
 	e->changed = since;
 	e->ahead = ahead;
 	set_extension_stamp(e, stamp);

@@ -87,6 +87,7 @@ static struct machine *machine_new(
 	m->subscription = s;
 	m->location = m->status = m->os_sku = m->os_type = m->agent_version = m->cloud = m->tags =
 		"";
+	m->mde_owner = m->legacy_workspace = "";
 	m->mde.name = m->mde.version = m->mde.state = m->mde.code = m->mde.message = "";
 	m->legacy = m->mde;
 	m->unjudged = true;
@@ -137,6 +138,7 @@ static void set_agent(struct machine *m, const struct arm_machine *facts, bool *
 		m->connector_made != connector_made)
 		*ret_changed = true;
 	m->extensions_enabled = facts->extensions_enabled;
+	m->proxied = facts->proxied;
 	m->mde_allowed = allowed;
 	m->connector_made = connector_made;
 }
@@ -203,12 +205,13 @@ int inventory_set_machine(struct inventory *inv, const struct arm_machine *facts
 static void drop_texts(struct inventory *inv, struct machine *m)
 {
 	const char **slots[] = {&m->group, &m->location, &m->status, &m->os_sku, &m->os_type,
-		&m->agent_version, &m->cloud, &m->tags};
+		&m->agent_version, &m->cloud, &m->tags, &m->mde_owner, &m->legacy_workspace};
 
 	for (size_t i = 0; i < ARRAY_LEN(slots); i++)
 		intern_set(&inv->texts, slots[i], "");
 	for (size_t i = 0; i < MACHINE_CONTROLS; i++)
 		intern_set(&inv->texts, &m->items[i].detail, "");
+	inventory_drop_sensor(inv, m);
 	extension_drop_texts(inv, &m->mde);
 	extension_drop_texts(inv, &m->legacy);
 }

@@ -46,8 +46,10 @@ enum item_state item_state_from_word(const char *word);
 	CONTROL(LINUX_INTEGRATION, "linux-integration") \
 	CONTROL(VULNERABILITY_MANAGEMENT, "vulnerability-management") \
 	CONTROL(ARC_CONNECTED, "arc-connected") \
+	CONTROL(SUBSCRIPTION_MOVE, "subscription-move") \
 	CONTROL(MDE_EXTENSION, "mde-extension") \
-	CONTROL(LEGACY_REPLACED, "legacy-replaced")
+	CONTROL(LEGACY_REPLACED, "legacy-replaced") \
+	CONTROL(MACHINE_PLAN, "machine-plan")
 
 enum control_id {
 #define CONTROL_ENUM(name, word) CONTROL_##name,

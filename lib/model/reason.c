@@ -26,6 +26,11 @@ const char *reason_remedy(enum reason r)
 	return r < REASON_N_ ? reasons[r].remedy : "";
 }
 
+bool reason_is_urgent(enum reason r)
+{
+	return r == REASON_LEGACY_MUTE;
+}
+
 enum reason reason_from_word(const char *word)
 {
 	for (unsigned r = 0; r < REASON_N_; r++)

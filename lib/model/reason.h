@@ -39,6 +39,14 @@
 	REASON(PLAN_DIFFERS, "plan-differs", "another Defender for Servers plan is set", "") \
 	REASON(PLAN_HIGHER, "plan-higher", "a higher plan than configured is set", \
 		"grant it with a `grant` section for servers-plan, or configure the higher plan") \
+	REASON(PLAN_ENFORCED, "plan-enforced", \
+		"the subscription's plan is enforced on all of its machines", \
+		"set `enforce` of the subscription's plan to False in Azure, or remove the " \
+		"machine-plan section") \
+	REASON(MACHINE_PLAN_DIFFERS, "machine-plan-differs", \
+		"the machine has another Defender for Servers plan than the policy says", "") \
+	REASON(MACHINE_PLAN_OFF, "machine-plan-off", \
+		"the machine has no Defender for Servers plan", "") \
 	REASON(PLAN_EXTENSION_FAILED, "plan-extension-failed", \
 		"Defender for Cloud could not switch on an extension of the plan", \
 		"give the principal the right to assign roles (Owner); it is tried again by " \
@@ -64,14 +72,57 @@
 	REASON(NAME_TAKEN, "name-taken", \
 		"another product's extension has the name of the MDE extension", \
 		"delete or rename that extension in Azure") \
+	REASON(MOVED, "moved", \
+		"the machine was moved, and its MDE extension still names it as it was", "") \
+	REASON(MOVED_FROM_TENANT, "moved-from-tenant", \
+		"the MDE extension names a machine in a subscription of another tenant", \
+		"offboard the sensor with that tenant's package, then delete the MDE extension") \
+	REASON(MOVED_FROM_UNKNOWN, "moved-from-unknown", \
+		"the MDE extension names a machine in a subscription that cannot be seen", \
+		"if the machine was moved from there within the tenant: `mdcctl reconcile` " \
+		"deletes " \
+		"the extension, which is then deployed again") \
 	REASON(FOREIGN_OWNER, "foreign-owner", \
 		"the MDE extension names another machine as its owner", \
-		"delete the MDE extension; Defender for Cloud deploys it again for this machine") \
+		"see subscription-move on this machine") \
 	REASON(LEGACY_AGENT, "legacy-agent", \
 		"the Log Analytics based sensor has not been replaced", \
 		"see what holds mde-extension on this machine") \
+	REASON(LEGACY_SENSOR, "legacy-sensor", \
+		"the unified solution is provisioned, yet Defender for Endpoint still sees the " \
+		"sensor of before", \
+		"look at the services Sense and HealthService on the machine, then `mdcctl " \
+		"reconcile`") \
+	REASON(LEGACY_MUTE, "legacy-mute", \
+		"urgent: the old sensor does not report any more and is not replaced yet", \
+		"see what holds mde-extension on this machine") \
 	REASON(LEGACY_REMAINS, "legacy-remains", \
 		"replaced; the Log Analytics agent is still installed", "") \
+	REASON(SENSOR_AWAITED, "sensor-awaited", \
+		"the new sensor is provisioned and has not reported yet", "") \
+	REASON(SENSOR_OUTDATED, "sensor-outdated", \
+		"the sensor is too old for Defender for Cloud to recognise its machine", \
+		"update it: KB5005292 on Windows Server 2012 R2 and 2016, else with the system") \
+	REASON(INSTALLED_UNCONFIRMED, "installed-unconfirmed", \
+		"the unified solution is provisioned; that its sensor reports is not confirmed", \
+		"") \
+	REASON(AGENT_UNPROVEN, "agent-unproven", \
+		"the Log Analytics agent stays: that the new sensor reports is not proven", \
+		"let the inventory of Defender for Endpoint be read; or accept the extension's " \
+		"success with `legacy { proof = extension }`") \
+	REASON(AGENT_WORKSPACE, "agent-workspace", \
+		"the Log Analytics agent stays: it reports to a workspace that is not listed", \
+		"if nothing else needs it there, add the workspace to `legacy { workspaces }`") \
+	REASON(AGENT_POLICY, "agent-policy", \
+		"the Log Analytics agent stays: an assigned policy installs it", \
+		"remove or exempt the assignment that is named") \
+	REASON(AGENT_POLICY_UNKNOWN, "agent-policy-unknown", \
+		"the Log Analytics agent stays: whether a policy installs it is not known", \
+		"give the identity Microsoft.Authorization/policyAssignments/read and " \
+		"policySetDefinitions/read") \
+	REASON(AGENT_KEPT, "agent-kept", \
+		"the Log Analytics agent is kept for a while beside the new sensor", "") \
+	REASON(AGENT_IDLE, "agent-idle", "nothing needs the Log Analytics agent any more", "") \
 	REASON(GRACE, "grace", "Defender for Cloud is given its time to deploy", "") \
 	REASON(OTHER_DEPLOYER, "other-deployer", "another deployer is at work on the extension", \
 		"") \
@@ -163,10 +214,21 @@
 		"restart the machine, then `mdcctl reconcile`") \
 	REASON(HANDLER_BLOCKED, "handler-blocked", "the installer needs a person", \
 		"mend on the machine what the message names, then `mdcctl reconcile`") \
+	REASON(NOT_OFFBOARDED, "not-offboarded", \
+		"the machine has an onboarded sensor already, perhaps of another tenant", \
+		"offboard it with the offboarding package of the tenant that it reports to, then " \
+		"`mdcctl reconcile`") \
+	REASON(OTHER_EDR, "other-edr", "another product protects this machine", \
+		"remove the other product, or exclude the machine") \
+	REASON(AGENT_TOO_OLD, "agent-too-old", \
+		"the Arc agent is too old to install the extension", \
+		"update the Arc agent on the machine to a release of the last twelve months") \
 	REASON(HANDLER_UNSUPPORTED, "handler-unsupported", \
 		"the installer does not support this machine", "") \
 	REASON(HANDLER_NETWORK, "handler-network", "the machine does not reach the service", \
-		"open the machine's way to the Defender for Endpoint URLs") \
+		"open the machine's way to the Defender for Endpoint URLs; a proxy that asks for " \
+		"a " \
+		"password or opens TLS is not supported") \
 	REASON(HANDLER_RETRY, "handler-retry", "the installer failed; it will be tried again", "") \
 	REASON(GIVEN_UP, "given-up", "tried often enough without success", \
 		"look at the last message and `mdcctl history`, then `mdcctl reconcile`") \
@@ -175,12 +237,16 @@
 		"nothing; it is tried again. `mdcctl history` shows how often it was") \
 	REASON(OPERATION_OVERDUE, "operation-overdue", "the operation runs longer than it should", \
 		"update the Arc agent; if it still hangs, delete the extension in Azure") \
-	REASON(CONFLICT, "conflict", "someone has undone it twice; it is not corrected again", \
+	REASON(CONFLICT, "conflict", "someone undoes it; it is not corrected again", \
 		"stop whoever changes it, then `mdcctl reconcile`") \
 	REASON(TENANT_CHANGED, "tenant-changed", \
 		"the subscription has moved to another tenant than it was first seen in", \
-		"make sure that identity and policy of its scope are meant for it there; then " \
-		"`mdcctl reconcile` on the subscription") \
+		"its sensors still belong to the old tenant: note the ids of the subscription, " \
+		"of " \
+		"both tenants and of the devices; uninstall the MDE extensions and offboard the " \
+		"sensors with the old tenant's package; let Microsoft support release that " \
+		"tenant; make sure that identity and policy of the scope are meant for it in the " \
+		"new one; then `mdcctl reconcile` on the subscription") \
 	REASON(SCOPE_CONFLICT, "scope-conflict", "two scopes claim the subscription equally", \
 		"name the subscription by id in one of the scopes") \
 	REASON(RELOADED, "reloaded", "the configuration changed", "") \
@@ -196,6 +262,8 @@ enum reason {
 const char *reason_word(enum reason r);
 const char *reason_sentence(enum reason r);
 const char *reason_remedy(enum reason r);
+/* Told whenever it comes up, and loudly, although the state stays the same. */
+bool reason_is_urgent(enum reason r);
 /* REASON_N_ for a word that is not known. */
 enum reason reason_from_word(const char *word);
 

@@ -75,6 +75,14 @@ static bool has_tag(const char *tags, const char *name, const char *value)
 	return false;
 }
 
+bool selector_has_any_tag(const struct selector *s, const char *tags)
+{
+	for (size_t i = 0; i < s->tag_count; i++)
+		if (has_tag(tags, s->tags[i].name, s->tags[i].value))
+			return true;
+	return false;
+}
+
 bool selector_matches(const struct selector *s, const char *subscription, const char *group,
 	const char *machine, const char *tags)
 {
@@ -86,4 +94,14 @@ bool selector_matches(const struct selector *s, const char *subscription, const 
 		if (!has_tag(tags, s->tags[i].name, s->tags[i].value))
 			return false;
 	return true;
+}
+
+const struct machine_plan_config *policy_machine_plan(const struct policy_config *p,
+	const char *subscription, const char *group, const char *machine, const char *tags)
+{
+	for (size_t i = 0; i < p->machine_plan_count; i++)
+		if (selector_matches(
+			    &p->machine_plans[i].selector, subscription, group, machine, tags))
+			return &p->machine_plans[i];
+	return NULL;
 }

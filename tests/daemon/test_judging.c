@@ -9,6 +9,7 @@
 
 #define SUBSCRIPTIONS 3
 #define MACHINES 8
+#define SENSOR_ITEM (CONTROL_MDE_EXTENSION - SUBSCRIPTION_CONTROLS)
 
 struct judging {
 	struct fixture f;
@@ -470,8 +471,8 @@ static void many_machines_are_judged_over_many_turns(void **state)
 	observer_refresh(j.f.observer, s, NULL);
 	run(&j.f, DUR_MS(50));
 	turns = loop_virtual_turns(j.f.fake.world.loop);
-	assert_int_equal(s->machines[0]->items[1].reason, REASON_PREREQUISITE);
-	assert_int_equal(s->machines[999]->items[1].reason, REASON_PREREQUISITE);
+	assert_int_equal(s->machines[0]->items[SENSOR_ITEM].reason, REASON_PREREQUISITE);
+	assert_int_equal(s->machines[999]->items[SENSOR_ITEM].reason, REASON_PREREQUISITE);
 	assert_true(turns > 15);
 	judging_fini(&j);
 }
@@ -504,7 +505,7 @@ static void a_reload_judges_all_and_forgets_none_that_moves(void **state)
 	assert_int_equal(s->machine_count, 495);
 	assert_nothing_was_missed(&j, 0);
 	for (uint32_t i = 0; i < s->machine_count; i++)
-		assert_int_equal(s->machines[i]->items[1].reason, REASON_GRACE);
+		assert_int_equal(s->machines[i]->items[SENSOR_ITEM].reason, REASON_GRACE);
 	judging_fini(&j);
 }
 
@@ -521,11 +522,11 @@ static void an_exclusion_that_ends_is_noticed(void **state)
 	observer_pass(j.f.observer, PASS_SUBSCRIPTIONS);
 	observer_pass(j.f.observer, PASS_MACHINES);
 	wait_for_rest(&j);
-	assert_int_equal(machine(&j.f, SUB_A, "m000")->items[1].state, ITEM_EXCLUDED);
+	assert_int_equal(machine(&j.f, SUB_A, "m000")->items[SENSOR_ITEM].state, ITEM_EXCLUDED);
 	run(&j.f, DUR_DAYS(7));
 	observer_pass(j.f.observer, PASS_MACHINES);
 	wait_for_rest(&j);
-	assert_int_not_equal(machine(&j.f, SUB_A, "m000")->items[1].state, ITEM_EXCLUDED);
+	assert_int_not_equal(machine(&j.f, SUB_A, "m000")->items[SENSOR_ITEM].state, ITEM_EXCLUDED);
 	judging_fini(&j);
 }
 

@@ -161,7 +161,7 @@ static void a_reader_who_shall_correct_lacks_two_roles(void **state)
 	(void)state;
 	r = report_of(&f, ENFORCE, &(struct special){.roles = READER});
 	expect_verdict(r, "missing", 2, 0);
-	expect_finding(r, "missing.0", "role", HYBRID "/write",
+	expect_finding(r, "missing.0", "role", HYBRID "/delete, " HYBRID "/write",
 		"az role assignment create --assignee 20000000-0000-4000-8000-000000000001 "
 		"--role \"" ARC_ADMIN "\" --scope /subscriptions/SUBSCRIPTION");
 	/* Both subscriptions in one line. */
@@ -202,7 +202,7 @@ static void where_only_one_subscription_lacks_a_role_it_is_named(void **state)
 					   "'role': 'Security Admin'}, {'scope': "
 					   "'/subscriptions/" ESTATE_SUB_2 "', 'role': 'Owner'}]"});
 	expect_verdict(r, "missing", 1, 0);
-	expect_finding(r, "missing.0", "role", HYBRID "/write",
+	expect_finding(r, "missing.0", "role", HYBRID "/delete, " HYBRID "/write",
 		"az role assignment create --assignee 20000000-0000-4000-8000-000000000001 "
 		"--role \"" ARC_ADMIN "\" --scope " SUB_ID);
 	json_decref(r);
@@ -223,7 +223,7 @@ static void in_a_scope_of_one_management_group_the_role_is_assigned_there(void *
 		&(struct special){.estate = "subscriptions=2,machines=4,management-groups=1",
 			.roles = READER});
 	expect_verdict(r, "missing", 2, 0);
-	expect_finding(r, "missing.0", "role", HYBRID "/write",
+	expect_finding(r, "missing.0", "role", HYBRID "/delete, " HYBRID "/write",
 		"az role assignment create --assignee 20000000-0000-4000-8000-000000000001 "
 		"--role \"" ARC_ADMIN
 		"\" --scope /providers/Microsoft.Management/managementGroups/mg-01");
@@ -318,15 +318,18 @@ static void locks_that_refuse_writes_are_told(void **state)
 	json_t *r;
 
 	(void)state;
-	/* One forbids deletions only, another lies where no machine is. */
+	/* One forbids deletions only, which moved machines need; another lies where no machine is.
+	 */
 	r = report_of(&f, ENFORCE,
 		&(struct special){.first = "{'locks': [{'name': 'freeze it', 'level': 'ReadOnly'}, "
 					   "{'name': 'keep', 'level': 'CanNotDelete'}, {'name': "
 					   "'else', 'level': 'ReadOnly', 'scope': '" SUB_ID
 					   "/resourceGroups/nowhere'}]}"});
-	expect_verdict(r, "missing", 1, 0);
+	expect_verdict(r, "missing", 2, 0);
 	expect_finding(r, "missing.0", "lock", "lock \"freeze it\" (ReadOnly) on the subscription",
 		"az lock delete --name 'freeze it' --subscription " ESTATE_SUB);
+	expect_finding(r, "missing.1", "lock", "lock \"keep\" (CanNotDelete) on the subscription",
+		"az lock delete --name keep --subscription " ESTATE_SUB);
 	json_decref(r);
 	fixture_fini(&f);
 }
@@ -399,7 +402,7 @@ static void deny_assignments_are_certain_for_all_and_doubtful_for_some(void **st
 	expect_verdict(r, "missing", 1, 1);
 	assert_string_equal(text_at(r, "missing.0.what"),
 		"deny assignment \"stack\" forbids Microsoft.Security/pricings/write, "
-		"Microsoft.Security/settings/write, " HYBRID "/write");
+		"Microsoft.Security/settings/write, " HYBRID "/delete, " HYBRID "/write");
 	assert_string_equal(text_at(r, "unread.0.what"),
 		"deny assignment \"others\" forbids some principals, perhaps this one: "
 		"Microsoft.Security/pricings/write, Microsoft.Security/settings/write");

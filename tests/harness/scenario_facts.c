@@ -57,6 +57,7 @@ static void add_machine(struct buf *b, const struct machine *m)
 	add_time(b, "since", m->status_since);
 	add_extension(b, "mde", &m->mde);
 	add_extension(b, "legacy", &m->legacy);
+	buf_addf(b, " workspace=%s owner=%s plan=%d", m->legacy_workspace, m->mde_owner, m->plan);
 	buf_addc(b, '\n');
 }
 

@@ -199,7 +199,7 @@ static const struct outcome_case outcome_cases[] = {
 	/* A person has to act; nothing is tried again and again. */
 	{WINDOWS, "MDE.Windows", "'13'", "blocked", "handler-blocked", 1},
 	{WINDOWS, "MDE.Windows", "'39'", "blocked", "handler-blocked", 1},
-	{LINUX, "MDE.Linux", "'5'", "blocked", "handler-blocked", 1},
+	{LINUX, "MDE.Linux", "'5'", "blocked", "other-edr", 1},
 	{LINUX, "MDE.Linux", "'12'", "blocked", "handler-blocked", 1},
 	/* The machine will never have it. */
 	{WINDOWS, "MDE.Windows", "'51'", "unsupported", "handler-unsupported", 1},

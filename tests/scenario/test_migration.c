@@ -46,8 +46,8 @@ static void each_kind_ends_where_it_should(struct scenario *s)
 
 	for (size_t i = 0; i < ARRAY_LEN(ends); i++)
 		scenario_item_is(s, ends[i][0], "mde-extension", ends[i][1], ends[i][2]);
-	scenario_item_is(s, "old1", "legacy-replaced", "compliant", "legacy-remains");
-	scenario_item_is(s, "old2", "legacy-replaced", "compliant", "legacy-remains");
+	scenario_item_is(s, "old1", "legacy-replaced", "compliant", "installed-unconfirmed");
+	scenario_item_is(s, "old2", "legacy-replaced", "compliant", "installed-unconfirmed");
 	assert_int_equal(scenario_count(s, "servers-plan", "compliant"), 2);
 	assert_int_equal(scenario_count(s, "mde-integration", "compliant"), 2);
 	assert_int_equal(scenario_count(s, "unified-solution", "compliant"), 1);

@@ -29,7 +29,9 @@
 		PLAN_P2 "'settings': {'WDATP': true, 'WDATP_UNIFIED_SOLUTION': true," \
 			" 'WDATP_EXCLUDE_LINUX_PUBLIC_PREVIEW': false}," \
 			" 'vulnerabilityProvider': 'MdeTvm', ", \
-		SERVER("good", WINDOWS UNREACHED WITH_SENSOR("MDE.Windows")) "," SERVER("bad", \
+		SERVER("good", \
+			WINDOWS UNREACHED WITH_SENSOR( \
+				"MDE.Windows") ", 'plan': 'P1'") "," SERVER("bad", \
 			WINDOWS UNREACHED ", 'extensions': [{'type': 'MDE.Windows'," \
 					  " 'state': 'Failed', 'code': '13', 'message': " \
 					  "'missing'}]") "," SERVER("old", \
@@ -44,8 +46,10 @@
 		    "    vulnerability-management = on  register-providers = on\n" \
 		    "    extension { deploy = after-grace }\n" \
 		    "    legacy { replace = on }\n" \
+		    "    machine-plan \"good\" { plan = P1  machines = { \"good\" } }\n" \
 		    "}\n" CONFIG_SCOPE("subscriptions = { \"*\" }  mode = observe")
 #define OLD_SENSOR SENSOR("old", "MDE.Windows")
+#define OWN_PLAN MACHINE("good") "/providers/Microsoft.Security/pricings/VirtualMachines"
 #define AGENT "properties.agentConfiguration."
 
 static const struct change {
@@ -87,6 +91,10 @@ static const struct change {
 		"[{'publisher': 'Microsoft.Azure.AzureDefenderForServers',"
 		" 'type': 'MDE.Windows'}]"},
 	{CONTROL_ARC_CONNECTED, AGENT "configMode", MACHINE("listed"), NULL, "'monitor'"},
+	{CONTROL_SUBSCRIPTION_MOVE, "properties.settings.azureResourceId",
+		SENSOR("good", "MDE.Windows"), NULL, "'" MACHINE("bad") "'"},
+	{CONTROL_SUBSCRIPTION_MOVE, "properties.provisioningState", SENSOR("good", "MDE.Windows"),
+		NULL, "'Updating'"},
 	{CONTROL_MDE_EXTENSION, "properties.provisioningState", SENSOR("good", "MDE.Windows"), NULL,
 		"'Failed'"},
 	{CONTROL_MDE_EXTENSION, "properties.settings.azureResourceId",
@@ -102,6 +110,12 @@ static const struct change {
 		"'SomethingElse'"},
 	{CONTROL_LEGACY_REPLACED, "properties.provisioningState", OLD_SENSOR, NULL, "'Updating'"},
 	{CONTROL_LEGACY_REPLACED, "properties.settings.vNextEnabled", OLD_SENSOR, NULL, "true"},
+	{CONTROL_LEGACY_REPLACED, "properties.settings.workspaceId",
+		MACHINE("old") "/extensions/MMA", NULL, "'5f1c1a0e-0000-4000-8000-000000000001'"},
+	{CONTROL_MACHINE_PLAN, "properties.pricingTier", OWN_PLAN, NULL, "'Free'"},
+	{CONTROL_MACHINE_PLAN, "properties.subPlan", OWN_PLAN, NULL, "'P2'"},
+	{CONTROL_MACHINE_PLAN, "properties.inherited", OWN_PLAN, NULL, "'True'"},
+	{CONTROL_MACHINE_PLAN, "properties.enforce", PLAN_ID(1), NULL, "'True'"},
 };
 
 static bool has_change(enum control_id control, const char *field)
@@ -244,8 +258,18 @@ static const struct {
 	{"/extensions/MDE.Linux", "\"publisher\":\"Microsoft.Azure.AzureDefenderForServers\""},
 };
 
+/* The extension of a machine that was moved goes, and comes again. */
+static bool is_allowed_deletion(const struct transport_write *w)
+{
+	return str_equal(w->method, "DELETE") && str_empty(w->body) &&
+		(str_ends_nocase(w->path, "/extensions/MDE.Windows") ||
+			str_ends_nocase(w->path, "/extensions/MDE.Linux"));
+}
+
 static bool is_allowed(const struct transport_write *w)
 {
+	if (is_allowed_deletion(w))
+		return true;
 	if (!str_equal(w->method, "PUT") || w->body == NULL)
 		return false;
 	for (size_t i = 0; i < ARRAY_LEN(allowed); i++)

@@ -43,7 +43,7 @@ ok "a reader who shall correct lacks something: status 2" is "$status" 2
 cat >"$dir/expected" <<END
 Missing:
 
-role: Microsoft.HybridCompute/machines/extensions/write
+role: Microsoft.HybridCompute/machines/extensions/delete, Microsoft.HybridCompute/machines/extensions/write
   in          prod-1, prod-2
   identity    test
   what helps  az role assignment create --assignee $client --role "$arc" --scope /subscriptions/SUBSCRIPTION

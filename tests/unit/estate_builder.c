@@ -218,6 +218,8 @@ json_t *estate_extension_document(const struct machine *m, const struct estate_e
 	if (!legacy)
 		json_object_set_new(settings, "azureResourceId",
 			json_string(x->owner != NULL ? x->owner : m->id));
+	if (x->workspace != NULL)
+		json_object_set_new(settings, "workspaceId", json_string(x->workspace));
 	if (x->vnext != NULL)
 		json_object_set_new(
 			settings, "vNextEnabled", json_loads(x->vnext, JSON_DECODE_ANY, NULL));
@@ -244,6 +246,35 @@ void estate_extension(struct estate *e, struct machine *m, const struct estate_e
 		abort();
 	m->extensions_known = true;
 	json_decref(document);
+}
+
+void estate_sensor(
+	struct estate *e, struct machine *m, const char *version, enum sensor_health health)
+{
+	struct sensor_facts facts = {.listed = true,
+		.onboarded = true,
+		.health = health,
+		.version = version,
+		.last_seen = wall_add(e->now, DUR_MIN(-1)),
+		.at = e->now};
+	bool changed;
+
+	inventory_set_sensor(e->inv, m, &facts, &changed);
+}
+
+void estate_agent_policy(struct estate *e, struct subscription *s, const char *scope)
+{
+	struct agent_policies policies = {.at = e->now};
+	json_t *assignment;
+	bool changed;
+
+	if (scope != NULL) {
+		assignment = json_pack("{s:{s:s, s:s}}", "properties", "displayName",
+			"agents everywhere", "scope", scope);
+		agent_policies_add(&policies, assignment);
+		json_decref(assignment);
+	}
+	inventory_set_agent_policies(s, &policies, &changed);
 }
 
 void estate_no_extension(struct estate *e, struct machine *m, struct wall since)

@@ -57,7 +57,8 @@ struct estate_extension {
 	const char *vnext; /* JSON, NULL: absent */
 	const char *owner; /* NULL: the machine itself */
 	const char *code, *message;
-	const char *name; /* NULL: the type */
+	const char *workspace; /* of a legacy agent; NULL: none is named */
+	const char *name;      /* NULL: the type */
 	enum fact_source source;
 	struct wall at; /* unset: now */
 };
@@ -66,6 +67,11 @@ void estate_extension(
 /* The same as a document of ARM; the caller owns it. */
 json_t *estate_extension_document(
 	const struct machine *m, const struct estate_extension *extension);
+/* As the inventory of Defender for Endpoint shows it: seen a minute ago, and asked for now. */
+void estate_sensor(
+	struct estate *e, struct machine *m, const char *version, enum sensor_health health);
+/* Assigned policies that install the agent: `scope` NULL for a complete list without any. */
+void estate_agent_policy(struct estate *e, struct subscription *s, const char *scope);
 /* A complete list without it. */
 void estate_no_extension(struct estate *e, struct machine *m, struct wall since);
 

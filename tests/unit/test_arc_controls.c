@@ -59,59 +59,6 @@ static void agents_are_reported_by_their_state_and_lists(void **state)
 	}
 }
 
-/* --- legacy-replaced --- */
-
-static const struct {
-	const char *sku;
-	bool legacy;
-	const struct estate_extension *mde;
-	enum verdict_kind kind;
-	enum reason reason;
-} legacies[] = {
-	{WINDOWS_2022, true, NULL, VERDICT_NOT_APPLICABLE, REASON_NONE},
-	{UBUNTU, false, NULL, VERDICT_NOT_APPLICABLE, REASON_NONE},
-	{WINDOWS_2016, false, NULL, VERDICT_NOT_APPLICABLE, REASON_NONE},
-	{WINDOWS_2016, false, EXTENSION(.vnext = "true"), VERDICT_NOT_APPLICABLE, REASON_NONE},
-	{WINDOWS_2016, true, NULL, VERDICT_WAITING, REASON_PREREQUISITE},
-	{WINDOWS_2016, true, EXTENSION(.vnext = "false"), VERDICT_WAITING, REASON_PREREQUISITE},
-	{WINDOWS_2016, false, EXTENSION(.vnext = "false"), VERDICT_WAITING, REASON_PREREQUISITE},
-	{WINDOWS_2016, true, EXTENSION(.state = "Creating", .vnext = "true"), VERDICT_WAITING,
-		REASON_PREREQUISITE},
-	{WINDOWS_2016, true, EXTENSION(.vnext = "true"), VERDICT_COMPLIANT, REASON_LEGACY_REMAINS},
-	{WINDOWS_2016, true, EXTENSION(.state = "Failed", .code = "13"), VERDICT_BLOCKED,
-		REASON_LEGACY_AGENT},
-};
-
-static void the_legacy_sensor_is_reported_until_it_is_replaced(void **state)
-{
-	struct fixture *f = *state;
-
-	for (size_t i = 0; i < ARRAY_LEN(legacies); i++) {
-		f->m = estate_machine(&f->e, f->s, "m", legacies[i].sku);
-		if (legacies[i].legacy)
-			estate_extension(
-				&f->e, f->m, EXTENSION(.type = "MicrosoftMonitoringAgent"));
-		if (legacies[i].mde != NULL)
-			estate_extension(&f->e, f->m, legacies[i].mde);
-		expect_verdict(
-			own(f, CONTROL_LEGACY_REPLACED), legacies[i].kind, legacies[i].reason);
-		inventory_remove_machine(f->e.inv, f->m);
-	}
-}
-
-static void replacement_is_a_choice_of_the_policy(void **state)
-{
-	struct fixture *f = *state;
-
-	f->e.policy.legacy_replace = false;
-	f->m = estate_machine(&f->e, f->s, "m", WINDOWS_2016);
-	estate_extension(&f->e, f->m, EXTENSION(.type = "MicrosoftMonitoringAgent"));
-	expect_verdict(own(f, CONTROL_LEGACY_REPLACED), VERDICT_EXCLUDED, REASON_REPLACE_OFF);
-	f->e.policy.legacy_replace = true;
-	estate_status(&f->e, f->m, "Disconnected");
-	expect_verdict(own(f, CONTROL_LEGACY_REPLACED), VERDICT_UNREACHABLE, REASON_DISCONNECTED);
-}
-
 /* --- differences --- */
 
 static void differences_name_what_is_wanted_and_what_is_there(void **state)
@@ -143,8 +90,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(agents_are_reported_by_their_state_and_lists),
-		CASE(the_legacy_sensor_is_reported_until_it_is_replaced),
-		CASE(replacement_is_a_choice_of_the_policy),
 		CASE(differences_name_what_is_wanted_and_what_is_there),
 	};
 

@@ -11,7 +11,8 @@ static void unknown_options_are_told_with_what_was_meant(void **state)
 			"machines\n"},
 		{"pool = 5m\n" BASE,
 			"t.conf:1: error: there is no option \"pool\" at the top level; the "
-			"options here are state-directory, control-socket, log, max-in-flight\n"},
+			"options here are state-directory, control-socket, log, max-in-flight, "
+			"expiry-grace\n"},
 		{"poll = 5m\n" BASE,
 			"t.conf:1: error: there is no option \"poll\" at the top level; it is a "
 			"section; write poll { … }\n"},
@@ -200,11 +201,9 @@ static void what_this_version_cannot_do_is_refused(void **state)
 			"t.conf:3: error: from-machines: \"on\" is not supported by this version; "
 			"write off, or leave the option out\n"
 			"t.conf:4: error: list is not supported by this version; remove it\n"},
-		{"policy \"p\" {\n	legacy {\n		remove-agent = on\n	}\n"
+		{"policy \"p\" {\n\n\n\n"
 		 "	connector {\n		plan = P2\n		mde = on\n"
 		 "		vulnerability-assessment = on\n	}\n}\n" BASE,
-			"t.conf:3: error: remove-agent: \"on\" is not supported by this version; "
-			"write off, or leave the option out\n"
 			"t.conf:6: error: plan: \"P2\" is not supported by this version; write "
 			"unmanaged, or leave the option out\n"
 			"t.conf:7: error: mde: \"on\" is not supported by this version; write "
@@ -442,21 +441,34 @@ static void exclusions_and_grants_are_complete(void **state)
 			"\"*\" } for the whole scope\n"},
 		{IN_SCOPE("	grant \"x\" {\n	}\n"),
 			"t.conf:5: error: grant \"x\" has no control; write control = "
-			"servers-plan\n"
+			"servers-plan or machine-plan\n"
 			"t.conf:5: error: grant \"x\" has no owner; write owner = \"cost "
 			"control\"\n"
 			"t.conf:5: error: grant \"x\" has no until; write until = 2027-01-31\n"
 			"t.conf:5: error: grant \"x\" has no reason; write reason = \"P1 is "
 			"enough here\"\n"
 			"t.conf:5: error: grant \"x\" does not say what it is about; write "
-			"subscriptions = { \"ID\" }, or subscriptions = { \"*\" } for the whole "
-			"scope\n"},
+			"subscriptions, resource-groups, machines or tags, or subscriptions = { "
+			"\"*\" } for the whole scope\n"},
 		{IN_SCOPE("	grant \"x\" {\n		control = machine-plan\n"
 			  "		tags = role=kiosk\n		until = 2027-01-31\n" WHO
 			  "	}\n"),
-			"t.conf:6: error: control: \"machine-plan\" is not supported by this "
-			"version; write servers-plan\n"
-			"t.conf:7: error: tags is not supported by this version; remove it\n"},
+			""},
+		{IN_SCOPE("	grant \"x\" {\n		control = servers-plan\n"
+			  "		tags = role=kiosk\n		until = 2027-01-31\n" WHO
+			  "	}\n"),
+			"t.conf:7: error: tags: a grant for servers-plan is about subscriptions; "
+			"remove it, or write control = machine-plan\n"},
+		{"policy \"p\" {\n	machine-plan \"k\" {\n	}\n"
+		 "	machine-plan \"l\" {\n		plan = P2\n		machines = a\n	}\n"
+		 "}\n" BASE,
+			"t.conf:2: error: machine-plan \"k\" has no plan; write plan = P1, off or "
+			"inherit\n"
+			"t.conf:5: error: plan: \"P2\" is not known; write P1, off or "
+			"inherit\n"
+			"t.conf:2: error: machine-plan \"k\" does not say what it is about; write "
+			"subscriptions, resource-groups, machines or tags, or subscriptions = { "
+			"\"*\" } for the whole scope\n"},
 		{IN_SCOPE("	exclude \"x\" {\n		tags = []\n" WHO "	}\n"),
 			"t.conf:6: error: tags: the list is empty; write what exclude \"x\" is "
 			"about, or remove it\n"},
@@ -497,6 +509,11 @@ static void options_without_effect_are_warned_of(void **state)
 			"t.conf:4: warning: replace: only Defender for Cloud replaces while the "
 			"extension is never deployed; write extension { deploy = after-grace } to "
 			"help it\n"},
+		{"policy \"p\" {\n	legacy {\n		remove-agent = on\n	"
+		 "}\n}\n" BASE,
+			"t.conf:3: warning: remove-agent: it has no effect without workspaces; "
+			"write workspaces = { \"ID\" } with those that only the old sensor "
+			"needed, or { \"*\" } for all\n"},
 		{"policy \"p\" {\n	extension {\n		grace = 3h\n"
 		 "		first-grace = 1h\n	}\n}\n" BASE,
 			"t.conf:4: warning: first-grace: it is shorter than grace, and the first "
@@ -589,17 +606,22 @@ static void defaults_are_in_force_where_nothing_is_written(void **state)
 
 static void everything_written_is_in_force(void **state)
 {
-	struct config *c = build_well("state-directory = /s\ncontrol-socket = /c\nlog = stderr\n"
-				      "max-in-flight = 7\n"
-				      "poll {\n	subscriptions = 3s\n	machines = 2s\n"
-				      "	full-sweep = 30s\n	inventory = 4s\n"
-				      "	operations = 1s\n	jitter = 0%\n}\n"
-				      "impact {\n	machines = 0\n	subscriptions = 9\n}\n"
-				      "policy \"p\" {\n	plan = P2\n	integration = on\n"
-				      "	unified-solution = on\n"
-				      "	extension {\n		deploy = after-grace\n"
-				      "		grace = 0s\n		first-grace = 3s\n	}\n"
-				      "	legacy {\n		replace = on\n	}\n}\n" BASE);
+	struct config *c =
+		build_well("state-directory = /s\ncontrol-socket = /c\nlog = stderr\n"
+			   "max-in-flight = 7\n"
+			   "poll {\n	subscriptions = 3s\n	machines = 2s\n"
+			   "	full-sweep = 30s\n	inventory = 4s\n"
+			   "	operations = 1s\n	jitter = 0%\n}\n"
+			   "impact {\n	machines = 0\n	subscriptions = 9\n}\n"
+			   "policy \"p\" {\n	plan = P2\n	integration = on\n"
+			   "	unified-solution = on\n"
+			   "	extension {\n		deploy = after-grace\n"
+			   "		grace = 0s\n		first-grace = 3s\n	}\n"
+			   "	legacy {\n		replace = on\n"
+			   "		remove-agent = on\n		proof = extension\n"
+			   "		remove-after = 2d\n"
+			   "		workspaces = [22222222-2222-2222-2222-222222222222]\n"
+			   "	}\n}\n" BASE);
 	const struct policy_config *p = &c->policies[0];
 
 	(void)state;
@@ -622,7 +644,11 @@ static void everything_written_is_in_force(void **state)
 	assert_int_equal(p->deploy, DEPLOY_AFTER_GRACE);
 	assert_int_equal(p->grace.ms, 0);
 	assert_int_equal(p->first_grace.ms, 3000);
-	assert_true(p->legacy_replace);
+	assert_true(p->legacy_replace && p->legacy_remove_agent && !p->legacy_any_workspace);
+	assert_int_equal(p->legacy_proof, PROOF_BY_EXTENSION);
+	assert_int_equal(p->legacy_remove_after.ms, DUR_DAYS(2).ms);
+	assert_int_equal(p->legacy_workspace_count, 1);
+	assert_string_equal(p->legacy_workspaces[0], "22222222-2222-2222-2222-222222222222");
 	assert_int_equal(c->scopes[0].max_in_flight, 7);
 	config_free(c);
 }
@@ -669,8 +695,12 @@ static void a_scope_holds_what_it_names(void **state)
 	assert_string_equal(lab->tags[1].name, "note");
 	assert_string_equal(lab->tags[1].value, "a=b");
 	assert_int_equal(wall_parse("2027-02-01T00:00:00Z", &end), 0);
-	assert_true(wall_before(s->excludes[0].until, end));
-	assert_false(wall_before(s->excludes[0].until, (struct wall){end.ms - 1000}));
+	assert_true(wall_before(s->excludes[0].expires, end));
+	assert_false(wall_before(s->excludes[0].expires, (struct wall){end.ms - 1000}));
+	assert_int_equal(
+		wall_since(s->excludes[0].until, s->excludes[0].expires).ms, DUR_DAYS(7).ms);
+	assert_int_equal(wall_since(s->grants[0].until, s->grants[0].expires).ms, DUR_DAYS(7).ms);
+	assert_int_equal(s->excludes[1].expires.ms, WALL_NEVER.ms);
 	assert_int_equal(s->excludes[1].until.ms, WALL_NEVER.ms);
 	assert_null(s->excludes[1].ticket);
 	assert_int_equal(s->grant_count, 1);
@@ -694,6 +724,7 @@ static void the_canonical_text_has_every_option_in_force(void **state)
 		"control-socket = \"/run/mdcd/control.sock\"\n"
 		"log = journal\n"
 		"max-in-flight = 50\n"
+		"expiry-grace = 7d\n"
 		"identity \"main\"/cloud = \"public\"\n"
 		"identity \"main\"/tenant = \"" ID1 "\"\n"
 		"identity \"main\"/client = \"" ID2 "\"\n"
@@ -720,6 +751,8 @@ static void the_canonical_text_has_every_option_in_force(void **state)
 		"policy \"servers\"/extension/first-grace = 14h\n"
 		"policy \"servers\"/legacy/replace = off\n"
 		"policy \"servers\"/legacy/remove-agent = off\n"
+		"policy \"servers\"/legacy/proof = inventory\n"
+		"policy \"servers\"/legacy/remove-after = 26h\n"
 		"policy \"servers\"/connector/plan = unmanaged\n"
 		"policy \"servers\"/connector/mde = off\n"
 		"policy \"servers\"/connector/vulnerability-assessment = off\n"

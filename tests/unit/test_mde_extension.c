@@ -486,6 +486,36 @@ static void linux_rests_between_two_writes(void **state)
 	assert_int_equal(c->pause(&view).ms, 0);
 }
 
+static void a_machine_with_another_product_gets_no_second_one(void **state)
+{
+	static char name[] = "EDR", value[] = "falcon", other[] = "sentinel";
+	struct fixture *f = *state;
+	struct selector *tags = &f->e.policy.other_edr;
+
+	f->m = estate_machine(&f->e, f->s, "m", WINDOWS_2022);
+	tags->tags = xcalloc(2, sizeof(*tags->tags));
+	tags->tags[0].name = tags->tags[1].name = name;
+	tags->tags[0].value = other;
+	tags->tags[1].value = value;
+	tags->tag_count = 2;
+	expect_verdict(own(f, CONTROL_MDE_EXTENSION), VERDICT_DRIFTED, REASON_EXTENSION_ABSENT);
+	f->m->tags = "edr=falcon\nenv=prod\n";
+	expect_verdict(own(f, CONTROL_MDE_EXTENSION), VERDICT_EXCLUDED, REASON_OTHER_EDR);
+	/* The old sensor is not replaced there either. */
+	f->m->os = OS_WINDOWS_UNIFIED;
+	estate_extension(&f->e, f->m, EXTENSION(.type = "MicrosoftMonitoringAgent"));
+	expect_verdict(own(f, CONTROL_LEGACY_REPLACED), VERDICT_EXCLUDED, REASON_OTHER_EDR);
+	f->m->os = OS_WINDOWS_INBOX;
+	/* What is there is there. */
+	estate_extension(&f->e, f->m, EXTENSION(.state = "Succeeded"));
+	expect_verdict(own(f, CONTROL_MDE_EXTENSION), VERDICT_COMPLIANT, REASON_IN_SYNC);
+	estate_no_extension(&f->e, f->m, wall_add(f->e.now, DUR_H(-24)));
+	f->m->tags = "";
+	f->m->tags_unknown = true;
+	expect_verdict(own(f, CONTROL_MDE_EXTENSION), VERDICT_UNKNOWN, REASON_FACT_UNKNOWN);
+	free(tags->tags);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -509,6 +539,7 @@ int main(void)
 		CASE(without_a_package_nothing_is_composed),
 		CASE(without_a_location_nothing_is_composed),
 		CASE(linux_rests_between_two_writes),
+		CASE(a_machine_with_another_product_gets_no_second_one),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -341,7 +341,7 @@ static void only_drift_that_is_ours_is_planned(void **state)
 		plan_fini(&plan);
 		/* Reported only. */
 		item->state = ITEM_COMPLIANT;
-		item = inventory_item(f->s, f->m, CONTROL_LEGACY_REPLACED);
+		item = inventory_item(f->s, f->m, CONTROL_ARC_CONNECTED);
 		item->applies = true;
 		item->state = (uint8_t)s;
 		build(f, &limits, &plan);

@@ -97,6 +97,17 @@ static json_t *current_extension(const struct machine *m)
 		});
 }
 
+static json_t *current_agent(const struct machine *m)
+{
+	return m->legacy.present ? estate_extension_document(m,
+					   &(struct estate_extension){.type = os_is_windows(m->os)
+							   ? "MicrosoftMonitoringAgent"
+							   : "OmsAgentForLinux",
+						   .state = m->legacy.state,
+						   .workspace = m->legacy_workspace})
+				 : NULL;
+}
+
 static json_t *current_of(const struct step *step)
 {
 	switch (step->control->id) {
@@ -109,9 +120,11 @@ static json_t *current_of(const struct step *step)
 		return current_setting(step->subscription, SETTING_EXCLUDE_LINUX);
 	case CONTROL_VULNERABILITY_MANAGEMENT:
 		return current_single(step->subscription, SINGLE_VULNERABILITY);
+	case CONTROL_SUBSCRIPTION_MOVE:
 	case CONTROL_MDE_EXTENSION: return current_extension(step->machine);
+	case CONTROL_LEGACY_REPLACED: return current_agent(step->machine);
+	case CONTROL_MACHINE_PLAN:
 	case CONTROL_ARC_CONNECTED:
-	case CONTROL_LEGACY_REPLACED:
 	case CONTROL_N_: break;
 	}
 	return NULL;
@@ -143,8 +156,19 @@ static void take_effect(struct estate *e, const struct step *step)
 		estate_extension(e, step->machine,
 			&(struct estate_extension){.vnext = "true", .source = SOURCE_ARM});
 		break;
-	case CONTROL_ARC_CONNECTED:
+	case CONTROL_SUBSCRIPTION_MOVE:
+		inventory_unset_extension(e->inv, step->machine,
+			os_is_windows(step->machine->os) ? EXTENSION_MDE_WINDOWS
+							 : EXTENSION_MDE_LINUX,
+			stamp, &changed);
+		break;
 	case CONTROL_LEGACY_REPLACED:
+		inventory_unset_extension(e->inv, step->machine,
+			os_is_windows(step->machine->os) ? EXTENSION_MMA : EXTENSION_OMS, stamp,
+			&changed);
+		break;
+	case CONTROL_MACHINE_PLAN:
+	case CONTROL_ARC_CONNECTED:
 	case CONTROL_N_: break;
 	}
 }

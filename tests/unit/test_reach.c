@@ -306,9 +306,9 @@ static void the_text_is_sorted_and_comes_back(void **state)
 	assert_int_equal(reach_render(&f->wanted, &text), 0);
 	assert_string_equal(buf_str(&text),
 		"subscription aaaaaaaa-0000-4000-8000-000000000003 "
-		"servers-plan,mde-integration,mde-extension\n"
+		"servers-plan,mde-integration,subscription-move,mde-extension\n"
 		"subscription aaaaaaaa-0000-4000-8000-000000000007 "
-		"servers-plan,mde-integration,mde-extension\n"
+		"servers-plan,mde-integration,subscription-move,mde-extension\n"
 		"scope \"two words\\nand \\\"a line\\\"\"\n");
 	assert_int_equal(reach_parse(buf_str(&text), &parsed), 0);
 	assert_int_equal(reach_render(&parsed, &again), 0);

@@ -612,21 +612,23 @@ static void the_daemons_machines_are_texts_but_for_lists_and_tags(void **state)
 	check_table("{'resources': [{'id': '/m', 'location': 'eu', 'tags': {'a': 'b'}, 'type': "
 		    "'Microsoft.HybridCompute/machines', 'properties': {'status': 'Connected', "
 		    "'vmId': 'left out', 'osSku': 7, 'agentConfiguration': {'extensionsEnabled': "
-		    "true, 'extensionsAllowList': [{'type': 'x'}], 'proxyUrl': 'left out'}}}]}",
+		    "true, 'extensionsAllowList': [{'type': 'x'}], 'proxyUrl': 'http://p', "
+		    "'proxyBypass': 'left out'}}}]}",
 		GRAPH_MACHINES,
 		"[{'id': '/m', 'location': 'eu', 'tags': {'a': 'b'}, 'properties': {'status': "
 		"'Connected', 'lastStatusChange': '', 'osType': '', 'osName': '', 'osSku': '7', "
 		"'agentVersion': '', 'cloudMetadata': {'provider': ''}, 'agentConfiguration': "
-		"{'extensionsEnabled': 'true', 'configMode': '', 'extensionsAllowList': [{'type': "
+		"{'extensionsEnabled': 'true', 'configMode': '', 'proxyUrl': 'http://p', "
+		"'extensionsAllowList': [{'type': "
 		"'x'}], 'extensionsBlockList': null}}}]");
 }
 
 /* clang-format off */
-#define EXTENSION(id, publisher, type, state, version, vnext, code, message) \
+#define EXTENSION(id, publisher, type, state, version, vnext, workspace, message) \
 	"{'id': '" id "', 'properties': {'publisher': '" publisher "', 'type': '" type "', " \
 	"'provisioningState': '" state "', 'typeHandlerVersion': '" version "', 'settings': " \
-	"{'vNextEnabled': '" vnext "', 'azureResourceId': ''}, 'instanceView': {'status': " \
-	"{'code': '" code "', 'message': '" message "'}}}}"
+	"{'vNextEnabled': '" vnext "', 'azureResourceId': '', 'workspaceId': '" workspace "'}, 'instanceView': {'status': " \
+	"{'code': '', 'message': '" message "'}}}}"
 /* clang-format on */
 
 static void the_daemons_extensions_are_texts(void **state)
@@ -635,7 +637,7 @@ static void the_daemons_extensions_are_texts(void **state)
 	check_table(FLEET, GRAPH_EXTENSIONS,
 		"[" EXTENSION(MACHINE("M1") "/extensions/MDE", "P", "MDE.Windows", "Succeeded",
 			"1.0", "true", "", "fine") ", " EXTENSION(MACHINE("M1") "/extensions/MMA",
-			"", "MicrosoftMonitoringAgent", "Succeeded", "", "", "",
+			"", "MicrosoftMonitoringAgent", "Succeeded", "", "", "c1",
 			"") ", " EXTENSION(MACHINE("M3") "/extensions/MDE", "", "MDE.Linux",
 			"Failed", "", "", "", "") "]");
 }
@@ -653,7 +655,7 @@ static void what_others_may_write_at_any_length_or_type_is_short_text(void **sta
 	buf_adds(&want,
 		"[{'id': '/e', 'properties': {'publisher': '', 'type': 'MDE.Linux', "
 		"'provisioningState': '', 'typeHandlerVersion': '', 'settings': "
-		"{'vNextEnabled': '7.5', 'azureResourceId': '[1.5,{}]'}, "
+		"{'vNextEnabled': '7.5', 'azureResourceId': '[1.5,{}]', 'workspaceId': ''}, "
 		"'instanceView': {'status': {'code': '-310', 'message': '");
 	for (unsigned i = 0; i < 3000; i++)
 		buf_adds(&tables, "\xc3\xa4");

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Plans of single machines: under a grant, never over an enforced plan, and back again. */
+#include "lib/base/str.h"
+#include "lib/base/xalloc.h"
+#include "tests/harness/scenario.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+#define PLAN_OF(name) MACHINE(name) "/providers/Microsoft.Security/pricings/VirtualMachines"
+#define KIOSK_TAG ", 'tags': {'role': 'kiosk'}"
+#define SENSOR_THERE ", 'extensions': [{'type': 'MDE.Windows', 'since': '-30d'}]"
+#define THREE \
+	SERVER("kiosk1", WINDOWS KIOSK_TAG SENSOR_THERE) \
+	"," SERVER("kiosk2", WINDOWS KIOSK_TAG SENSOR_THERE) "," SERVER( \
+		"web1", WINDOWS SENSOR_THERE)
+#define ALLOWED "'allowedWrites': ['machine-plan'], 'behaviour': {'deployer': {'on': false}}"
+
+#define POLICY_KIOSKS(plan) \
+	CONFIG_POLL_SLOW \
+	"policy \"servers\" {\n" \
+	"    plan = P2  integration = on  unified-solution = on\n" \
+	"    extension { deploy = after-grace  grace = 0s  first-grace = 0s }\n" \
+	"    machine-plan \"kiosks\" { plan = " plan "  tags = { \"role=kiosk\" } }\n" \
+	"}\n"
+#define GRANT(until) \
+	"    grant \"kiosks\" { control = machine-plan  tags = { \"role=kiosk\" }  owner = " \
+	"\"shop\"\n" \
+	"        until = " until "  reason = \"P1 is enough\" }"
+#define ENFORCED "subscriptions = { \"*\" }  mode = enforce\n"
+#define CONFIG_KIOSKS(plan, until) POLICY_KIOSKS(plan) CONFIG_SCOPE(ENFORCED GRANT(until))
+
+static struct scenario *kiosks(const char *subscription, const char *config)
+{
+	mdc_autofree char *subscriptions =
+		xasprintf(SUBSCRIPTION(1, "%s" SETTINGS_ON, THREE), subscription);
+	struct scenario *s = scenario_new(&(struct scenario_options){
+		.subscriptions = subscriptions, .document = ALLOWED, .config = config});
+
+	scenario_begin(s);
+	return s;
+}
+
+static void has_plan(struct scenario *s, const char *name_id, const char *tier)
+{
+	const char *is = scenario_peek(s, name_id, "properties.pricingTier");
+
+	if (!str_equal(is, tier))
+		scenario_fail(s, "%s has %s, not %s", name_id, is != NULL ? is : "none",
+			tier != NULL ? tier : "none");
+}
+
+static void test_machines_get_the_plan_that_a_grant_allows(void **state)
+{
+	scenario_auto *s = kiosks(PLAN_P2, CONFIG_KIOSKS("P1", "2027-01-31"));
+
+	(void)state;
+	scenario_settle(s, DUR_H(2));
+	has_plan(s, PLAN_OF("kiosk1"), "Standard");
+	has_plan(s, PLAN_OF("kiosk2"), "Standard");
+	has_plan(s, PLAN_OF("web1"), NULL);
+	scenario_writes_are(s, NULL, 2, 2);
+	scenario_item_is(s, "kiosk1", "machine-plan", "compliant", "in-sync");
+	/* Nothing more is to be done, whatever passes by. */
+	scenario_run(s, DUR_DAYS(2));
+	scenario_writes_are(s, NULL, 2, 2);
+	scenario_is_good(s);
+	scenario_history_is_whole(s);
+}
+
+static void test_without_a_grant_nothing_is_lowered(void **state)
+{
+	scenario_auto *s = kiosks(PLAN_P2, POLICY_KIOSKS("off") CONFIG_SCOPE(ENFORCED));
+
+	(void)state;
+	scenario_run(s, DUR_DAYS(1));
+	scenario_item_is(s, "kiosk1", "machine-plan", "blocked", "lowers");
+	scenario_writes_are(s, NULL, 0, 0);
+	scenario_is_good(s);
+}
+
+static void test_an_enforced_plan_is_respected(void **state)
+{
+	scenario_auto *s = kiosks("'plan': {'tier': 'Standard', 'subPlan': 'P2', 'enforce': true,"
+				  " 'since': '-60d'}, ",
+		CONFIG_KIOSKS("P1", "2027-01-31"));
+
+	(void)state;
+	scenario_run(s, DUR_DAYS(1));
+	scenario_item_is(s, "kiosk1", "machine-plan", "blocked", "plan-enforced");
+	scenario_writes_are(s, NULL, 0, 0);
+	/* Once it is enforced no more it goes on by itself. */
+	scenario_meddle(s, PLAN_ID(1), "properties.enforce", "'False'");
+	scenario_await(s, "kiosk1", "machine-plan", "compliant", DUR_H(3));
+	scenario_is_good(s);
+}
+
+static void test_what_is_inherited_and_right_is_not_written(void **state)
+{
+	scenario_auto *s = scenario_new(&(struct scenario_options){
+		.subscriptions = SUBSCRIPTION(1,
+			"'plan': {'tier': 'Standard', 'subPlan': 'P1', 'since': "
+			"'-60d'}," SETTINGS_ON,
+			THREE),
+		.document = ALLOWED,
+		.config = CONFIG_POLL_SLOW
+		"policy \"servers\" { machine-plan \"kiosks\" { plan = P1  machines = { \"kiosk*\" "
+		"} } }\n" CONFIG_SCOPE(ENFORCED)});
+
+	(void)state;
+	scenario_begin(s);
+	scenario_settle(s, DUR_H(2));
+	scenario_item_is(s, "kiosk1", "machine-plan", "compliant", "in-sync");
+	scenario_writes_are(s, NULL, 0, 0);
+	scenario_is_good(s);
+}
+
+static void test_a_machine_is_switched_off_and_gets_its_subscriptions_plan_again(void **state)
+{
+	scenario_auto *s = kiosks(PLAN_P2, CONFIG_KIOSKS("off", "2027-01-31"));
+
+	(void)state;
+	scenario_settle(s, DUR_H(2));
+	has_plan(s, PLAN_OF("kiosk1"), "Free");
+	/* Its sensor is removed by someone, and not put back: nobody pays for it. */
+	scenario_meddle(s, SENSOR("kiosk1", "MDE.Windows"), NULL, NULL);
+	scenario_run(s, DUR_H(4));
+	scenario_item_is(s, "kiosk1", "mde-extension", "excluded", "machine-plan-off");
+	scenario_writes_are(s, NULL, 2, 2);
+	scenario_reload(s, POLICY_KIOSKS("inherit") CONFIG_SCOPE(ENFORCED));
+	scenario_command(s, "confirm", NULL);
+	scenario_run(s, DUR_H(2));
+	scenario_settle(s, DUR_H(2));
+	has_plan(s, PLAN_OF("kiosk1"), NULL);
+	has_plan(s, PLAN_OF("kiosk2"), NULL);
+	/* Two deletions, and the sensor again. */
+	scenario_writes_are(s, NULL, 5, 5);
+	scenario_item_is(s, "kiosk1", "mde-extension", "compliant", "in-sync");
+	scenario_is_good(s);
+	scenario_history_is_whole(s);
+}
+
+static void test_who_sets_it_back_twice_is_named(void **state)
+{
+	scenario_auto *s = kiosks(PLAN_P2, CONFIG_KIOSKS("P1", "2027-01-31"));
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++) {
+		scenario_settle(s, DUR_H(6));
+		scenario_meddle(s, PLAN_OF("kiosk1"), "properties.pricingTier", "'Free'");
+		scenario_run(s, DUR_H(3));
+	}
+	scenario_item_is(s, "kiosk1", "machine-plan", "blocked", "conflict");
+	scenario_writes_are(
+		s, "/kiosk1/providers/Microsoft.Security/pricings/VirtualMachines", 2, 2);
+	scenario_is_good(s);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_machines_get_the_plan_that_a_grant_allows),
+		cmocka_unit_test(test_without_a_grant_nothing_is_lowered),
+		cmocka_unit_test(test_an_enforced_plan_is_respected),
+		cmocka_unit_test(test_what_is_inherited_and_right_is_not_written),
+		cmocka_unit_test(
+			test_a_machine_is_switched_off_and_gets_its_subscriptions_plan_again),
+		cmocka_unit_test(test_who_sets_it_back_twice_is_named),
+	};
+
+	scenario_main();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
