@@ -41,6 +41,18 @@ static bool is_met(const struct control_view *v, enum machine_plan wanted, enum 
 		(is == MACHINE_PLAN_INHERITED && level_of(v, wanted) == subscription_level(v));
 }
 
+bool machine_plan_is_off(const struct control_view *v)
+{
+	const struct machine_plan_config *wanted = wanted_of(v);
+
+	if (v->machine->plan == MACHINE_PLAN_OFF)
+		return true;
+	return wanted != NULL && wanted->plan == MACHINE_PLAN_OFF &&
+		v->subscription->pricing.enforce != TRI_YES &&
+		scope_grant(v->scope, CONTROL_MACHINE_PLAN, v->subscription, v->machine, v->now) !=
+		NULL;
+}
+
 /* Less than it has, or than its subscription gives. */
 static bool lowers(const struct control_view *v, enum machine_plan wanted, enum machine_plan is)
 {

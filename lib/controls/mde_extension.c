@@ -244,7 +244,7 @@ static struct verdict judge_supported(const struct control_view *v, const struct
 		return judge_left_alone(v, e, REASON_OTHER_EDR);
 	if (v->machine->tags_unknown && v->scope->policy->other_edr.tag_count > 0)
 		return verdict_unreadable("tags");
-	if (v->machine->plan == MACHINE_PLAN_OFF)
+	if (machine_plan_is_off(v))
 		return judge_left_alone(v, e, REASON_MACHINE_PLAN_OFF);
 	agent = judge_agent(v);
 	if (agent.kind != VERDICT_COMPLIANT)

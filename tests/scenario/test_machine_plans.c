@@ -158,6 +158,24 @@ static void test_who_sets_it_back_twice_is_named(void **state)
 	scenario_is_good(s);
 }
 
+static void test_a_machine_that_is_to_have_no_plan_gets_no_sensor_before(void **state)
+{
+	scenario_auto *s = scenario_new(&(struct scenario_options){
+		.subscriptions = SUBSCRIPTION(
+			1, ALL_ON, SERVER("kiosk1", WINDOWS KIOSK_TAG) "," SERVER("web1", WINDOWS)),
+		.document = ALLOWED,
+		.config = CONFIG_KIOSKS("off", "2027-01-31")});
+
+	(void)state;
+	scenario_begin(s);
+	scenario_settle(s, DUR_H(2));
+	has_plan(s, PLAN_OF("kiosk1"), "Free");
+	scenario_item_is(s, "kiosk1", "mde-extension", "excluded", "machine-plan-off");
+	scenario_writes_are(s, "/extensions/MDE.Windows", 1, 1);
+	scenario_writes_are(s, "/web1/extensions/MDE.Windows", 1, 1);
+	scenario_is_good(s);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -167,6 +185,7 @@ int main(void)
 		cmocka_unit_test(test_what_is_inherited_and_right_is_not_written),
 		cmocka_unit_test(
 			test_a_machine_is_switched_off_and_gets_its_subscriptions_plan_again),
+		cmocka_unit_test(test_a_machine_that_is_to_have_no_plan_gets_no_sensor_before),
 		cmocka_unit_test(test_who_sets_it_back_twice_is_named),
 	};
 

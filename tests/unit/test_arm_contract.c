@@ -460,6 +460,8 @@ static void reads_are_operations(void **state)
 	check(&r, "Subscriptions_Get");
 	arm_get_pricing(SUB, &r);
 	check(&r, "Pricings_Get");
+	arm_get_machine_plan(MACHINE, &r);
+	check(&r, "Pricings_Get");
 	arm_list_settings(SUB, &r);
 	check(&r, "Settings_List");
 	arm_get_setting(SUB, "WDATP", &r);
@@ -607,6 +609,17 @@ static void sensors_can_be_put_also_over_what_is_there(void **state)
 	json_decref(current);
 }
 
+static void plans_of_machines_can_be_put(void **state)
+{
+	struct arm_request r;
+
+	(void)state;
+	arm_write_machine_plan(MACHINE, MACHINE_PLAN_P1, &r);
+	check(&r, "Pricings_Update");
+	arm_write_machine_plan(MACHINE, MACHINE_PLAN_OFF, &r);
+	check(&r, "Pricings_Update");
+}
+
 static void deletes_are_operations(void **state)
 {
 	struct arm_request r;
@@ -614,6 +627,8 @@ static void deletes_are_operations(void **state)
 	(void)state;
 	arm_delete_extension(MACHINE, "MicrosoftMonitoringAgent", &r);
 	check(&r, "MachineExtensions_Delete");
+	arm_write_machine_plan(MACHINE, MACHINE_PLAN_INHERITED, &r);
+	check(&r, "Pricings_Delete");
 }
 
 static int set_up(void **state)
@@ -649,6 +664,7 @@ int main(void)
 		cmocka_unit_test(registrations_and_assessors_can_be_written),
 		cmocka_unit_test(plans_made_from_what_was_read_can_be_put),
 		cmocka_unit_test(sensors_can_be_put_also_over_what_is_there),
+		cmocka_unit_test(plans_of_machines_can_be_put),
 		cmocka_unit_test(deletes_are_operations),
 	};
 

@@ -53,6 +53,35 @@ static void reads_ask_for_the_right_paths(void **state)
 		"/subscriptions/" SUB
 		"/providers/Microsoft.Security/pricings/VirtualMachines?api-version=2024-01-01",
 		SUB);
+	arm_get_machine_plan(MACHINE, &r);
+	assert_read(&r,
+		MACHINE "/providers/Microsoft.Security/pricings/VirtualMachines?api-version="
+			"2024-01-01",
+		SUB);
+	arm_list_policy_assignments(SUB, &r);
+	assert_read(&r,
+		"/subscriptions/" SUB
+		"/providers/Microsoft.Authorization/policyAssignments?api-version=2023-04-01",
+		SUB);
+	assert_int_equal(
+		arm_get_policy_set("/subscriptions/" SUB "/providers/Microsoft.Authorization/"
+				   "policySetDefinitions/my set",
+			&r),
+		0);
+	assert_read(&r,
+		"/subscriptions/" SUB
+		"/providers/Microsoft.Authorization/policySetDefinitions/my%20set?api-version="
+		"2023-04-01",
+		SUB);
+	assert_int_equal(
+		arm_get_policy_set("/providers/Microsoft.Authorization/policySetDefinitions/x", &r),
+		0);
+	assert_read(&r,
+		"/providers/Microsoft.Authorization/policySetDefinitions/x?api-version=2023-04-01",
+		"");
+	/* What is no id is not asked for. */
+	assert_int_equal(arm_get_policy_set("/providers/../x", &r), -EINVAL);
+	assert_int_equal(arm_get_policy_set("https://evil.example/x?y", &r), -EINVAL);
 	arm_list_settings(SUB, &r);
 	assert_read(&r,
 		"/subscriptions/" SUB

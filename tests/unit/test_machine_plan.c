@@ -150,6 +150,13 @@ static void a_machine_without_a_plan_gets_no_sensor(void **state)
 	expect_verdict(own(f, CONTROL_MDE_EXTENSION), VERDICT_EXCLUDED, REASON_MACHINE_PLAN_OFF);
 	show(f, MACHINE_PLAN_P1);
 	expect_verdict(own(f, CONTROL_MDE_EXTENSION), VERDICT_DRIFTED, REASON_EXTENSION_ABSENT);
+	/* Nor one that is about to lose it; without a grant it does not. */
+	want(f, MACHINE_PLAN_OFF);
+	expect_verdict(own(f, CONTROL_MDE_EXTENSION), VERDICT_DRIFTED, REASON_EXTENSION_ABSENT);
+	grant_it(f, true);
+	expect_verdict(own(f, CONTROL_MDE_EXTENSION), VERDICT_EXCLUDED, REASON_MACHINE_PLAN_OFF);
+	f->s->pricing.enforce = TRI_YES;
+	expect_verdict(own(f, CONTROL_MDE_EXTENSION), VERDICT_DRIFTED, REASON_EXTENSION_ABSENT);
 }
 
 /* --- reading and writing --- */
