@@ -50,10 +50,16 @@ static void look_at(struct gaps *g, const struct subscription *s)
 json_t *command_partial(const struct daemon *d, const struct scope_config *scope)
 {
 	json_t *list = json_array();
+	const struct identity_config *blind = daemon_blind_identity(d);
 	struct gaps gaps = {0};
 	struct map_entry *entry;
 
 	add_passes(list, d);
+	if (blind != NULL && (scope == NULL || scope->identity == blind))
+		add(list,
+			"identity \"%s\" sees no subscription of its scopes: it has no role there, "
+			"or they name what is not there",
+			blind->name);
 	map_for_each (&d->inventory->subscriptions, entry) {
 		const struct subscription *s = entry->value;
 

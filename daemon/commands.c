@@ -199,6 +199,8 @@ static json_t *run(const struct command_context *c, const struct command *comman
 	if (changes)
 		tell_journal(c, command);
 	result = command->run(c);
+	if (changes)
+		daemon_update_status(c->daemon);
 	/* Ages are counted from here, whatever the clock of the one who asks says. */
 	if (result != NULL)
 		json_object_set_new(result, "now", json_wall(loop_wall(c->daemon->world->loop)));

@@ -83,7 +83,15 @@ enum daemon_fixed { DAEMON_FIXED_STATE, DAEMON_FIXED_SOCKET, DAEMON_FIXED_LOG, D
 /* Those that a reload has changed and that wait for a restart; returns how many. */
 size_t daemon_restart_options(const struct daemon *d, const char *ret[static DAEMON_FIXED_N_]);
 
+/*
+ * The first identity of a scope that sees no subscription of any scope, though the list was read:
+ * a role is missing, or the scope names what is not there. NULL when there is none.
+ */
+const struct identity_config *daemon_blind_identity(const struct daemon *d);
+
 /* In one line for people: what it is doing. */
 void daemon_status_line(const struct daemon *d, struct buf *ret);
+/* Gives that line to the service manager. */
+void daemon_update_status(struct daemon *d);
 
 #endif

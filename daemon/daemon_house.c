@@ -123,6 +123,33 @@ void daemon_keep_house(void *daemon)
 		mono_add(loop_mono(loop), behind ? CATCHING_UP : HOUSEKEEPING));
 }
 
+/* --- identities that see nothing --- */
+
+static bool sees_something(const struct daemon *d, const struct identity_config *identity)
+{
+	struct map_entry *entry;
+
+	map_for_each (&d->inventory->subscriptions, entry) {
+		const struct subscription *s = entry->value;
+
+		if (s->visible && s->scope != NULL && s->scope->identity == identity)
+			return true;
+	}
+	return false;
+}
+
+const struct identity_config *daemon_blind_identity(const struct daemon *d)
+{
+	const struct pass_report *last = &d->last_pass[PASS_SUBSCRIPTIONS];
+
+	if (!wall_is_set(last->ended) || last->problems > 0)
+		return NULL;
+	for (size_t i = 0; i < d->config->scope_count; i++)
+		if (!sees_something(d, d->config->scopes[i].identity))
+			return d->config->scopes[i].identity;
+	return NULL;
+}
+
 /* --- the status line --- */
 
 static const char *what_holds(const struct daemon *d)
@@ -144,10 +171,12 @@ static void add_numbers(const struct daemon *d, struct buf *ret)
 {
 	struct reconciler_counts counts;
 	const uint64_t *n = counts.by_state;
+	size_t machines = map_count(&d->inventory->machines);
+	size_t subscriptions = map_count(&d->inventory->subscriptions);
 
 	reconciler_count(d->reconciler, &counts);
-	buf_addf(ret, "%zu machines in %zu subscriptions; %llu in sync",
-		map_count(&d->inventory->machines), map_count(&d->inventory->subscriptions),
+	buf_addf(ret, "%zu machine%s in %zu subscription%s; %llu in sync", machines,
+		machines == 1 ? "" : "s", subscriptions, subscriptions == 1 ? "" : "s",
 		(unsigned long long)n[ITEM_COMPLIANT]);
 	buf_addf(ret, ", %llu to go, %llu in work, %llu need a person",
 		(unsigned long long)(n[ITEM_DRIFTED] + n[ITEM_WAITING] + n[ITEM_BACKOFF]),
@@ -164,6 +193,7 @@ void daemon_status_line(const struct daemon *d, struct buf *ret)
 	const struct pass_report *bad = machines->problems > 0 ? machines
 		: subscriptions->problems > 0                  ? subscriptions
 							       : NULL;
+	const struct identity_config *blind = daemon_blind_identity(d);
 
 	buf_adds(ret, what_holds(d));
 	if (d->life->reload_failed)
@@ -172,6 +202,8 @@ void daemon_status_line(const struct daemon *d, struct buf *ret)
 		add_numbers(d, ret);
 	else
 		buf_adds(ret, "observing for the first time");
+	if (blind != NULL)
+		buf_addf(ret, "; identity \"%s\" sees no subscription", blind->name);
 	if (bad != NULL)
 		buf_addf(ret, "; the last look was incomplete: %.*s", PROBLEM_SHOWN,
 			bad->first_problem);

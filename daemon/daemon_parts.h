@@ -41,6 +41,5 @@ void daemon_keep_house(void *daemon);
 void daemon_look_at_store(struct daemon *d);
 /* The checkpoint of the history, where it is not the last one told. */
 void daemon_tell_checkpoint(struct daemon *d);
-void daemon_update_status(struct daemon *d);
 
 #endif

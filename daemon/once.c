@@ -59,6 +59,9 @@ static int verdict(const struct once *o, const struct reconciler_counts *counts)
 	/* Of each kind the last pass counts: what was incomplete may have become complete. */
 	if (!o->observed || last[PASS_SUBSCRIPTIONS].problems + last[PASS_MACHINES].problems > 0)
 		return EXIT_ERROR;
+	/* Of nothing, everything would be in sync. */
+	if (daemon_blind_identity(o->daemon) != NULL)
+		return EXIT_ERROR;
 	for (unsigned s = 0; s < ITEM_STATE_N_; s++)
 		if (!is_settled((enum item_state)s) && counts->by_state[s] > 0)
 			return EXIT_DRIFT;
@@ -173,6 +176,7 @@ static void add_rows(const struct tally *t, enum control_id c, enum item_state s
 
 void once_summary(const struct daemon *d, struct buf *ret)
 {
+	const struct identity_config *blind = daemon_blind_identity(d);
 	struct tally *t = xcalloc(1, sizeof(*t));
 
 	daemon_status_line(d, ret);
@@ -181,6 +185,11 @@ void once_summary(const struct daemon *d, struct buf *ret)
 	for (unsigned c = 0; c < CONTROL_N_; c++)
 		for (unsigned s = 0; s < ITEM_STATE_N_; s++)
 			add_rows(t, (enum control_id)c, (enum item_state)s, ret);
+	if (blind != NULL)
+		buf_addf(ret,
+			"Identity \"%s\" sees no subscription of its scopes: it has no role there "
+			"(README, \"The right to look\"), or they name what is not there.\n",
+			blind->name);
 	if (gate_needs_confirmation(d->gate, NULL))
 		buf_adds(ret,
 			"Nothing was written where confirmation is needed: look at this, "

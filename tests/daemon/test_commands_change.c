@@ -184,6 +184,31 @@ static void a_halt_whose_marker_cannot_be_written_holds_and_says_so(void **state
 	fixture_fini(&f);
 }
 
+/* Whoever looks at systemctl status right after the command reads what it did. */
+static void what_holds_all_writes_is_in_the_status_line_at_once(void **state)
+{
+	static const struct {
+		const char *command, *arguments, *status;
+	} rows[] = {
+		{"halt", NULL, "STATUS=HALTED, see mdcctl status; "},
+		{"unhalt", NULL, "STATUS=waits for mdcctl confirm; "},
+		{"pause", "{\"target\":\"*\"}", "STATUS=paused; "},
+		{"resume", "{\"target\":\"*\"}", "STATUS=waits for mdcctl confirm; "},
+		{"confirm", NULL, "STATUS=20 machines in 2 subscriptions; "},
+	};
+	struct fixture f;
+
+	(void)state;
+	fixture_observed(&f, SMALL_ESTATE, ENFORCE);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		buf_reset(&f.notified);
+		tell(&f, rows[i].command, rows[i].arguments);
+		if (strstr(buf_str(&f.notified), rows[i].status) == NULL)
+			fail_msg("%s: %s", rows[i].command, buf_str(&f.notified));
+	}
+	fixture_fini(&f);
+}
+
 /* --- confirm --- */
 
 static char *token_of(struct fixture *f)
@@ -303,6 +328,7 @@ int main(void)
 		cmocka_unit_test(a_halt_holds_everything_and_survives_a_restart),
 		cmocka_unit_test(a_marker_that_was_written_by_hand_halts),
 		cmocka_unit_test(a_halt_whose_marker_cannot_be_written_holds_and_says_so),
+		cmocka_unit_test(what_holds_all_writes_is_in_the_status_line_at_once),
 		cmocka_unit_test(what_would_be_confirmed_is_told_one_by_one),
 		cmocka_unit_test(only_what_was_looked_at_is_confirmed),
 		cmocka_unit_test(a_reload_tells_what_changed),

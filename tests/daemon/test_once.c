@@ -56,7 +56,7 @@ static void in_sync_it_is_zero_at_once(void **state)
 	assert_int_equal(verdict(&f, &took), 0);
 	assert_true(took.ms < 10000);
 	assert_int_equal(writes(&f), 0);
-	the_summary_holds(&f, "5 machines in 1 subscriptions; 12 in sync, 0 to go");
+	the_summary_holds(&f, "5 machines in 1 subscription; 12 in sync, 0 to go");
 	fixture_fini(&f);
 }
 
@@ -168,6 +168,24 @@ static void what_is_not_known_is_an_error_and_never_in_sync(void **state)
 	}
 }
 
+/* What nobody sees is not in sync. */
+static void an_identity_that_sees_no_subscription_is_an_error(void **state)
+{
+	struct fixture f;
+	struct dur took;
+
+	(void)state;
+	begin(&f, IN_SYNC, OBSERVE);
+	fake_transport_answer(f.fake.world.transport,
+		&(struct fake_answer){.url_part = "/subscriptions?",
+			.always = true,
+			.status = 200,
+			.body = "{\"value\":[],\"count\":{\"type\":\"Total\",\"value\":0}}"});
+	assert_int_equal(verdict(&f, &took), EXIT_ERROR);
+	the_summary_holds(&f, "Identity \"main\" sees no subscription of its scopes");
+	fixture_fini(&f);
+}
+
 #define OTHER_TENANT "10000000-0000-4000-8000-000000000002"
 #define OTHER_IDENTITY \
 	"identity \"other\" { cloud = simulated  method = client-secret\n" \
@@ -269,6 +287,7 @@ int main(void)
 		cmocka_unit_test(with_yes_it_corrects_step_by_step_until_nothing_moves),
 		cmocka_unit_test(what_it_does_not_correct_in_time_remains),
 		cmocka_unit_test(what_is_not_known_is_an_error_and_never_in_sync),
+		cmocka_unit_test(an_identity_that_sees_no_subscription_is_an_error),
 		cmocka_unit_test(without_a_token_it_is_an_error),
 		cmocka_unit_test(who_stops_it_gets_no_verdict),
 		cmocka_unit_test(it_opens_no_socket_and_leaves_a_running_daemon_alone),

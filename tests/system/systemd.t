@@ -121,7 +121,7 @@ run lab systemctl start mdcd
 ok "it starts" is "$status" 0
 ok "mdcctl was answered as soon as it counted as started" property_is ExecStartPost '*status=0*'
 ok "it is active" property_is ActiveState active
-ok "it says what it does" wait_for property_is StatusText '1 machines in 1 subscriptions; *'
+ok "it says what it does" wait_for property_is StatusText '1 machine in 1 subscription; *'
 ok "its user is mdcd" is "$(lab stat -c %U "/proc/$(property MainPID)")" mdcd
 ok "it has begun with its journal entry" told 'mdcd .* has started' \
 	MESSAGE_ID=0d9c1a5be2f34c0a8b6f5d1e7a40c301
