@@ -91,11 +91,12 @@ static json_t *status_operations(const struct daemon *d)
 	struct executor_counts n;
 
 	executor_counts(d->executor, &n);
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "running",
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "running",
 		(json_int_t)executor_running(d->executor), "waiting",
 		(json_int_t)executor_waiting(d->executor), "sent", (json_int_t)n.sent, "succeeded",
-		(json_int_t)n.succeeded, "failed", (json_int_t)n.failed, "withheld",
-		(json_int_t)n.withheld, "refused_by_rule", (json_int_t)n.refused_by_rule);
+		(json_int_t)n.succeeded, "failed", (json_int_t)n.failed, "unsent",
+		(json_int_t)n.unsent, "withheld", (json_int_t)n.withheld, "refused_by_rule",
+		(json_int_t)n.refused_by_rule);
 }
 
 static json_t *status_calls(const struct daemon *d)

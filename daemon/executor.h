@@ -56,7 +56,9 @@ size_t executor_watched(const struct executor *x, const struct subscription **re
 void executor_limits(struct executor *x, struct plan_limits *ret);
 
 struct executor_counts {
-	uint64_t sent, succeeded, failed, withheld, refused_by_rule;
+	uint64_t sent, succeeded, failed;
+	/* Never sent: what is read before failed, the decision was another one then, a rule. */
+	uint64_t unsent, withheld, refused_by_rule;
 };
 void executor_counts(const struct executor *x, struct executor_counts *ret);
 

@@ -213,7 +213,10 @@ void flight_fail(struct flight *f, const struct arm_result *result)
 	if (f->op.phase >= PHASE_INTENDED)
 		flight_store_outcome(f, f->op.phase < PHASE_SENT ? "not-sent" : "failed",
 			result->error.code, result->request_id);
-	x->counts.failed++;
+	if (f->op.phase < PHASE_SENT)
+		x->counts.unsent++;
+	else
+		x->counts.failed++;
 	flight_part(f, &event);
 	flight_end(f);
 	executor_pump(x);

@@ -308,10 +308,10 @@ static void show_work(const struct screen *s, const json_t *status)
 
 	line(s, COLOUR_NONE, "operations",
 		"%lld running, %lld waiting; since the start %lld sent, %lld succeeded, %lld "
-		"failed",
+		"failed; %lld could not be sent",
 		(long long)number_of(o, "running"), (long long)number_of(o, "waiting"),
 		(long long)number_of(o, "sent"), (long long)number_of(o, "succeeded"),
-		(long long)number_of(o, "failed"));
+		(long long)number_of(o, "failed"), (long long)number_of(o, "unsent"));
 	line(s, COLOUR_NONE, "calls",
 		"%lld reads, %lld writes, %lld Graph queries, %lld tokens; %lld throttled, %lld "
 		"failed",

@@ -218,8 +218,26 @@ static void numbers_add_up(void **state)
 	assert_int_equal(n.sent, 3);
 	assert_int_equal(n.succeeded, 1);
 	assert_int_equal(n.failed, 1);
+	assert_int_equal(n.unsent, 0);
 	assert_int_equal(n.refused_by_rule, 0);
 	assert_int_equal(executor_running(f->a.executor), 1);
+}
+
+static void what_was_never_sent_has_not_failed(void **state)
+{
+	struct fixture *f = *state;
+	struct executor_counts n;
+
+	add_in(f, f->s, "rg", 3);
+	acting_answer_error(&f->a, "GET", EXTENSIONS, 500, "Broken");
+	acting_answer_error(&f->a, "GET", EXTENSIONS, 400, "Bad");
+	acting_always(&f->a, "GET", EXTENSIONS, 404, MISSING);
+	acting_answer_error(&f->a, "PUT", EXTENSIONS, 400, "Bad");
+	go(f, DUR_S(10));
+	executor_counts(f->a.executor, &n);
+	assert_int_equal(n.sent, 1);
+	assert_int_equal(n.failed, 1);
+	assert_int_equal(n.unsent, 2);
 }
 
 /* --- what one refusal spares the others --- */
@@ -430,6 +448,7 @@ int main(void)
 		CASE(one_operation_runs_on_a_target),
 		CASE(a_crowd_that_goes_back_at_once_needs_no_stack),
 		CASE(numbers_add_up),
+		CASE(what_was_never_sent_has_not_failed),
 		CASE(one_missing_role_is_found_out_by_a_few_machines),
 		CASE(when_the_role_is_there_all_go_on),
 		CASE(an_operators_word_goes_ahead_of_the_hold),
