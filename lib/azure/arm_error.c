@@ -7,8 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Larger bodies are not error documents; nothing is lost by not parsing them. */
+/* Of larger bodies, and of those that are broken, the beginning is shown as it came. */
 #define ERROR_BODY_MAX (1 << 20)
+#define ERROR_SHOWN 512
 #define DETAILS_DEPTH 4
 
 /* By code first, whatever the status: providers disagree about statuses, not about codes. */
@@ -187,10 +188,19 @@ static void take_document(const json_t *document, struct arm_error *ret)
 }
 
 /* Web pages come from proxies, gateways and portals on the way. */
-static void take_nothing(const json_t *document, size_t len, struct arm_error *ret)
+static void take_nothing(
+	const json_t *document, const char *body, size_t len, struct arm_error *ret)
 {
 	bool silent = len == 0 || document != NULL;
 
+	if (!silent && *body == '{') {
+		snprintf(ret->message, sizeof(ret->message),
+			"HTTP %d and an answer of %zu bytes that cannot be read, which begins "
+			"with: "
+			"%.*s",
+			ret->status, len, (int)(len < ERROR_SHOWN ? len : ERROR_SHOWN), body);
+		return;
+	}
 	snprintf(ret->message, sizeof(ret->message), "HTTP %d %s", ret->status,
 		silent ? "without an error text" : "and an answer that is none of Azure's");
 }
@@ -202,12 +212,14 @@ void arm_error_read(int status, const char *body, size_t len, struct arm_error *
 	*ret = (struct arm_error){.status = status};
 	if (status >= 200 && status < 300)
 		return;
-	if (body != NULL && len > 0 && len <= ERROR_BODY_MAX)
+	if (body == NULL)
+		len = 0;
+	if (len > 0 && len <= ERROR_BODY_MAX)
 		document = json_body(body, len);
 	if (json_is_object(document))
 		take_document(document, ret);
 	if (*ret->message == '\0' && *ret->code == '\0')
-		take_nothing(document, len, ret);
+		take_nothing(document, body, len, ret);
 	json_decref(document);
 	ret->class = classify(status, ret->code);
 	/* Throttling inside another status (Compute answers 409 so) is throttling all the same. */

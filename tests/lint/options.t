@@ -10,6 +10,7 @@ check() {
 }
 ${MAKE:-make} -s --no-print-directory BUILD="$build" "$build/config_doc" >/dev/null ||
 	{ echo "Bail out! config_doc cannot be built"; exit 1; }
+command -v mandoc >/dev/null || { echo "Bail out! mandoc is not installed"; exit 1; }
 check 1 "the example is what the table says; make conf writes it" \
 	"$("$build/config_doc" --example | diff -u conf/mdcd.conf - 2>&1)"
 check 2 "the manual is what the table says; make conf writes it" \

@@ -3,7 +3,11 @@
 # How the source is written: format, headers that stand alone, length of functions and files.
 cd "$(dirname "$0")/../.." || exit 1
 echo 1..6
+for tool in git clang-format ctags gcc; do
+	command -v "$tool" >/dev/null || { echo "Bail out! $tool is not installed"; exit 1; }
+done
 files=$(git ls-files '*.c' '*.h')
+[ -n "$files" ] || { echo "Bail out! this is no checkout of git"; exit 1; }
 check() { # NUMBER NAME FINDINGS
 	if [ -z "$3" ]; then echo "ok $1 - $2"; else echo "not ok $1 - $2"; echo "$3" | head -40 | sed 's/^/# /'; fi
 }

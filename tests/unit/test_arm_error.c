@@ -287,7 +287,7 @@ static void success_is_no_error_whatever_the_body_says(void **state)
 
 static void long_texts_are_cut(void **state)
 {
-	static char body[20000], long_text[8000];
+	static char body[420000], long_text[200000];
 	struct arm_error e;
 
 	(void)state;
@@ -309,6 +309,25 @@ static void a_huge_body_is_not_parsed(void **state)
 	memcpy(body, "{\"code\":\"ScopeLocked\"}", 22);
 	arm_error_read(409, body, sizeof(body), &e);
 	assert_int_equal(e.class, ARM_ERROR_BUSY);
+}
+
+static void of_what_cannot_be_read_the_beginning_is_shown(void **state)
+{
+	static char huge[(1 << 20) + 100];
+	struct arm_error e;
+
+	(void)state;
+	memset(huge, 'x', sizeof(huge));
+	memcpy(huge, "{\"error\":{\"message\":\"why: ", 26);
+	arm_error_read(400, huge, sizeof(huge), &e);
+	assert_non_null(strstr(e.message, "begins with: {\"error\":{\"message\":\"why: xx"));
+	assert_true(strlen(e.message) < 700);
+	read_text(500, "{\"error\":{\"code\":\"Broken", &e);
+	assert_string_equal(e.message,
+		"HTTP 500 and an answer of 24 bytes that cannot be read, which begins with: "
+		"{\"error\":{\"code\":\"Broken");
+	read_text(502, "<html>", &e);
+	assert_string_equal(e.message, "HTTP 502 and an answer that is none of Azure's");
 }
 
 static void operations_tell_why_they_failed(void **state)
@@ -401,6 +420,7 @@ int main(void)
 		cmocka_unit_test(success_is_no_error_whatever_the_body_says),
 		cmocka_unit_test(long_texts_are_cut),
 		cmocka_unit_test(a_huge_body_is_not_parsed),
+		cmocka_unit_test(of_what_cannot_be_read_the_beginning_is_shown),
 		cmocka_unit_test(operations_tell_why_they_failed),
 		cmocka_unit_test(trouble_below_http_is_transient),
 		cmocka_unit_test(every_class_has_a_word_of_its_own),
