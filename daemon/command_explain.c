@@ -38,6 +38,19 @@ static void explain_failure(const struct item_ref *ref, json_t *row)
 		json_object_set_new(row, "unblock", json_string(remedy));
 }
 
+/* Of what is unknown: what could not be read. What is below a subscription may wait for it. */
+static const char *unread_of(const struct item_ref *ref)
+{
+	const struct subscription *s = ref->subscription;
+	const char *why = NULL;
+
+	if (item_of(ref)->state != ITEM_UNKNOWN)
+		return NULL;
+	if (ref->machine != NULL)
+		why = s->unread[UNREAD_MACHINES].why;
+	return why != NULL ? why : s->unread[UNREAD_SWITCHES].why;
+}
+
 static json_t *explain_item(const struct daemon *d, const struct item_ref *ref)
 {
 	const struct item *item = item_of(ref);
@@ -48,6 +61,7 @@ static json_t *explain_item(const struct daemon *d, const struct item_ref *ref)
 	json_object_set_new(
 		row, "meaning", json_string(item_state_meaning((enum item_state)item->state)));
 	json_object_set_new(row, "unblock", json_or_null(reason_remedy((enum reason)item->reason)));
+	json_object_set_new(row, "unread", json_or_null(unread_of(ref)));
 	json_object_set_new(row, "held", json_null());
 	json_object_set_new(row, "held_because", json_null());
 	json_object_set_new(row, "differences", command_differences(d, ref));

@@ -78,6 +78,7 @@ static void explain_item(const struct screen *s, const json_t *answer, const jso
 	say(s, "  why", text_of(item, "sentence"));
 	say(s, "  message", text_of(item, "detail"));
 	say(s, "  means", text_of(json_object_get(item, "failure"), "text"));
+	say(s, "  not read", text_of(item, "unread"));
 	say(s, "  held by", text_of(item, "held_because"));
 	show_differences(s, json_object_get(item, "differences"));
 	time_of(answer, item, "first_drift", time);

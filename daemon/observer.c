@@ -27,16 +27,62 @@ const struct identity_config *pass_identity(const struct pass *p)
 	return &p->observer->config->identities[p->identity];
 }
 
+static const char *why_of(const struct arm_error *error)
+{
+	if (error == NULL || error->class == ARM_ERROR_NONE)
+		return "incomplete";
+	return *error->message != '\0' ? error->message : error->code;
+}
+
 void pass_problem(struct pass *p, const char *what, const struct arm_error *error)
 {
-	const char *why = error == NULL || error->class == ARM_ERROR_NONE ? "incomplete"
-		: *error->message != '\0'                                 ? error->message
-									  : error->code;
-
 	p->report.problems++;
-	if (*p->report.first_problem != '\0')
+	if (*p->report.first_problem == '\0')
+		snprintf(p->report.first_problem, sizeof(p->report.first_problem), "%s: %.200s",
+			what, why_of(error));
+}
+
+static enum unread unread_by(const struct pass *p)
+{
+	return p->kind == PASS_SUBSCRIPTIONS ? UNREAD_SWITCHES : UNREAD_MACHINES;
+}
+
+static void remember(const struct pass *p, struct subscription *s, const char *what,
+	const struct arm_error *error)
+{
+	enum unread u = unread_by(p);
+
+	/* The first one of a pass says most: others may follow from it. */
+	if (s->unread[u].why != NULL && !wall_before(s->unread[u].at, p->report.started))
 		return;
-	snprintf(p->report.first_problem, sizeof(p->report.first_problem), "%s: %.200s", what, why);
+	free(s->unread[u].why);
+	s->unread[u].why = xasprintf("%s: %.400s", what, why_of(error));
+	s->unread[u].at = loop_wall(p->observer->world->loop);
+}
+
+void pass_problem_of(
+	struct pass *p, struct subscription *s, const char *what, const struct arm_error *error)
+{
+	pass_problem(p, what, error);
+	remember(p, s, what, error);
+}
+
+void pass_problem_of_batch(
+	struct pass *p, const struct batch *b, const char *what, const struct arm_error *error)
+{
+	pass_problem(p, what, error);
+	for (size_t i = 0; i < b->count; i++)
+		remember(p, p->progress[b->first + i].subscription, what, error);
+}
+
+void pass_forget_problem(const struct pass *p, struct subscription *s)
+{
+	enum unread u = unread_by(p);
+
+	if (s->unread[u].why == NULL || !wall_before(s->unread[u].at, p->report.started))
+		return;
+	free(s->unread[u].why);
+	s->unread[u].why = NULL;
 }
 
 /* --- whether Graph answers --- */

@@ -144,6 +144,13 @@ static inline struct stamp stamp_of(struct wall asked, enum fact_source source)
 const struct identity_config *pass_identity(const struct pass *p);
 /* `error` NULL or of class NONE: incomplete. The first one is kept as text. */
 void pass_problem(struct pass *p, const char *what, const struct arm_error *error);
+/* The same, remembered with each of the subscriptions that it keeps unread. */
+void pass_problem_of(
+	struct pass *p, struct subscription *s, const char *what, const struct arm_error *error);
+void pass_problem_of_batch(
+	struct pass *p, const struct batch *b, const char *what, const struct arm_error *error);
+/* What kept it unread before this pass is over. */
+void pass_forget_problem(const struct pass *p, struct subscription *s);
 struct part *part_new(struct pass *p, size_t index);
 /* Takes the request. */
 void part_list_arm(struct part *part, struct arm_request *take_request, listing_row_fn row,

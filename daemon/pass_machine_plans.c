@@ -40,7 +40,8 @@ static void plan_read(void *ctx, struct arm_result *result)
 		inventory_note(o->inventory, document, stamp_of(part->asked, SOURCE_ARM), &noted) !=
 			0 ||
 		noted.machine != part->machine)
-		pass_problem(part->pass, "the plan of a machine", &result->error);
+		pass_problem_of(part->pass, part->machine->subscription, "the plan of a machine",
+			&result->error);
 	json_decref(document);
 	part_end(part);
 }

@@ -39,7 +39,7 @@ static void counts_done(void *ctx, const struct listing_end *end)
 	if (graph_refuses(p, end->error)) {
 		b->from_arm = true;
 	} else if (!part_ended_well(end) || part->unclear) {
-		pass_problem(p, "the count of machines", end->error);
+		pass_problem_of_batch(p, b, "the count of machines", end->error);
 		b->incomplete = true;
 		/* Without a count nobody knows how many partitions there are to be. */
 		b->failures = FAILURES_MAX;
@@ -72,7 +72,7 @@ static void machine_row(void *ctx, const json_t *row)
 	if (inventory_note(p->observer->inventory, row, stamp, &noted) != 0 ||
 		noted.machine == NULL) {
 		progress->incomplete = true;
-		pass_problem(p, "a machine that cannot be read", NULL);
+		pass_problem_of(p, progress->subscription, "a machine that cannot be read", NULL);
 		return;
 	}
 	part->repeats = part->repeats || noted.again;
@@ -96,7 +96,8 @@ static void extension_row(void *ctx, const json_t *row)
 		return;
 	if (error != 0 || noted.machine == NULL) {
 		progress->incomplete = true;
-		pass_problem(p, "an extension that cannot be read", NULL);
+		pass_problem_of(
+			p, progress->subscription, "an extension that cannot be read", NULL);
 		return;
 	}
 	if (noted.unclear)
@@ -116,7 +117,7 @@ static void rows_done(void *ctx, const struct listing_end *end)
 	if (!part_ended_well(end) || (part->repeats && end->pages > 1)) {
 		b->incomplete = true;
 		b->failures++;
-		pass_problem(p,
+		pass_problem_of_batch(p, b,
 			p->stage == STAGE_MACHINES ? "the list of machines"
 						   : "the list of extensions",
 			end->error);
@@ -170,7 +171,7 @@ static void arm_machines_done(void *ctx, const struct listing_end *end)
 	progress->machines = end->rows;
 	if (!part_ended_well(end) || part->unclear || (part->repeats && end->pages > 1)) {
 		progress->incomplete = true;
-		pass_problem(p, "the list of machines", end->error);
+		pass_problem_of(p, progress->subscription, "the list of machines", end->error);
 	}
 	part_end(part);
 }
@@ -237,7 +238,7 @@ static void doubt_machine(struct part *part, const struct arm_error *error)
 	struct progress *progress = &p->progress[part->index];
 
 	inventory_doubt_extensions(part->machine);
-	pass_problem(p, "the extensions of a machine", error);
+	pass_problem_of(p, progress->subscription, "the extensions of a machine", error);
 	if (++progress->failures >= FAILURES_MAX)
 		progress->incomplete = true;
 }

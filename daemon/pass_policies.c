@@ -75,7 +75,8 @@ static void assignments_done(void *ctx, const struct listing_end *end)
 
 	progress->policies_read = part_ended_well(end) && !part->unclear;
 	if (!progress->policies_read)
-		pass_problem(part->pass, "the assigned policies of a subscription", end->error);
+		pass_problem_of(part->pass, progress->subscription,
+			"the assigned policies of a subscription", end->error);
 	part_end(part);
 }
 

@@ -58,7 +58,8 @@ static void single_read(void *ctx, struct arm_result *result)
 	if (!note_single(p->observer, p->progress[part->index].subscription, part->single,
 		    part->asked, result) &&
 		row->decides)
-		pass_problem(p, row->label, &result->error);
+		pass_problem_of(
+			p, p->progress[part->index].subscription, row->label, &result->error);
 	part_end(part);
 }
 

@@ -131,7 +131,8 @@ static void plan_read(void *ctx, struct arm_result *result)
 	if (document != NULL && row_is_own(part, document))
 		note_plan(part, document, progress, SOURCE_ARM);
 	if (!progress->plan_read)
-		pass_problem(part->pass, "the servers plan of a subscription", &result->error);
+		pass_problem_of(part->pass, progress->subscription,
+			"the servers plan of a subscription", &result->error);
 	json_decref(document);
 	part_end(part);
 }
@@ -177,7 +178,8 @@ static void settings_done(void *ctx, const struct listing_end *end)
 		inventory_settings_complete(part->pass->observer->inventory, progress->subscription,
 			progress->listed, stamp_of(part->asked, SOURCE_ARM));
 	else
-		pass_problem(part->pass, "the settings of a subscription", end->error);
+		pass_problem_of(part->pass, progress->subscription,
+			"the settings of a subscription", end->error);
 	part_end(part);
 }
 

@@ -34,14 +34,14 @@ static bool may_conclude(struct pass *p, const struct batch *b, const struct pro
 	if (b->incomplete || progress->incomplete)
 		return false;
 	if (extensions_are_short(b, progress)) {
-		pass_problem(p, "the list of extensions", NULL);
+		pass_problem_of(p, s, "the list of extensions", NULL);
 		return false;
 	}
 	s->announced_machines = progress->machines;
 	if (inventory_sweep_check(
 		    o->inventory, s, progress->machines, COUNT_TOLERANCE, p->report.started) == 0)
 		return true;
-	pass_problem(p, "the list of machines", NULL);
+	pass_problem_of(p, s, "the list of machines", NULL);
 	return false;
 }
 
@@ -128,6 +128,8 @@ bool tell_some(struct pass *p)
 		if (!p->begun) {
 			p->begun = true;
 			p->machine = 0;
+			if (p->kind != PASS_WATCH)
+				pass_forget_problem(p, s);
 			judged++;
 			o->ports.subscription_seen(o->ports.ctx, s);
 		}

@@ -65,6 +65,8 @@ static void subscription_free(void *subscription)
 	groups_free(s);
 	agent_policies_fini(&s->agent_policies);
 	free(s->machines);
+	for (unsigned i = 0; i < UNREAD_N_; i++)
+		free(s->unread[i].why);
 	free(s->name);
 	free(s);
 }

@@ -122,6 +122,9 @@ struct single_facts {
 	struct stamp stamp;
 };
 
+/* What could not be read of a subscription. */
+enum unread { UNREAD_SWITCHES /* plan, settings, … */, UNREAD_MACHINES, UNREAD_N_ };
+
 struct subscription {
 	char id[GUID_TEXT_SIZE]; /* lower case */
 	char *name;
@@ -171,6 +174,10 @@ struct subscription {
 	uint32_t to_judge;
 	bool reconfigured;
 	struct list judging;
+	struct {
+		char *why; /* "the settings of a subscription: …" of the latest pass, or NULL */
+		struct wall at;
+	} unread[UNREAD_N_];
 	struct heap_node deadline; /* of the earliest item */
 	struct item items[SUBSCRIPTION_CONTROLS];
 	/* Its own items and those of its machines, by state; kept by the daemon's one setter. */

@@ -628,6 +628,37 @@ static void texts_that_are_not_utf8_do_not_silence_an_answer(void **state)
 	fixture_fini(&f);
 }
 
+static void explain_names_what_could_not_be_read(void **state)
+{
+	struct fixture f;
+	json_t *answer;
+
+	(void)state;
+	fixture_init(&f, SMALL_ESTATE, OBSERVE);
+	fake_transport_answer(f.fake.world.transport,
+		&(struct fake_answer){.always = true,
+			.url_part = ESTATE_SUB "/providers/Microsoft.Security/settings",
+			.status = 400,
+			.body = "{\"error\":{\"code\":\"Odd\",\"message\":\"no settings "
+				"today\"}}"});
+	fixture_start(&f);
+	pass(&f, DUR_MIN(1));
+	answer = ask(&f, "explain", "{\"target\":\"" ESTATE_SUB "\"}");
+	assert_string_equal(text_at(control_in(answer, "items", "mde-integration"), "unread"),
+		"the settings of a subscription: no settings today");
+	assert_true(json_is_null(at(control_in(answer, "items", "servers-plan"), "unread")));
+	json_decref(answer);
+	answer = ask(&f, "explain", "{\"target\":\"" ESTATE_SUB_2 "\"}");
+	assert_true(json_is_null(at(control_in(answer, "items", "mde-integration"), "unread")));
+	json_decref(answer);
+	fake_transport_clear(f.fake.world.transport);
+	/* The next pass reads them. */
+	pass(&f, DUR_MIN(20));
+	assert_null(
+		inventory_subscription(f.d->inventory, ESTATE_SUB)->unread[UNREAD_SWITCHES].why);
+	fixture_fini(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -652,6 +683,7 @@ int main(void)
 		cmocka_unit_test(the_history_is_told_newest_first_and_in_pages),
 		cmocka_unit_test(the_configuration_in_force_is_told_with_its_defaults),
 		cmocka_unit_test(texts_that_are_not_utf8_do_not_silence_an_answer),
+		cmocka_unit_test(explain_names_what_could_not_be_read),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
