@@ -12,28 +12,30 @@ struct argument {
 	bool number;
 };
 
+enum effect { LOOKS, CHANGES, CHANGES_AND_KEEPS /* see command_is_kept() */ };
+
 static const struct command {
 	const char *name;
-	bool changes;
+	enum effect effect;
 	command_fn run;
 	struct argument arguments[ARGUMENTS_MOST];
 } commands[] = {
-	{"status", false, command_status, {{0}}},
-	{"plan", false, command_plan, {{"scope"}, {"limit", true}, {"offset", true}}},
-	{"explain", false, command_explain, {{"target"}}},
-	{"list", false, command_list,
+	{"status", LOOKS, command_status, {{0}}},
+	{"plan", LOOKS, command_plan, {{"scope"}, {"limit", true}, {"offset", true}}},
+	{"explain", LOOKS, command_explain, {{"target"}}},
+	{"list", LOOKS, command_list,
 		{{"state"}, {"control"}, {"reason"}, {"scope"}, {"subscription"}, {"limit", true},
 			{"after"}}},
-	{"history", false, command_history, {{"target"}, {"before", true}, {"limit", true}}},
-	{"config", false, command_config, {{0}}},
-	{"preflight", false, command_preflight, {{"run", true}}},
-	{"reconcile", true, command_reconcile, {{"target"}}},
-	{"pause", true, command_pause, {{"target"}, {"reason"}}},
-	{"resume", true, command_resume, {{"target"}}},
-	{"halt", true, command_halt, {{"reason"}}},
-	{"unhalt", true, command_unhalt, {{0}}},
-	{"confirm", true, command_confirm, {{"token"}}},
-	{"reload", true, command_reload, {{0}}},
+	{"history", LOOKS, command_history, {{"target"}, {"before", true}, {"limit", true}}},
+	{"config", LOOKS, command_config, {{0}}},
+	{"preflight", LOOKS, command_preflight, {{"run", true}}},
+	{"reconcile", CHANGES, command_reconcile, {{"target"}}},
+	{"pause", CHANGES_AND_KEEPS, command_pause, {{"target"}, {"reason"}}},
+	{"resume", CHANGES_AND_KEEPS, command_resume, {{"target"}}},
+	{"halt", CHANGES, command_halt, {{"reason"}}},
+	{"unhalt", CHANGES, command_unhalt, {{0}}},
+	{"confirm", CHANGES_AND_KEEPS, command_confirm, {{"token"}}},
+	{"reload", CHANGES, command_reload, {{0}}},
 };
 
 static const char *command_word_of(unsigned n)
@@ -185,7 +187,7 @@ static void tell_journal(const struct command_context *c, const struct command *
 
 static json_t *run(const struct command_context *c, const struct command *command)
 {
-	bool changes = command->changes;
+	bool changes = command->effect != LOOKS;
 	json_t *result;
 
 	if (!c->caller->may_read || (changes && !c->caller->may_change))
@@ -205,6 +207,14 @@ static json_t *run(const struct command_context *c, const struct command *comman
 	if (result != NULL)
 		json_object_set_new(result, "now", json_wall(loop_wall(c->daemon->world->loop)));
 	return result;
+}
+
+bool command_is_kept(const char *command)
+{
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+		if (str_equal(command, commands[i].name))
+			return commands[i].effect == CHANGES_AND_KEEPS;
+	return false;
 }
 
 json_t *command_run(struct daemon *d, const struct command_caller *caller, const char *command,

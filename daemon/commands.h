@@ -26,5 +26,10 @@ struct command_error {
 /* The result, owned by the caller, or NULL with *error filled in. Never blocks. */
 json_t *command_run(struct daemon *d, const struct command_caller *caller, const char *command,
 	const json_t *arguments, struct command_error *error);
+/*
+ * What it changes is in the store alone, and in force at once: its answer has to wait until that is
+ * durable, for a restart must not undo what was answered.
+ */
+bool command_is_kept(const char *command);
 
 #endif

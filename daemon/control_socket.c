@@ -29,6 +29,9 @@
 /* Refusals that are worth an entry in the journal. */
 #define DENIALS_EVERY DUR_S(10)
 
+/* How long an answer waits for the disk before it says that nothing is certain. */
+#define KEPT_PATIENCE DUR_S(10)
+
 struct control_socket {
 	const struct world *world;
 	struct daemon *daemon;
@@ -40,9 +43,19 @@ struct control_socket {
 	struct loop_io *io;
 	struct loop_timer *pause;
 	struct list connections;
+	struct list kept; /* answers that wait for the store, also those that nobody wants now */
 	unsigned count;
 	struct mono denied; /* when a refusal was last told to the journal */
 	uint64_t denials;   /* since then */
+};
+
+/* An answer that is true once what the command changed is on disk. */
+struct kept {
+	struct list link;
+	struct control_socket *socket;
+	struct connection *connection; /* NULL: it has left, or was told not to wait */
+	json_t *reply;
+	struct loop_timer *limit;
 };
 
 struct connection {
@@ -55,6 +68,7 @@ struct connection {
 	struct buf in;
 	char *out; /* the answer that is being taken, or NULL */
 	size_t out_len, out_sent;
+	struct kept *kept; /* the answer that waits for the store, or NULL */
 	struct control_peer peer;
 	struct command_caller caller;
 	char name[CONTROL_PEER_NAME];
@@ -133,23 +147,98 @@ static void tell_denial(struct connection *c, const struct command_error *error)
 	s->denials = 0;
 }
 
+static void serve(struct connection *c);
+static void send_out(struct connection *c);
+
+static struct kept *kept_free(struct kept *k)
+{
+	if (k->connection != NULL)
+		k->connection->kept = NULL;
+	list_remove(&k->link);
+	k->socket->world->loop->ops->timer_free(k->limit);
+	json_decref(k->reply);
+	free(k);
+	return NULL;
+}
+
+/* The connection may be gone after this. */
+static void answer_kept(struct kept *k, json_t *take_reply)
+{
+	struct connection *c = mdc_take(k->connection);
+
+	c->kept = NULL;
+	answer(c, take_reply);
+	send_out(c);
+	serve(c);
+}
+
+static json_t *not_stored(const struct control_socket *s)
+{
+	struct command_error error = {.code = "failed", .unblock = "mdcctl status"};
+	const struct store *store = s->daemon->store;
+
+	snprintf(error.message, sizeof(error.message),
+		"this is in force, but not stored yet: a restart would undo it%s%.200s",
+		store_healthy(store) ? "" : ": ", store_healthy(store) ? "" : store_trouble(store));
+	return refusal(&error);
+}
+
+static void on_stored(void *ctx, int error)
+{
+	struct kept *k = ctx;
+
+	if (k->connection != NULL)
+		answer_kept(k, error == 0 ? mdc_take(k->reply) : not_stored(k->socket));
+	kept_free(k);
+}
+
+static void on_kept_too_long(void *ctx)
+{
+	struct kept *k = ctx;
+
+	if (k->connection != NULL)
+		answer_kept(k, not_stored(k->socket));
+}
+
+static void keep(struct connection *c, json_t *take_reply)
+{
+	struct control_socket *s = c->socket;
+	struct loop *loop = s->world->loop;
+	struct kept *k = xcalloc(1, sizeof(*k));
+
+	k->socket = s;
+	k->connection = c;
+	k->reply = take_reply;
+	k->limit = loop_timer_new(loop, on_kept_too_long, k);
+	list_append(&s->kept, &k->link);
+	c->kept = k;
+	loop->ops->timer_arm(k->limit,
+		store_healthy(s->daemon->store) ? mono_add(loop_mono(loop), KEPT_PATIENCE)
+						: loop_mono(loop));
+	store_flush(s->daemon->store, on_stored, k);
+}
+
 static void run_line(struct connection *c, const char *line, size_t len)
 {
 	json_t *request = json_loadb(line, len, JSON_REJECT_DUPLICATES, NULL);
 	struct command_error error = {
 		.code = "usage", .message = "the request is not a JSON object in one line"};
+	const char *command = json_string_value(json_object_get(request, "command"));
+	bool kept = command_is_kept(command);
 	json_t *result = NULL;
 
 	if (json_is_object(request))
-		result = command_run(c->socket->daemon, &c->caller,
-			json_string_value(json_object_get(request, "command")),
+		result = command_run(c->socket->daemon, &c->caller, command,
 			json_object_get(request, "arguments"), &error);
 	json_decref(request);
 	if (result == NULL && str_equal(error.code, "denied"))
 		tell_denial(c, &error);
-	answer(c,
-		result != NULL ? json_pack("{s:b, s:o}", "ok", 1, "result", result)
-			       : refusal(&error));
+	if (result == NULL)
+		answer(c, refusal(&error));
+	else if (kept)
+		keep(c, json_pack("{s:b, s:o}", "ok", 1, "result", result));
+	else
+		answer(c, json_pack("{s:b, s:o}", "ok", 1, "result", result));
 }
 
 /* The length of the first request, its newline included; 0 while it is not complete. */
@@ -185,6 +274,8 @@ static void connection_free(struct connection *c)
 
 	MDC_MAGIC_CHECK(c, CONNECTION_MAGIC);
 	c->magic = 0;
+	if (c->kept != NULL)
+		c->kept->connection = NULL;
 	list_remove(&c->link);
 	c->socket->count--;
 	ops->io_free(c->io);
@@ -217,13 +308,19 @@ static void send_out(struct connection *c)
 	}
 }
 
+/* An answer is being taken, or waits for the store. */
+static bool is_busy(const struct connection *c)
+{
+	return c->out != NULL || c->kept != NULL;
+}
+
 /* Only while nothing is left to be done: the rest waits in the kernel, and so does the peer. */
 static void read_in(struct connection *c)
 {
 	char chunk[4096];
 	ssize_t n;
 
-	if (c->ended || c->out != NULL || first_request(c) > 0)
+	if (c->ended || is_busy(c) || first_request(c) > 0)
 		return;
 	n = recv(c->fd, chunk, sizeof(chunk), MSG_DONTWAIT);
 	if (n > 0)
@@ -236,13 +333,13 @@ static void read_in(struct connection *c)
 
 static bool has_more(const struct connection *c)
 {
-	return c->named && c->out == NULL && (first_request(c) > 0 || c->in.len >= LINE_MOST);
+	return c->named && !is_busy(c) && (first_request(c) > 0 || c->in.len >= LINE_MOST);
 }
 
 static void want(struct connection *c)
 {
 	struct loop *loop = c->socket->world->loop;
-	int reads = c->named && !c->ended && c->out == NULL && !has_more(c);
+	int reads = c->named && !c->ended && !is_busy(c) && !has_more(c);
 
 	loop->ops->io_want(c->io, (reads ? 1 : 0) | (c->out != NULL ? 2 : 0));
 	if (has_more(c))
@@ -255,7 +352,7 @@ static void serve(struct connection *c)
 		run_first(c);
 		send_out(c);
 	}
-	if (c->broken || (c->ended && c->out == NULL && !has_more(c)))
+	if (c->broken || (c->ended && !is_busy(c) && !has_more(c)))
 		connection_free(c);
 	else
 		want(c);
@@ -467,6 +564,7 @@ int control_socket_open(const struct world *w, const char *path, struct daemon *
 	}
 	s->fd = fd;
 	list_init(&s->connections);
+	list_init(&s->kept);
 	s->peers = control_peers_new(w, on_name_known, s);
 	s->pause = loop_timer_new(w->loop, accept_again, s);
 	s->io = w->loop->ops->io_new(w->loop, fd, accept_some, s);
@@ -490,6 +588,8 @@ struct control_socket *control_socket_close(struct control_socket *s)
 		return NULL;
 	list_for_each (&s->connections, node)
 		connection_free(list_entry(node, struct connection, link));
+	list_for_each (&s->kept, node)
+		kept_free(list_entry(node, struct kept, link));
 	s->world->loop->ops->io_free(s->io);
 	s->world->loop->ops->timer_free(s->pause);
 	control_peers_free(s->peers);

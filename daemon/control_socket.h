@@ -9,6 +9,9 @@
  * Requests may be sent ahead; they are answered in order, and the next one is begun when the answer
  * before it has been taken: who does not read cannot make the daemon hold more than one answer.
  *
+ * What a command changes in the store alone is answered once it is on disk (command_is_kept());
+ * after ten seconds, or with a disk in trouble, the answer says that it is not.
+ *
  * Everybody may connect. Who asks is taken from the kernel (control_peer.h); who may not even look
  * is told so and let go. Lines, answers and connections are capped, and some of the connections are
  * kept for those who may change things.

@@ -2,6 +2,7 @@
 #include "daemon/control_socket.h"
 #include "tests/daemon/daemon_fixture.h"
 #include "tests/harness/own_world.h"
+#include "tests/harness/vfs_crash.h"
 
 #include <fcntl.h>
 #include <grp.h>
@@ -118,6 +119,81 @@ static unsigned lines_in(const char *text)
 	for (; *text != '\0'; text++)
 		n += *text == '\n';
 	return n;
+}
+
+/* --- what has to be durable --- */
+
+#define PAUSE "{\"command\":\"pause\",\"arguments\":{\"target\":\"*\"}}\n"
+#define RESUME "{\"command\":\"resume\",\"arguments\":{\"target\":\"*\"}}\n"
+
+static void on_disk_is_what_was_answered(void **state)
+{
+	struct fixture f;
+	int fd;
+
+	(void)state;
+	fixture_init(&f, SMALL_ESTATE, CONFIG);
+	fixture_start(&f);
+	fd = client(&f);
+	says(&f, fd, PAUSE);
+	pass(&f, DUR_S(1));
+	turn(&f);
+	hears_ok(fd);
+	close(fd);
+	f.d = daemon_abandon(f.d);
+	fixture_start(&f);
+	assert_true(gate_is_paused(f.d->gate, NULL, NULL));
+	fixture_fini(&f);
+}
+
+static void what_cannot_be_stored_is_not_answered_as_done(void **state)
+{
+	struct fixture f;
+	struct vfs_crash *disk = vfs_crash_new("test-socket", 3);
+	int fd, second, gone;
+
+	(void)state;
+	fixture_init(&f, SMALL_ESTATE, CONFIG);
+	f.fake.world.store_vfs = "test-socket";
+	fixture_start(&f);
+	pass(&f, DUR_S(30));
+	fd = client(&f);
+	gone = client(&f);
+	vfs_crash_arm(disk, VFS_DISK_FULL, 1, UINT64_MAX);
+	says(&f, gone, PAUSE);
+	close(gone);
+	vfs_crash_disarm(disk);
+	pass(&f, DUR_MIN(30));
+	vfs_crash_arm(disk, VFS_DISK_FULL, 1, UINT64_MAX);
+	/* What is sent ahead waits for the answer before it. */
+	says(&f, fd, PAUSE "{\"command\":\"status\"}\n");
+	{
+		mdc_autofree char *nothing = hears(fd);
+
+		assert_string_equal(nothing, "");
+	}
+	assert_true(gate_is_paused(f.d->gate, NULL, NULL));
+	pass(&f, DUR_S(11));
+	turn(&f);
+	hears_error(fd, "failed");
+	/* The trouble is known by now: nobody waits for it once more. */
+	second = client(&f);
+	says(&f, second, RESUME);
+	hears_error(second, "failed");
+	vfs_crash_disarm(disk);
+	pass(&f, DUR_MIN(30));
+	says(&f, second, PAUSE);
+	pass(&f, DUR_S(1));
+	turn(&f);
+	hears_ok(second);
+	/* Whoever waits when it ends is let go. */
+	vfs_crash_arm(disk, VFS_DISK_FULL, 1, UINT64_MAX);
+	says(&f, second, RESUME);
+	fixture_stop(&f);
+	is_closed(second);
+	close(fd);
+	fixture_fini(&f);
+	vfs_crash_free(disk);
 }
 
 /* --- requests --- */
@@ -736,6 +812,8 @@ static void nobody_is_left_who_looks_up_a_name(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(on_disk_is_what_was_answered),
+		cmocka_unit_test(what_cannot_be_stored_is_not_answered_as_done),
 		cmocka_unit_test(a_request_in_pieces_is_one_request),
 		cmocka_unit_test(requests_sent_ahead_are_answered_in_order),
 		cmocka_unit_test(what_is_no_request_is_refused_and_the_next_one_served),
