@@ -128,6 +128,7 @@ int arm_subscription_read(const json_t *document, struct arm_subscription *ret)
 		.state = state != NULL ? state : json_path_text(document, "properties.state"),
 		.management_groups =
 			path_array(document, "properties.managementGroupAncestorsChain"),
+		.managed_by = path_array(document, "managedByTenants"),
 	};
 	return 0;
 }

@@ -37,6 +37,7 @@ struct arm_subscription {
 	const char *tenant;
 	const char *state;               /* "Enabled", "Disabled", "Warned", "PastDue", "Deleted" */
 	const json_t *management_groups; /* array of {name}, nearest first; Resource Graph only */
+	const json_t *managed_by;        /* array of {tenantId} that it is delegated to; ARM only */
 };
 int arm_subscription_read(const json_t *document, struct arm_subscription *ret) MDC_MUST_CHECK;
 

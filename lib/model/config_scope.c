@@ -18,8 +18,7 @@ struct claim {
 
 struct claims {
 	struct map subscriptions;
-	struct map groups;
-	struct claim everything; /* scope NULL: nobody */
+	struct map of_tenants; /* "NAME/TENANT": management groups, and "*" */
 };
 
 /* --- lists --- */
@@ -310,43 +309,82 @@ static void say_tie(const struct config_builder *b, const struct config_value *v
 			what, config_show(v->text).text, first->scope, first->file, first->line);
 }
 
-static void claim_list(const struct config_builder *b, struct map *claims,
+static void claim(struct map *claims, const char *name, const struct scope_config *scope,
+	const char *file, unsigned line)
+{
+	struct claim *claim;
+
+	if (map_get(claims, name) != NULL)
+		return;
+	claim = xmalloc(sizeof(*claim));
+	*claim = (struct claim){scope->name, file, line};
+	map_set(claims, name, claim);
+}
+
+static void claim_subscriptions(const struct config_builder *b, struct map *claims,
 	const struct config_option *option, const struct scope_config *scope)
 {
 	for (size_t i = 0; option != NULL && i < option->n; i++) {
 		const struct config_value *v = &option->values[i];
-		struct claim *first = map_get(claims, v->text), *claim;
+		const struct claim *first = map_get(claims, v->text);
 
 		if (is_everything(v->text))
 			continue;
-		if (first != NULL) {
+		if (first != NULL)
 			say_tie(b, v, option->name, scope, first);
-			continue;
-		}
-		claim = xmalloc(sizeof(*claim));
-		*claim = (struct claim){scope->name, v->file, v->line};
-		map_set(claims, v->text, claim);
+		claim(claims, v->text, scope, v->file, v->line);
 	}
 }
 
-static void claim_everything(const struct config_builder *b, struct claims *claims,
+/*
+ * What has its name in one tenant only. An identity that does not say its tenant may be of any: it
+ * rivals with all of them. NULL, or who was first.
+ */
+static const struct claim *claim_in_tenant(struct map *claims, const char *name,
+	const struct scope_config *scope, const char *file, unsigned line)
+{
+	const char *tenant = scope->identity != NULL ? scope->identity->tenant : NULL;
+	mdc_autofree char *own = xasprintf("%s/%s", name, tenant != NULL ? tenant : "");
+	mdc_autofree char *of_any = xasprintf("%s/", name);
+	const struct claim *first = map_get(claims, str_empty(tenant) ? name : own);
+
+	if (first == NULL)
+		first = map_get(claims, of_any);
+	claim(claims, name, scope, file, line);
+	claim(claims, own, scope, file, line);
+	return first;
+}
+
+static void claim_groups(const struct config_builder *b, struct map *claims,
+	const struct config_option *option, const struct scope_config *scope)
+{
+	for (size_t i = 0; option != NULL && i < option->n; i++) {
+		const struct config_value *v = &option->values[i];
+		const struct claim *first =
+			claim_in_tenant(claims, v->text, scope, v->file, v->line);
+
+		if (first != NULL)
+			say_tie(b, v, option->name, scope, first);
+	}
+}
+
+static void claim_everything(const struct config_builder *b, struct map *claims,
 	const struct config_section *s, const struct scope_config *scope)
 {
 	const struct config_option *subscriptions = config_option_find(s, "subscriptions");
-	struct claim claim = {scope->name, s->file, s->line};
+	unsigned line = subscriptions != NULL ? subscriptions->line : s->line;
+	const struct claim *first;
 
 	if (!scope->everything)
 		return;
-	if (subscriptions != NULL)
-		claim.line = subscriptions->line;
-	if (claims->everything.scope == NULL)
-		claims->everything = claim;
-	else
-		diag_error(b->diags, claim.file, claim.line,
+	first = claim_in_tenant(claims, "*", scope, s->file, line);
+	if (first != NULL)
+		diag_error(b->diags, s->file, line,
 			"scope \"%s\" is over all that the identity sees, and so is scope \"%s\" "
-			"(%s:%u); write subscriptions or management-groups in one of them",
-			config_show(scope->name).text, config_show(claims->everything.scope).text,
-			claims->everything.file, claims->everything.line);
+			"(%s:%u); write subscriptions or management-groups in one of them, or the "
+			"tenants of both identities where they are different ones",
+			config_show(scope->name).text, config_show(first->scope).text, first->file,
+			first->line);
 }
 
 /* --- scopes --- */
@@ -407,19 +445,20 @@ static void build_scope(const struct config_builder *b, const struct config_sect
 	build_reach(s, scope);
 	check_reach(b, s, scope);
 	check_identity(b, s, scope);
-	claim_list(b, &claims->subscriptions, config_option_find(s, "subscriptions"), scope);
-	claim_list(b, &claims->groups, config_option_find(s, "management-groups"), scope);
-	claim_everything(b, claims, s, scope);
+	claim_subscriptions(
+		b, &claims->subscriptions, config_option_find(s, "subscriptions"), scope);
+	claim_groups(b, &claims->of_tenants, config_option_find(s, "management-groups"), scope);
+	claim_everything(b, &claims->of_tenants, s, scope);
 	build_permissions(b, s, scope);
 }
 
 void config_build_scopes(struct config_builder *b)
 {
-	struct claims claims = {.everything = {0}};
+	struct claims claims;
 	struct config *c = b->config;
 
 	map_init(&claims.subscriptions, free);
-	map_init(&claims.groups, free);
+	map_init(&claims.of_tenants, free);
 	for (size_t i = 0; i < b->root->section_count; i++) {
 		const struct config_section *s = &b->root->sections[i];
 
@@ -434,5 +473,5 @@ void config_build_scopes(struct config_builder *b)
 			"there is no scope, so nothing is watched; add a section scope \"NAME\" { "
 			"… }");
 	map_fini(&claims.subscriptions);
-	map_fini(&claims.groups);
+	map_fini(&claims.of_tenants);
 }

@@ -121,7 +121,7 @@ struct subscription *inventory_add_subscription(struct inventory *inv, const cha
 	str_fold(s->id);
 	s->name = xstrdup("");
 	s->pricing.tier = s->pricing.sub_plan = s->pricing.failure = "";
-	s->pricing.coverage = s->pricing.replaced_by = "";
+	s->managed_by = s->pricing.coverage = s->pricing.replaced_by = "";
 	for (unsigned i = 0; i < SINGLE_N_; i++)
 		s->singles[i].word = "";
 	list_init(&s->judging);
@@ -188,12 +188,31 @@ void inventory_set_management_groups(struct subscription *s, const json_t *group
 	}
 }
 
+/* Of more than these a person has to say which is meant. */
+#define MANAGING_TENANTS_MAX 256
+
+static void set_managed_by(struct inventory *inv, struct subscription *s, const json_t *tenants)
+{
+	struct buf text = BUF_INIT(MANAGING_TENANTS_MAX * (GUID_TEXT_SIZE + 1));
+	bool changed = false;
+	size_t i;
+	json_t *tenant;
+
+	json_array_foreach (tenants, i, tenant) {
+		const char *id = json_text(tenant, "tenantId");
+
+		if (i < MANAGING_TENANTS_MAX && str_is_guid(id))
+			buf_addf(&text, "%s%s", text.len > 0 ? " " : "", id);
+	}
+	inventory_set_text(inv, &s->managed_by, buf_str(&text), &changed);
+	buf_fini(&text);
+}
+
 void inventory_set_subscription(struct inventory *inv, struct subscription *s,
 	const struct arm_subscription *facts, struct stamp stamp, bool *ret_changed)
 {
 	enum subscription_state state = state_of(facts->state);
 
-	(void)inv;
 	*ret_changed = state != s->state ||
 		(facts->tenant != NULL && !str_equal_nocase(s->tenant, facts->tenant));
 	s->state = state;
@@ -204,6 +223,8 @@ void inventory_set_subscription(struct inventory *inv, struct subscription *s,
 	}
 	if (facts->tenant != NULL)
 		str_copy(s->tenant, sizeof(s->tenant), facts->tenant);
+	if (facts->managed_by != NULL)
+		set_managed_by(inv, s, facts->managed_by);
 	if (facts->management_groups != NULL)
 		inventory_set_management_groups(s, facts->management_groups);
 }

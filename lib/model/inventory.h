@@ -130,6 +130,7 @@ struct subscription {
 	char *name;
 	char tenant[GUID_TEXT_SIZE];
 	char home[GUID_TEXT_SIZE]; /* the tenant that it was first seen in; "" : not known yet */
+	const char *managed_by;    /* tenants that it is delegated to, "GUID GUID…" */
 	char **management_groups;  /* nearest first */
 	size_t management_group_count;
 	bool groups_known; /* they have been read */

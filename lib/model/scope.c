@@ -7,7 +7,9 @@
 /* How closely a scope names a subscription: smaller is closer. */
 #define BY_ID 0
 #define BY_NEAREST_GROUP 1
-#define BY_EVERYTHING 1000
+#define BY_EVERYTHING 1000 /* that the identity sees in its own tenant */
+#define BY_DELEGATION 1001 /* the same in others, as the subscription says */
+#define BY_HEARSAY 1002    /* it does not say so */
 #define NOT_NAMED UINT32_MAX
 
 static bool lists(char **list, size_t count, const char *text)
@@ -27,7 +29,33 @@ static bool may_be_of_tenant(const struct scope_config *scope, const struct subs
 		str_equal_nocase(identity->tenant, s->tenant);
 }
 
-static uint32_t closeness(const struct scope_config *scope, const struct subscription *s)
+static bool is_delegated(const struct scope_config *scope, const struct subscription *s)
+{
+	return str_contains_nocase(s->managed_by, scope->identity->tenant);
+}
+
+/* Some identity of the configuration is at home there: others see it as a delegation, or not. */
+static bool tenant_is_configured(const struct config *c, const struct subscription *s)
+{
+	for (size_t i = 0; i < c->identity_count; i++)
+		if (c->identities[i].tenant != NULL &&
+			str_equal_nocase(c->identities[i].tenant, s->tenant))
+			return true;
+	return false;
+}
+
+static uint32_t closeness_of_everything(
+	const struct config *c, const struct scope_config *scope, const struct subscription *s)
+{
+	if (may_be_of_tenant(scope, s))
+		return BY_EVERYTHING;
+	if (is_delegated(scope, s))
+		return BY_DELEGATION;
+	return tenant_is_configured(c, s) ? NOT_NAMED : BY_HEARSAY;
+}
+
+static uint32_t closeness(
+	const struct config *c, const struct scope_config *scope, const struct subscription *s)
 {
 	if (lists(scope->subscriptions, scope->subscription_count, s->id))
 		return BY_ID;
@@ -36,7 +64,7 @@ static uint32_t closeness(const struct scope_config *scope, const struct subscri
 		if (lists(scope->management_groups, scope->management_group_count,
 			    s->management_groups[i]))
 			return BY_NEAREST_GROUP + (uint32_t)i;
-	return scope->everything ? BY_EVERYTHING : NOT_NAMED;
+	return scope->everything ? closeness_of_everything(c, scope, s) : NOT_NAMED;
 }
 
 /* A management group of its tenant that names it could be closer than what names it otherwise. */
@@ -56,7 +84,7 @@ enum scope_match scope_of(const struct config *c, const struct subscription *s,
 	uint32_t closest = NOT_NAMED;
 
 	for (size_t i = 0; i < c->scope_count; i++) {
-		uint32_t how = closeness(&c->scopes[i], s);
+		uint32_t how = closeness(c, &c->scopes[i], s);
 
 		if (how == NOT_NAMED || how > closest)
 			continue;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * scope: which scope a subscription belongs to, and whether a machine is excluded or granted
- * something there. By id over the nearest management group over "*"; a tie is a conflict. As long
- * as its management groups have not been read it is in no scope, unless by id.
+ * something there. By id over the nearest management group over "*"; a tie is a conflict. "*" is
+ * what the identity sees in its own tenant, and after that what others have delegated to it. As
+ * long as its management groups have not been read it is in no scope, unless by id.
  */
 #ifndef MDC_SCOPE_H
 #define MDC_SCOPE_H

@@ -408,11 +408,13 @@ static void what_two_scopes_claim_is_told_with_both_lines(void **state)
 		{TWO("subscriptions = [*]", "subscriptions = [" ID1 ", *]"),
 			"t.conf:9: error: scope \"b\" is over all that the identity sees, and so "
 			"is scope \"a\" (t.conf:4); write subscriptions or management-groups in "
-			"one of them\n"},
+			"one of them, or the tenants of both identities where they are different "
+			"ones\n"},
 		{TWO("mode = observe", "subscriptions = [*]"),
 			"t.conf:9: error: scope \"b\" is over all that the identity sees, and so "
 			"is scope \"a\" (t.conf:1); write subscriptions or management-groups in "
-			"one of them\n"},
+			"one of them, or the tenants of both identities where they are different "
+			"ones\n"},
 		{TWO("subscriptions = [" ID1 ", " ID1 "]", "subscriptions = [*]"),
 			"t.conf:4: error: subscriptions: \"" ID1
 			"\" is in this list already (t.conf:4); remove one\n"},
@@ -423,6 +425,53 @@ static void what_two_scopes_claim_is_told_with_both_lines(void **state)
 
 	(void)state;
 	assert_said(cases, ARRAY_LEN(cases));
+}
+
+/* "*" is what an identity sees, and a management group has its name within its tenant. */
+static void each_tenant_has_names_of_its_own(void **state)
+{
+#define TWO(first, second, what) \
+	POLICY "identity \"one\" {\n" first "}\nidentity \"two\" {\n" second \
+	       "}\nscope \"a\" {\n	identity = one\n	policy = servers\n	" what \
+	       "\n}\nscope \"b\" {\n	identity = two\n	policy = servers\n	" what \
+	       "\n}\n"
+#define AT(tenant) \
+	"	tenant = " tenant "\n	client = " ID1 \
+	"\n	method = client-secret\n	secret-file = /etc/mdcd/secret\n"
+#define HOST "	method = managed-identity\n"
+#define ALL "subscriptions = [*]"
+#define GROUP "management-groups = [mg]"
+#define TOLD_ALL \
+	": error: scope \"b\" is over all that the identity sees, and so is scope \"a\" (t.conf:"
+#define TOLD_GROUP ": error: management-groups: \"mg\" belongs to scope \"a\" already (t.conf:"
+	static const struct {
+		const char *text, *told; /* NULL: nothing */
+	} cases[] = {
+		{TWO(AT(ID2), AT(ID3), ALL), NULL},
+		{TWO(AT(ID2), AT(ID3), GROUP), NULL},
+		{TWO(AT(ID2), AT(ID2), ALL), TOLD_ALL},
+		{TWO(AT(ID2), AT(ID2), GROUP), TOLD_GROUP},
+		/* The host's identity may be of the same tenant. */
+		{TWO(AT(ID2), HOST, ALL), TOLD_ALL},
+		{TWO(HOST, AT(ID2), ALL), TOLD_ALL},
+		{TWO(HOST, AT(ID2), GROUP), TOLD_GROUP},
+		{TWO(HOST, HOST, GROUP), TOLD_GROUP},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		mdc_cleanup(buf_fini) struct buf said = BUF_INIT(1 << 20);
+		struct config *c = build(cases[i].text, &said);
+
+		if (cases[i].told == NULL)
+			assert_string_equal(buf_str(&said), "");
+		else
+			assert_non_null(strstr(buf_str(&said), cases[i].told));
+		assert_true((c != NULL) == (cases[i].told == NULL));
+		config_free(c);
+	}
+#undef TWO
+#undef AT
 }
 
 static void exclusions_and_grants_are_complete(void **state)
@@ -789,6 +838,7 @@ int main(void)
 		cmocka_unit_test(references_are_resolved_or_told),
 		cmocka_unit_test(enforce_needs_a_selector_that_was_written_down),
 		cmocka_unit_test(what_two_scopes_claim_is_told_with_both_lines),
+		cmocka_unit_test(each_tenant_has_names_of_its_own),
 		cmocka_unit_test(exclusions_and_grants_are_complete),
 		cmocka_unit_test(options_without_effect_are_warned_of),
 		cmocka_unit_test(a_full_sweep_is_not_shorter_than_a_pass),

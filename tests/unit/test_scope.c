@@ -195,6 +195,59 @@ static void groups_are_of_one_tenant(void **state)
 	assert_ptr_equal(scope, &e->scopes[1]);
 }
 
+#define TENANT_A "11111111-0000-4000-8000-000000000000"
+#define TENANT_B "22222222-0000-4000-8000-000000000000"
+#define TENANT_C "33333333-0000-4000-8000-000000000000"
+#define TENANT_D "44444444-0000-4000-8000-000000000000"
+
+/* Scope 0 is over everything that tenant A sees, scope 1 over what B sees, scope 2 is of C. */
+static const struct {
+	const char *tenant, *managed_by;
+	bool second;
+	enum scope_match match;
+	int winner;
+} delegations[] = {
+	{TENANT_A, "", true, SCOPE_ONE, 0},
+	{TENANT_B, "", true, SCOPE_ONE, 1},
+	/* At home in one, and both see it. */
+	{TENANT_A, TENANT_B, true, SCOPE_ONE, 0},
+	{TENANT_D, TENANT_A, true, SCOPE_ONE, 0},
+	{TENANT_D, TENANT_C " " TENANT_B, true, SCOPE_ONE, 1},
+	{TENANT_D, TENANT_A " " TENANT_B, true, SCOPE_TIE, -1},
+	/* Who sees it is not known. */
+	{TENANT_D, "", true, SCOPE_TIE, -1},
+	{TENANT_D, "", false, SCOPE_ONE, 0},
+	/* Seen by an identity that has no scope over everything. */
+	{TENANT_C, "", true, SCOPE_NONE, -1},
+	{TENANT_C, "", false, SCOPE_NONE, -1},
+	{TENANT_C, TENANT_A, true, SCOPE_ONE, 0},
+};
+
+static void everything_is_what_the_identity_sees(void **state)
+{
+	struct estate *e = *state;
+	struct subscription *s = estate_subscription(e, 1);
+	struct identity_config identities[] = {{.tenant = (char *)TENANT_A},
+		{.tenant = (char *)TENANT_B}, {.tenant = (char *)TENANT_C}};
+	const struct scope_config *scope, *a, *b;
+
+	e->config.identities = identities;
+	e->config.identity_count = ARRAY_LEN(identities);
+	for (size_t i = 0; i < 3; i++)
+		e->scopes[i].identity = &identities[i];
+	e->scopes[0].everything = true;
+	for (size_t i = 0; i < ARRAY_LEN(delegations); i++) {
+		e->scopes[1].everything = delegations[i].second;
+		str_copy(s->tenant, sizeof(s->tenant), delegations[i].tenant);
+		s->managed_by = delegations[i].managed_by;
+		assert_int_equal(scope_of(&e->config, s, &scope, &a, &b), delegations[i].match);
+		if (delegations[i].match == SCOPE_ONE)
+			assert_ptr_equal(scope, &e->scopes[delegations[i].winner]);
+	}
+	s->managed_by = "";
+	e->config.identity_count = 0;
+}
+
 static void a_change_of_scope_is_marked_until_it_is_acted_on(void **state)
 {
 	struct estate *e = *state;
@@ -241,6 +294,7 @@ int main(void)
 		CASE(an_exclusion_of_machines_does_not_exclude_the_subscription),
 		CASE(an_exclusion_by_group_is_over_all_that_is_below),
 		CASE(groups_are_of_one_tenant),
+		CASE(everything_is_what_the_identity_sees),
 		CASE(a_change_of_scope_is_marked_until_it_is_acted_on),
 		CASE(a_grant_is_for_one_control_and_ends),
 	};
