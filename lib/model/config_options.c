@@ -235,7 +235,9 @@ static const struct config_row rows[] = {
 	{"scope", "subscriptions", CONFIG_GUIDS, OPTIONAL,
 		.example = "00000000-0000-0000-0000-000000000000",
 		.help = "Subscriptions of this scope, by id. \"*\" is every subscription that the "
-			"identity sees and no other scope names. A scope in the mode observe that "
+			"identity sees and no other scope names; of several such scopes, each in "
+			"a tenant of its own, one that is at home in that tenant, or else the one "
+			"that it is delegated to. A scope in the mode observe that "
 			"names neither subscriptions nor management groups has them all."},
 	{"scope", "management-groups", CONFIG_LIST, OPTIONAL, .example = "mg-prod",
 		.help = "Management groups, by id, whose subscriptions belong to this scope. The "
