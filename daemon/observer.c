@@ -117,8 +117,8 @@ bool graph_refuses(struct pass *p, const struct arm_error *error)
 
 	if (!is_refusal(error->class))
 		return false;
-	o->graph[p->identity].refuses = true;
-	o->graph[p->identity].since = loop_mono(o->world->loop);
+	o->sights[p->identity].graph_refuses = true;
+	o->sights[p->identity].graph_since = loop_mono(o->world->loop);
 	return true;
 }
 
@@ -126,8 +126,8 @@ static bool identity_rests(const struct observer *o, size_t identity)
 {
 	struct mono now = loop_mono(o->world->loop);
 
-	return o->graph[identity].refuses &&
-		mono_since(now, o->graph[identity].since).ms < GRAPH_REST.ms;
+	return o->sights[identity].graph_refuses &&
+		mono_since(now, o->sights[identity].graph_since).ms < GRAPH_REST.ms;
 }
 
 bool graph_rests(const struct pass *p)
@@ -167,8 +167,9 @@ static struct listing_target target_of(struct part *part, listing_row_fn row, li
 		.client = o->client,
 		.loop = o->world->loop,
 		.identity = pass_identity(part->pass)->name,
-		/* The watch comes round again before long. */
-		.impatient = part->pass->kind == PASS_WATCH,
+		/* The watch comes round again before long, and so do those who hear nothing. */
+		.impatient =
+			part->pass->kind == PASS_WATCH || o->sights[part->pass->identity].is_silent,
 		.row = row,
 		.done = done,
 		.ctx = part,
@@ -216,6 +217,18 @@ void part_end(struct part *part)
 bool part_ended_well(const struct listing_end *end)
 {
 	return end->error->class == ARM_ERROR_NONE && end->complete;
+}
+
+void part_heard(struct part *part, const struct arm_error *error)
+{
+	struct pass *p = part->pass;
+
+	if (error->class == ARM_ERROR_TRANSIENT && error->status == 0) {
+		p->unanswered++;
+		return;
+	}
+	p->answered++;
+	p->observer->sights[p->identity].is_silent = false;
 }
 
 /* --- which subscriptions the pass is about --- */
@@ -437,6 +450,34 @@ static bool stage_work(struct pass *p)
 	return p->stage == STAGE_TELL && tell_some(p);
 }
 
+static void first_stage_ended(struct pass *p)
+{
+	p->gives_up = p->unanswered > 0 && p->answered == 0;
+	if (p->gives_up)
+		p->observer->sights[p->identity].is_silent = true;
+}
+
+static void identity_begin(struct pass *p)
+{
+	p->identity = p->order[p->turn];
+	p->answered = p->unanswered = 0;
+	p->gives_up = false;
+	stage_enter(p, first_stage(p->kind));
+}
+
+/* Who is not answered waits for it at the expense of nobody. */
+static void put_in_order(struct pass *p)
+{
+	const struct observer *o = p->observer;
+	size_t count = o->config->identity_count, n = 0;
+
+	p->order = xcalloc(count + 1, sizeof(*p->order));
+	for (unsigned silent = 0; silent < 2; silent++)
+		for (size_t i = 0; i < count; i++)
+			if (o->sights[i].is_silent == (silent == 1))
+				p->order[n++] = i;
+}
+
 static void in_another_turn(struct observer *o)
 {
 	struct loop *loop = o->world->loop;
@@ -447,18 +488,20 @@ static void in_another_turn(struct observer *o)
 static void stage_advance(struct pass *p)
 {
 	for (;;) {
-		while (p->pending < LISTINGS_AT_ONCE && stage_start_one(p))
+		while (!p->gives_up && p->pending < LISTINGS_AT_ONCE && stage_start_one(p))
 			;
 		if (p->pending > 0)
 			return;
+		if (p->stage == first_stage(p->kind))
+			first_stage_ended(p);
 		if (stage_work(p))
 			break;
 		stage_enter(p, next_stage(p));
 		if (p->stage != STAGE_END)
 			continue;
-		if (++p->identity >= p->observer->config->identity_count)
+		if (++p->turn >= p->observer->config->identity_count)
 			break;
-		stage_enter(p, first_stage(p->kind));
+		identity_begin(p);
 	}
 	in_another_turn(p->observer);
 }
@@ -481,6 +524,7 @@ static void pass_free(struct pass *p)
 	map_fini(&p->places);
 	free(p->progress);
 	free(p->batches);
+	free(p->order);
 	free(p);
 }
 
@@ -496,7 +540,8 @@ static void pass_start(struct observer *o, enum pass_kind kind)
 	list_init(&p->listings);
 	map_init(&p->places, NULL);
 	policy_sets_init(p);
-	stage_enter(p, first_stage(kind));
+	put_in_order(p);
+	identity_begin(p);
 	stage_advance(p);
 }
 
@@ -569,8 +614,8 @@ void observer_configure(struct observer *o, const struct config *c)
 		o->pass = NULL;
 	}
 	refresh_restart(o);
-	free(o->graph);
-	o->graph = xcalloc(c->identity_count + 1, sizeof(*o->graph));
+	free(o->sights);
+	o->sights = xcalloc(c->identity_count + 1, sizeof(*o->sights));
 	o->config = c;
 	for (unsigned k = 0; k < PASS_KIND_N_; k++)
 		o->wanted[k] = o->wanted[k] && c->identity_count > 0;
@@ -602,7 +647,7 @@ struct observer *observer_free(struct observer *o)
 	if (o->pass != NULL)
 		pass_free(o->pass);
 	o->world->loop->ops->timer_free(o->turn);
-	free(o->graph);
+	free(o->sights);
 	free(o);
 	return NULL;
 }

@@ -12,9 +12,10 @@
  *   pass_tell.c           what complete lists say, and telling what was seen
  *   refresh.c             one resource at a time, outside of passes
  *
- * A pass goes through its stages once for each identity. A stage starts listings, a bounded number
- * at a time; when the last has ended the next stage begins. What takes long without waiting for
- * anybody goes on in another turn of the loop.
+ * A pass goes through its stages once for each identity; those whose cloud did not answer last time
+ * come last, and are asked nothing more when their first question stays without an answer. A stage
+ * starts listings, a bounded number at a time; when the last has ended the next stage begins. What
+ * takes long without waiting for anybody goes on in another turn of the loop.
  */
 #ifndef MDCD_PASS_H
 #define MDCD_PASS_H
@@ -83,7 +84,10 @@ struct pass {
 	struct observer *observer;
 	enum pass_kind kind;
 	enum stage stage;
-	size_t identity; /* index into the configuration's */
+	size_t identity;               /* index into the configuration's */
+	size_t *order, turn;           /* identities, as they come */
+	unsigned answered, unanswered; /* first questions of this identity */
+	bool gives_up;                 /* on this identity */
 	struct progress *progress;
 	size_t count;
 	struct map places; /* subscription's id -> its progress */
@@ -118,6 +122,13 @@ struct part {
 	bool mde_seen, legacy_seen, unclear;
 };
 
+/* What is remembered of an identity from pass to pass. */
+struct sight {
+	bool graph_refuses;
+	struct mono graph_since;
+	bool is_silent; /* nothing answered when it asked last */
+};
+
 struct observer {
 	uint32_t magic;
 	const struct world *world;
@@ -128,10 +139,7 @@ struct observer {
 	struct pass *pass;
 	bool wanted[PASS_KIND_N_];
 	struct loop_timer *turn; /* the pass goes on, or another one begins, in the next turn */
-	struct {
-		bool refuses;
-		struct mono since;
-	} * graph;                    /* of each identity */
+	struct sight *sights;    /* of each identity */
 	struct list waiting, running; /* refreshes */
 	unsigned refreshing;
 };
@@ -161,6 +169,8 @@ void part_list_graph(struct part *part, enum graph_table table, unsigned index, 
 /* Ends the part and lets the pass go on. */
 void part_end(struct part *part);
 bool part_ended_well(const struct listing_end *end);
+/* A first question of the pass's identity ended: whether anybody is there. */
+void part_heard(struct part *part, const struct arm_error *error);
 
 /* The progress of the subscription that the row's id is under, or NULL. */
 struct progress *row_progress(struct pass *p, const json_t *row);

@@ -36,6 +36,7 @@ static void counts_done(void *ctx, const struct listing_end *end)
 	struct pass *p = part->pass;
 	struct batch *b = &p->batches[part->index];
 
+	part_heard(part, end->error);
 	if (graph_refuses(p, end->error)) {
 		b->from_arm = true;
 	} else if (!part_ended_well(end) || part->unclear) {

@@ -28,6 +28,7 @@ static void subscriptions_done(void *ctx, const struct listing_end *end)
 	struct part *part = ctx;
 	struct pass *p = part->pass;
 
+	part_heard(part, end->error);
 	p->list_complete = part_ended_well(end) && !part->unclear;
 	if (!p->list_complete)
 		pass_problem(p, "the list of subscriptions", end->error);

@@ -325,12 +325,9 @@ static void an_incomplete_list_of_subscriptions_hides_none(void **state)
 	}
 }
 
-static void what_another_identity_sees_is_not_visible_to_its_own(void **state)
+/* Scope 0 with the first identity, scope 1 with the second one, which sees both. */
+static void see_two_with_two(struct fixture *f, char **ids_a, char **ids_b)
 {
-	struct fixture *f = *state;
-	char *ids_a[] = {(char *)SUB_A}, *ids_b[] = {(char *)SUB_B};
-
-	/* Scope 0 with the first identity, scope 1 with the second one, which sees both. */
 	fake_azure_subscription(f->azure, SUB_A);
 	fake_azure_subscription(f->azure, SUB_B);
 	fake_azure_machine(f->azure, SUB_A, "a");
@@ -343,6 +340,14 @@ static void what_another_identity_sees_is_not_visible_to_its_own(void **state)
 	f->small.config.scope_count = 2;
 	f->small.config.identity_count = 2;
 	reconfigure(f);
+}
+
+static void what_another_identity_sees_is_not_visible_to_its_own(void **state)
+{
+	struct fixture *f = *state;
+	char *ids_a[] = {(char *)SUB_A}, *ids_b[] = {(char *)SUB_B};
+
+	see_two_with_two(f, ids_a, ids_b);
 	pass_both(f);
 	assert_int_equal(f->report.subscriptions, 2);
 	assert_non_null(machine(f, SUB_A, "a"));
@@ -356,6 +361,67 @@ static void what_another_identity_sees_is_not_visible_to_its_own(void **state)
 	assert_int_equal(f->report.subscriptions, 1);
 	assert_int_equal(map_count(&f->gone), 0);
 	assert_non_null(machine(f, SUB_A, "a"));
+}
+
+/* The cloud of the first client: nobody is there, as long as `dead`. */
+struct dead_cloud {
+	bool dead;
+	struct mono first_heard; /* since when the other one is asked */
+	struct loop *loop;
+	unsigned asked; /* of the dead one */
+};
+
+static void first_is_dead(void *ctx, struct fake_azure *a, enum azure_call call,
+	const struct http_request *request, struct azure_reply *reply)
+{
+	struct dead_cloud *d = ctx;
+	const char *token = http_headers_get(&request->headers, "Authorization");
+	bool other = token != NULL && strstr(token, OTHER_CLIENT) != NULL;
+
+	(void)a;
+	if (call == AZURE_TOKEN)
+		return;
+	if (other && d->first_heard.ms == 0)
+		d->first_heard = loop_mono(d->loop);
+	d->asked += !other;
+	if (other || !d->dead)
+		return;
+	reply->status = 0;
+	reply->result = TRANSPORT_TIMEOUT;
+	reply->delay = DUR_MIN(2);
+}
+
+static void a_cloud_that_does_not_answer_holds_nobody_back(void **state)
+{
+	struct fixture *f = *state;
+	struct dead_cloud d = {.loop = f->fake.world.loop};
+	char *ids_a[] = {(char *)SUB_A}, *ids_b[] = {(char *)SUB_B};
+	struct mono begun;
+
+	see_two_with_two(f, ids_a, ids_b);
+	pass_both(f);
+	f->azure->hook = first_is_dead;
+	f->azure->hook_ctx = &d;
+	d.dead = true;
+	pass(f, PASS_SUBSCRIPTIONS);
+	/* One question, asked again some times, and nothing of all that would come after it. */
+	assert_int_equal(d.asked, 3);
+	for (unsigned k = PASS_SUBSCRIPTIONS; k <= PASS_MACHINES; k++) {
+		begun = loop_mono(d.loop);
+		d.first_heard = (struct mono){0};
+		d.asked = 0;
+		pass(f, (enum pass_kind)k);
+		assert_int_equal(mono_since(d.first_heard, begun).ms, 0);
+		assert_int_equal(d.asked, 1);
+		assert_int_not_equal(f->report.problems, 0);
+	}
+	/* Nothing was concluded. */
+	assert_true(inventory_subscription(f->inv, SUB_A)->visible);
+	assert_int_equal(map_count(&f->gone), 0);
+	d.dead = false;
+	pass_both(f);
+	assert_int_equal(f->report.problems, 0);
+	assert_int_equal(f->report.subscriptions, 2);
 }
 
 static void plan_of_another(struct spoiler *s, json_t *body)
@@ -439,6 +505,7 @@ int main(void)
 		CASE(a_subscription_that_left_the_list_is_invisible_and_comes_back),
 		cmocka_unit_test(an_incomplete_list_of_subscriptions_hides_none),
 		CASE(what_another_identity_sees_is_not_visible_to_its_own),
+		CASE(a_cloud_that_does_not_answer_holds_nobody_back),
 		CASE(a_plan_that_graph_does_not_show_is_read_from_arm),
 		cmocka_unit_test(settings_are_absent_only_after_a_complete_list),
 	};

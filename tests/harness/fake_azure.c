@@ -476,7 +476,8 @@ static void serve(
 		.body = reply.raw,
 		.headers = {reply.header},
 		.delay = reply.delay,
-		.hangs = reply.hangs};
+		.hangs = reply.hangs,
+		.result = reply.result};
 	*ret = a->answer;
 }
 

@@ -39,6 +39,7 @@ struct azure_reply {
 	const char *header; /* "name: value", or NULL */
 	struct dur delay;
 	bool hangs;
+	enum transport_result result; /* where nothing arrived: with the status 0 */
 };
 
 struct fake_azure {
