@@ -241,6 +241,9 @@ static void read_answer(struct arm_call *call, struct arm_error *ret)
 	arm_error_read(r->status, r->body, r->body_len, ret);
 	if (!arm_retry_after(&r->headers, now, &call->retry_after))
 		call->retry_after = DUR_MS(0);
+	/* Whoever says when to come again has not refused for good: so the contract of ARM. */
+	if (ret->class == ARM_ERROR_REQUEST && call->retry_after.ms > 0)
+		ret->class = ARM_ERROR_TRANSIENT;
 	call->client->counts.throttled += r->status == 429;
 	land(call,
 		&(struct quota_answer){.status = r->status,

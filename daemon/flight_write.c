@@ -198,12 +198,19 @@ static void run(struct flight *f)
 	flight_follow(f);
 }
 
+/* A refusal, which some give with the advice to come again. 408 only says that it took too long. */
+static bool says_not_carried_out(int status)
+{
+	return status == 503 || (status >= 400 && status < 500 && status != 408);
+}
+
 /* Whether the write took effect cannot be told from these answers, or from one that was too large.
  */
 static bool outcome_is_open(const struct arm_result *result)
 {
-	bool unread = result->error.class == ARM_ERROR_TOO_LARGE && result->error.status == 0;
-	bool failed = result->error.class == ARM_ERROR_TRANSIENT && result->error.status != 503;
+	const struct arm_error *e = &result->error;
+	bool unread = e->class == ARM_ERROR_TOO_LARGE && e->status == 0;
+	bool failed = e->class == ARM_ERROR_TRANSIENT && !says_not_carried_out(e->status);
 
 	return (unread || failed) && !result->unsent;
 }

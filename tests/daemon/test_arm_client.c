@@ -120,6 +120,8 @@ static void errors_come_back_with_their_class(void **state)
 		{404, "ResourceNotFound", ARM_ERROR_ABSENT},
 		{409, "ScopeLocked", ARM_ERROR_LOCKED},
 		{503, "ServiceUnavailable", ARM_ERROR_TRANSIENT},
+		/* Says when to come again, so it is not for good. */
+		{400, "NotJustNow", ARM_ERROR_TRANSIENT},
 	};
 
 	(void)state;

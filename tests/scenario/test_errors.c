@@ -96,6 +96,16 @@ static const struct row rows[] = {
 	{413, "RequestEntityTooLarge", &too_large, &too_large, ""},
 	{414, "UriTooLong", &refused, &refused, ""},
 	{422, "UnprocessableEntity", &refused, &refused, ""},
+	/* Any answer that says when to come again is no refusal for good. */
+	{400, "NotJustNow", &told_to_wait, &told_to_wait, ", 'retryAfter': '40m'"},
+	{422, "NotJustNow", &told_to_wait, &told_to_wait, ", 'retryAfter': '40m'"},
+	/* Codes that nobody has written down: by their status. */
+	{400, "NeverHeardOf", &refused, &refused, ""},
+	{403, "NeverHeardOf", &denied, &denied, ""},
+	{404, "NeverHeardOf", &vanished, NULL, ""},
+	{409, "NeverHeardOf", &busy, &busy, ""},
+	{500, "NeverHeardOf", &lost, &transient, ""},
+	{501, "NotImplemented", &lost, &transient, ""},
 };
 
 /* What is known of writes of plans. */
@@ -103,6 +113,7 @@ static const struct row plan_rows[] = {
 	{429, "TooManyRequests", &throttled, &throttled, ", 'retryAfter': '20m'"},
 	{409, "Conflict", &busy, &busy, ""},
 	{400, "InvalidInputJson", &refused, &refused, ""},
+	{400, "NotJustNow", &told_to_wait, &told_to_wait, ", 'retryAfter': '40m'"},
 	{403, "AuthorizationFailed", &denied, &denied, ""},
 	{403, "RequestDisallowedByPolicy", &policy, &policy, ""},
 	{409, "ScopeLocked", &locked, &locked, ""},
