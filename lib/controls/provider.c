@@ -48,6 +48,26 @@ static enum single_id next_missing(const struct control_view *v)
 	return SINGLE_N_;
 }
 
+/* The one that was registered in the present trouble, or SINGLE_N_. */
+static enum single_id registered_now(const struct control_view *v)
+{
+	for (size_t i = 0; i < ARRAY_LEN(providers); i++)
+		if (is_registered(v, providers[i]) &&
+			wall_before(v->item->first_drift, facts_of(v, providers[i])->changed))
+			return providers[i];
+	return SINGLE_N_;
+}
+
+/* What the settling correction was about; the other provider, if it is missing as well, is next. */
+static enum single_id current(const struct control_view *v)
+{
+	enum single_id id = SINGLE_N_;
+
+	if (v->item != NULL && v->item->state == ITEM_SETTLING)
+		id = registered_now(v);
+	return id != SINGLE_N_ ? id : next_missing(v);
+}
+
 /* Azure changes it, on somebody's word: that ends by itself, or never. */
 static struct verdict judge_changing(
 	const struct control_view *v, const struct single_facts *facts, const char *name)
@@ -79,7 +99,7 @@ static struct verdict judge(
 /* Where nobody wants it kept, it is told only where it is in the way. */
 static struct verdict assess_providers(const struct control_view *v)
 {
-	enum single_id id = next_missing(v);
+	enum single_id id = current(v);
 	struct verdict verdict = verdict_in_sync();
 
 	if (id == SINGLE_N_ && !v->scope->policy->register_providers)

@@ -277,6 +277,21 @@ static void test_a_slow_registration_is_followed_to_its_end(void **state)
 	scenario_is_good(s);
 }
 
+static void test_two_missing_providers_are_registered_one_after_the_other(void **state)
+{
+	scenario_auto *s = begin_with(
+		SUBSCRIPTION(1, "'providers': [], " NO_PLAN, PROTECTED), DEPLOYER_OFF, EVERYTHING);
+
+	(void)state;
+	scenario_settle(s, DUR_MIN(30));
+	scenario_item_is(s, "sub1", "provider", "compliant", NULL);
+	assert_int_equal(scenario_traced(s, "not-seen-in-effect"), 0);
+	scenario_writes_are(s, REGISTER, 1, 1);
+	scenario_writes_are(s, "/providers/Microsoft.HybridCompute/register", 1, 1);
+	scenario_is_good(s);
+	scenario_history_is_whole(s);
+}
+
 static void test_a_registration_is_not_asked_for_twice_over_a_crash(void **state)
 {
 	scenario_auto *s = begin_with(
@@ -466,6 +481,7 @@ int main(void)
 			test_a_missing_provider_is_only_told_where_nobody_wants_it_registered),
 		cmocka_unit_test(test_a_registration_by_others_is_waited_for_and_not_for_ever),
 		cmocka_unit_test(test_a_slow_registration_is_followed_to_its_end),
+		cmocka_unit_test(test_two_missing_providers_are_registered_one_after_the_other),
 		cmocka_unit_test(test_a_registration_is_not_asked_for_twice_over_a_crash),
 		cmocka_unit_test(test_a_part_of_the_plan_that_fails_is_no_success),
 		cmocka_unit_test(test_what_others_set_in_a_plan_is_sent_back_as_it_was),
