@@ -28,21 +28,29 @@ static void check_key(const struct arm_id *id)
 	must(key[0] == '/');
 }
 
+/* ARM_KIND_N_: some kind. */
+static enum arm_kind parent_kind(enum arm_kind kind)
+{
+	if (kind == ARM_KIND_ARC_EXTENSION)
+		return ARM_KIND_ARC_MACHINE;
+	return kind == ARM_KIND_VM_EXTENSION ? ARM_KIND_VIRTUAL_MACHINE : ARM_KIND_N_;
+}
+
 static void check_parent(const struct arm_id *id)
 {
 	mdc_autofree char *text = arm_id_parent(id);
+	enum arm_kind kind = parent_kind(id->kind);
 	struct arm_id parent;
 
-	must((text != NULL) ==
-		(id->kind == ARM_KIND_ARC_EXTENSION || id->kind == ARM_KIND_VM_EXTENSION));
+	must((text != NULL) == (kind != ARM_KIND_N_ || id->kind == ARM_KIND_RESOURCE_PRICING));
 	if (text == NULL)
 		return;
 	must(arm_id_parse(text, &parent) == 0);
-	must(parent.kind ==
-		(id->kind == ARM_KIND_ARC_EXTENSION ? ARM_KIND_ARC_MACHINE
-						    : ARM_KIND_VIRTUAL_MACHINE));
-	must(str_equal(parent.name, id->parent_name));
 	must(str_equal(parent.subscription, id->subscription));
+	if (kind != ARM_KIND_N_) {
+		must(parent.kind == kind);
+		must(str_equal(parent.name, id->parent_name));
+	}
 	arm_id_fini(&parent);
 }
 
