@@ -124,6 +124,8 @@ int flight_take_reading(struct flight *f, const struct arm_result *result) MDC_M
 
 /* Tells the journal, by groups of failures with one cause. */
 void flight_log_failure(struct flight *f, const struct arm_result *result);
+/* The fields that say what it is about: the same ones as those of its transitions. */
+void flight_log_about(const struct flight *f, struct log_entry *e);
 /* The call failed for certain: stored, told, ended. */
 void flight_fail(struct flight *f, const struct arm_result *result);
 /* The calls up to that stage got through: what others were refused there is over. */

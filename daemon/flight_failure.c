@@ -58,6 +58,25 @@ static struct item_event event_of_error(const struct executor *x, const struct a
 
 /* --- telling the journal --- */
 
+static const char *scope_name(const struct flight *f)
+{
+	const struct scope_config *scope =
+		f->ref.subscription != NULL ? f->ref.subscription->scope : NULL;
+
+	return scope != NULL ? scope->name : "";
+}
+
+void flight_log_about(const struct flight *f, struct log_entry *e)
+{
+	log_add(e, "MDCD_CONTROL", control_word(f->op.control));
+	log_add(e, "MDCD_RESOURCE_ID", f->op.resource_id);
+	log_add(e, "MDCD_SCOPE", scope_name(f));
+	if (f->ref.subscription != NULL)
+		log_add(e, "MDCD_SUBSCRIPTION_ID", f->ref.subscription->id);
+	if (f->ref.machine != NULL)
+		log_add(e, "MDCD_MACHINE", f->ref.machine->name);
+}
+
 static void log_one(struct flight *f, const struct arm_result *result, bool loudly)
 {
 	const struct arm_error *error = &result->error;
@@ -65,8 +84,7 @@ static void log_one(struct flight *f, const struct arm_result *result, bool loud
 
 	if (!loudly)
 		log_priority(e, LOG_DEBUG);
-	log_add(e, "MDCD_CONTROL", control_word(f->op.control));
-	log_add(e, "MDCD_RESOURCE_ID", f->op.resource_id);
+	flight_log_about(f, e);
 	log_add(e, "MDCD_CORRELATION_ID", result->correlation_id);
 	log_add(e, "MDCD_REQUEST_ID", result->request_id);
 	log_add(e, "MDCD_ERROR_CODE", error->code);
@@ -116,14 +134,6 @@ void executor_tell_failures(struct executor *x)
 
 	while (failure_groups_next(x->failures, now, &news, &group))
 		log_group(x, news, group);
-}
-
-static const char *scope_name(const struct flight *f)
-{
-	const struct scope_config *scope =
-		f->ref.subscription != NULL ? f->ref.subscription->scope : NULL;
-
-	return scope != NULL ? scope->name : "";
 }
 
 void flight_log_failure(struct flight *f, const struct arm_result *result)

@@ -139,8 +139,7 @@ static void log_refusal(struct flight *f, enum write_refusal refusal)
 {
 	struct log_entry *e = log_begin(f->executor->world->log, LOG_RULE_MESSAGE);
 
-	log_add(e, "MDCD_CONTROL", control_word(f->op.control));
-	log_add(e, "MDCD_RESOURCE_ID", f->op.resource_id);
+	flight_log_about(f, e);
 	log_add(e, "MDCD_REASON", reason_word(write_refusal_reason(refusal)));
 	log_commit(e, 0, "%s: %s is not sent: %s", f->op.resource_id, control_word(f->op.control),
 		write_refusal_text(refusal));
@@ -354,11 +353,9 @@ static void log_sending(struct flight *f)
 {
 	struct log_entry *e = log_begin(f->executor->world->log, LOG_WRITE_SENT_MESSAGE);
 
-	log_add(e, "MDCD_CONTROL", control_word(f->op.control));
-	log_add(e, "MDCD_RESOURCE_ID", f->op.resource_id);
+	flight_log_about(f, e);
 	log_add(e, "MDCD_TARGET_ID", f->op.target_id);
 	log_add(e, "MDCD_CORRELATION_ID", f->op.correlation_id);
-	log_add(e, "MDCD_SCOPE", f->ref.subscription->scope->name);
 	log_commit(e, 0, "%s %s", f->op.verb, f->op.target_id);
 }
 

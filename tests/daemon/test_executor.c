@@ -240,6 +240,31 @@ static void what_was_never_sent_has_not_failed(void **state)
 	assert_int_equal(n.unsent, 2);
 }
 
+/* One query by machine, subscription or scope finds the whole story. */
+static void entries_say_what_they_are_about(void **state)
+{
+	static const enum log_message kinds[] = {
+		LOG_WRITE_SENT_MESSAGE, LOG_WRITE_FAILED_MESSAGE, LOG_TRANSITION_MESSAGE};
+	static const char *const fields[] = {"MDCD_CONTROL", "MDCD_RESOURCE_ID", "MDCD_SCOPE",
+		"MDCD_SUBSCRIPTION_ID", "MDCD_MACHINE"};
+	struct fixture *f = *state;
+
+	add_in(f, f->s, "rg", 1);
+	acting_always(&f->a, "GET", EXTENSIONS, 404, MISSING);
+	acting_answer_error(&f->a, "PUT", EXTENSIONS, 400, "Bad");
+	go(f, DUR_S(10));
+	for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
+		size_t n = log_capture_count(f->a.fake.capture, kinds[k]);
+		const struct captured_entry *e;
+
+		assert_true(n > 0);
+		e = log_capture_entry(f->a.fake.capture, kinds[k], n - 1);
+		for (size_t i = 0; i < ARRAY_LEN(fields); i++)
+			if (captured_field(e, fields[i]) == NULL)
+				fail_msg("%s: no %s", captured_text(e), fields[i]);
+	}
+}
+
 /* --- what one refusal spares the others --- */
 
 static const struct step *step_of(const struct plan *plan, const struct machine *m)
@@ -449,6 +474,7 @@ int main(void)
 		CASE(a_crowd_that_goes_back_at_once_needs_no_stack),
 		CASE(numbers_add_up),
 		CASE(what_was_never_sent_has_not_failed),
+		CASE(entries_say_what_they_are_about),
 		CASE(one_missing_role_is_found_out_by_a_few_machines),
 		CASE(when_the_role_is_there_all_go_on),
 		CASE(an_operators_word_goes_ahead_of_the_hold),
