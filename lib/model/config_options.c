@@ -51,8 +51,9 @@ static const struct config_row rows[] = {
 		.help = "Azure Resource Manager. Required unless the title is that of a built-in "
 			"cloud."},
 	{"cloud", "defender", CONFIG_URL, OPTIONAL, .example = "https://api.security.microsoft.com",
-		.help = "The API of Defender for Endpoint. Without it the inventory of Defender "
-			"for Endpoint is not read."},
+		.help = "The API of Defender for Endpoint. Without effect in this version, which "
+			"does "
+			"not read its inventory."},
 	{"cloud", "audience", CONFIG_TEXT, OPTIONAL, .example = "https://management.azure.com",
 		.help = "For whom tokens are asked, where it is not the same as resource-manager."},
 	{"cloud", "ca-file", CONFIG_PATH, OPTIONAL, .example = "/etc/mdcd/ca.pem",
@@ -118,9 +119,12 @@ static const struct config_row rows[] = {
 	{"poll", "machines", DURATION("1s", "1d", "5m"),
 		.help = "How often changes of machines and extensions are looked for."},
 	{"poll", "full-sweep", DURATION("1s", "7d", "6h"),
-		.help = "How often all machines and extensions are read, changed or not."},
+		.help = "How often all machines and extensions are read, changed or not. Without "
+			"effect in this version, whose every look at machines reads them all."},
 	{"poll", "inventory", DURATION("1s", "7d", "1h"),
-		.help = "How often the inventory of Defender for Endpoint is read."},
+		.help = "How often the inventory of Defender for Endpoint is read. Without effect "
+			"in "
+			"this version, which does not read it."},
 	{"poll", "operations", DURATION("1s", "1h", "1m"),
 		.help = "How often the operations that run are looked at, all at once."},
 	{"poll", "jitter", CONFIG_PERCENT, .minimum = "0%", .maximum = "50%", .standard = "10%",
