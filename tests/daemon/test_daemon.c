@@ -6,10 +6,7 @@
 #include "tests/harness/vfs_crash.h"
 
 #include <fcntl.h>
-#include <pthread.h>
 #include <pwd.h>
-#include <sched.h>
-#include <semaphore.h>
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/statvfs.h>
@@ -514,102 +511,6 @@ static void while_it_stops_a_reload_signal_does_nothing(void **state)
 	fixture_fini(&f);
 }
 
-/* --- the watchdog --- */
-
-static void the_watchdog_is_fed_while_everything_turns(void **state)
-{
-	struct fixture f;
-
-	(void)state;
-	fixture_init(&f, SMALL_ESTATE, OBSERVE);
-	f.notify.watchdog = DUR_S(15);
-	fixture_start(&f);
-	pass(&f, DUR_MIN(10));
-	assert_in_range(times_notified(&f, "WATCHDOG=1"), 39, 41);
-	fixture_fini(&f);
-}
-
-static void without_a_watchdog_nothing_is_fed(void **state)
-{
-	struct fixture f;
-
-	(void)state;
-	fixture_observed(&f, SMALL_ESTATE, OBSERVE);
-	pass(&f, DUR_MIN(10));
-	assert_int_equal(times_notified(&f, "WATCHDOG=1"), 0);
-	fixture_fini(&f);
-}
-
-struct stuck_sink {
-	struct log_sink base;
-	sem_t entered, go;
-	bool stuck;
-};
-
-static int stuck_write(struct log_sink *s, int priority, const char *message_id,
-	const char *message, const struct log_field *fields, size_t count)
-{
-	struct stuck_sink *sink = container_of(s, struct stuck_sink, base);
-
-	(void)priority;
-	(void)message_id;
-	(void)message;
-	(void)fields;
-	(void)count;
-	if (__atomic_load_n(&sink->stuck, __ATOMIC_SEQ_CST)) {
-		sem_post(&sink->entered);
-		sem_wait(&sink->go);
-	}
-	return 0;
-}
-
-static struct log_sink *stuck_free(struct log_sink *s)
-{
-	(void)s;
-	return NULL;
-}
-
-/* Half a minute of the daemon's time at least, and as much of the threads' as they need. */
-static bool gets_fed(struct fixture *f, unsigned tries)
-{
-	buf_reset(&f->notified);
-	for (unsigned i = 0; i < tries && !notified(f, "WATCHDOG=1"); i++) {
-		pass(f, DUR_S(15));
-		sched_yield();
-	}
-	return notified(f, "WATCHDOG=1");
-}
-
-static void a_thread_that_hangs_starves_the_watchdog(void **state)
-{
-	struct stuck_sink sink = {.base = {.write = stuck_write, .free = stuck_free}};
-	struct fixture f;
-
-	(void)state;
-	sem_init(&sink.entered, 0, 0);
-	sem_init(&sink.go, 0, 0);
-	fixture_init(&f, SMALL_ESTATE, OBSERVE);
-	f.fake.world.log = log_free(f.fake.world.log);
-	f.fake.world.log = log_new(&sink.base, true);
-	f.notify.watchdog = DUR_S(15);
-	fixture_start(&f);
-	assert_true(gets_fed(&f, 100000));
-	__atomic_store_n(&sink.stuck, true, __ATOMIC_SEQ_CST);
-	log_say(f.fake.world.log, LOG_TROUBLE_MESSAGE, "for a journal that hangs");
-	sem_wait(&sink.entered);
-	/* The turn that it began before may still count once. */
-	pass(&f, DUR_S(15));
-	assert_false(gets_fed(&f, 20));
-	__atomic_store_n(&sink.stuck, false, __ATOMIC_SEQ_CST);
-	sem_post(&sink.go);
-	assert_true(gets_fed(&f, 100000));
-	fixture_stop(&f);
-	f.fake.world.log = log_free(f.fake.world.log);
-	fixture_fini(&f);
-	sem_destroy(&sink.entered);
-	sem_destroy(&sink.go);
-}
-
 /* --- the journal --- */
 
 static unsigned replayed(const struct fixture *f)
@@ -849,9 +750,6 @@ int main(void)
 		cmocka_unit_test(what_the_stop_takes_back_is_told_before_the_end),
 		cmocka_unit_test(who_asks_twice_does_not_wait),
 		cmocka_unit_test(while_it_stops_a_reload_signal_does_nothing),
-		cmocka_unit_test(the_watchdog_is_fed_while_everything_turns),
-		cmocka_unit_test(without_a_watchdog_nothing_is_fed),
-		cmocka_unit_test(a_thread_that_hangs_starves_the_watchdog),
 		cmocka_unit_test(after_a_crash_the_journal_gets_what_it_may_lack),
 		cmocka_unit_test(after_a_stop_the_journal_has_everything),
 		cmocka_unit_test(checkpoints_are_told_in_time_and_at_the_end),
