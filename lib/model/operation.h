@@ -37,6 +37,5 @@ struct operation {
 };
 
 const char *operation_phase_word(enum operation_phase p);
-enum operation_phase operation_phase_from_word(const char *word);
 
 #endif

@@ -90,6 +90,19 @@ static void without_a_reason_it_says_so(void **state)
 	assert_non_null(strstr(gate_halt_reason(f->a.gate), "no reason given (by jane"));
 }
 
+static void a_marker_that_comes_by_hand_holds_the_plan(void **state)
+{
+	struct fixture *f = *state;
+	struct plan_limits limits = {0};
+
+	gate_limits(f->a.gate, &limits);
+	assert_false(limits.halted);
+	put_marker(f, "night\n", 6);
+	gate_limits(f->a.gate, &limits);
+	assert_true(limits.halted);
+	assert_int_equal(log_capture_count(f->a.fake.capture, LOG_HALTED_MESSAGE), 1);
+}
+
 static void whatever_is_there_halts(void **state)
 {
 	struct fixture *f = *state;
@@ -618,6 +631,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(a_halt_outlasts_restarts_and_is_lifted_only_by_a_word),
 		CASE(without_a_reason_it_says_so),
+		CASE(a_marker_that_comes_by_hand_holds_the_plan),
 		CASE(whatever_is_there_halts),
 		CASE(a_marker_that_may_not_be_read_halts),
 		CASE(its_text_is_fit_to_be_shown),
