@@ -66,6 +66,7 @@ static void test_rights_that_are_given_later_are_used(void **state)
 	scenario_settle(s, DUR_H(6));
 	assert_int_equal(scenario_protected(s), 2);
 	scenario_is_good(s);
+	scenario_golden(s, "right-given-later");
 }
 
 static void test_rights_on_one_of_two_subscriptions(void **state)

@@ -238,6 +238,7 @@ static void test_an_operation_that_never_ends_is_reported_and_not_repeated(void 
 	scenario_run(s, DUR_DAYS(2));
 	scenario_item_is(s, "web1", "mde-extension", "applying", "operation-overdue");
 	scenario_writes_are(s, NULL, 1, 1);
+	scenario_golden(s, "operation-never-ends");
 	/* It takes nobody's turn. */
 	assert_int_equal(executor_running(s->daemon->executor), 0);
 	scenario_is_good(s);

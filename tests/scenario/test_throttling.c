@@ -38,7 +38,8 @@ static uint64_t throttled(struct scenario *s)
 }
 
 /* Whoever comes before the time is refused again: a client that obeys hardly ever is. */
-static void check_storm(size_t target, const char *retry_after, struct dur length)
+static void check_storm(
+	size_t target, const char *retry_after, struct dur length, const char *golden)
 {
 	mdc_autofree char *rules =
 		xasprintf("[{'when': {%s, 'until': '%s'}, 'do': {'retryAfter': '%s'}}]",
@@ -66,34 +67,36 @@ static void check_storm(size_t target, const char *retry_after, struct dur lengt
 	assert_int_equal(scenario_protected(s), 2);
 	scenario_writes_are(s, NULL, 5, 5 + throttled(s));
 	scenario_is_good(s);
+	if (golden != NULL)
+		scenario_golden(s, golden);
 }
 
 static void test_a_second(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(targets); i++)
-		check_storm(i, "1s", DUR_S(1));
+		check_storm(i, "1s", DUR_S(1), NULL);
 }
 
 static void test_five_minutes(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(targets); i++)
-		check_storm(i, "307s", DUR_S(307));
+		check_storm(i, "307s", DUR_S(307), NULL);
 }
 
 static void test_two_hours(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(targets); i++)
-		check_storm(i, "2h", DUR_H(2));
+		check_storm(i, "2h", DUR_H(2), i == 0 ? "throttled-for-two-hours" : NULL);
 }
 
 static void test_thirty_hours(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(targets); i++)
-		check_storm(i, "30h", DUR_H(30));
+		check_storm(i, "30h", DUR_H(30), NULL);
 }
 
 static void test_what_waits_longer_than_a_day_is_shown_as_blocked(void **state)

@@ -49,6 +49,7 @@ static void test_tokens_are_renewed_before_they_expire(void **state)
 	is_migrated(s);
 	assert_in_range(token_requests(s), 4, 12);
 	assert_int_equal(transport_estate_count(s->world.transport, "PUT", "/extensions/"), 2);
+	scenario_golden(s, "tokens-expire-meanwhile");
 }
 
 static void test_a_token_that_is_refused_is_renewed_once(void **state)
