@@ -159,6 +159,16 @@ struct part *part_new(struct pass *p, size_t index)
 	return part;
 }
 
+static enum stage first_stage(enum pass_kind kind)
+{
+	return kind == PASS_SUBSCRIPTIONS ? STAGE_SUBSCRIPTIONS : STAGE_COUNTS;
+}
+
+static bool asks_in_short(const struct pass *p)
+{
+	return p->in_short && p->stage == first_stage(p->kind);
+}
+
 static struct listing_target target_of(struct part *part, listing_row_fn row, listing_done_fn done)
 {
 	struct observer *o = part->pass->observer;
@@ -167,9 +177,8 @@ static struct listing_target target_of(struct part *part, listing_row_fn row, li
 		.client = o->client,
 		.loop = o->world->loop,
 		.identity = pass_identity(part->pass)->name,
-		/* The watch comes round again before long, and so do those who hear nothing. */
-		.impatient =
-			part->pass->kind == PASS_WATCH || o->sights[part->pass->identity].is_silent,
+		/* The watch comes round again before long. */
+		.impatient = part->pass->kind == PASS_WATCH || asks_in_short(part->pass),
 		.row = row,
 		.done = done,
 		.ctx = part,
@@ -346,11 +355,6 @@ static void collect_watched(struct pass *p)
 
 /* --- from stage to stage --- */
 
-static enum stage first_stage(enum pass_kind kind)
-{
-	return kind == PASS_SUBSCRIPTIONS ? STAGE_SUBSCRIPTIONS : STAGE_COUNTS;
-}
-
 static enum stage next_stage(const struct pass *p)
 {
 	switch (p->stage) {
@@ -450,32 +454,54 @@ static bool stage_work(struct pass *p)
 	return p->stage == STAGE_TELL && tell_some(p);
 }
 
-static void first_stage_ended(struct pass *p)
-{
-	p->gives_up = p->unanswered > 0 && p->answered == 0;
-	if (p->gives_up)
-		p->observer->sights[p->identity].is_silent = true;
-}
-
 static void identity_begin(struct pass *p)
 {
+	const struct observer *o = p->observer;
+	bool others_wait = p->turn + 1 < o->config->identity_count;
+
 	p->identity = p->order[p->turn];
 	p->answered = p->unanswered = 0;
+	p->in_short = others_wait || o->sights[p->identity].is_silent;
 	p->gives_up = false;
+	p->before = p->report;
 	stage_enter(p, first_stage(p->kind));
+}
+
+static bool next_identity(struct pass *p)
+{
+	if (++p->turn >= p->order_count)
+		return false;
+	identity_begin(p);
+	return true;
+}
+
+/* True where nobody answered, but may when the others have had their turn. */
+static bool is_put_off(struct pass *p)
+{
+	struct sight *sight = &p->observer->sights[p->identity];
+
+	if (p->stage != first_stage(p->kind) || p->unanswered == 0 || p->answered > 0)
+		return false;
+	if (p->in_short && !sight->is_silent) {
+		p->order[p->order_count++] = p->identity;
+		p->report = p->before;
+		return true;
+	}
+	p->gives_up = sight->is_silent = true;
+	return false;
 }
 
 /* Who is not answered waits for it at the expense of nobody. */
 static void put_in_order(struct pass *p)
 {
 	const struct observer *o = p->observer;
-	size_t count = o->config->identity_count, n = 0;
+	size_t count = o->config->identity_count;
 
-	p->order = xcalloc(count + 1, sizeof(*p->order));
+	p->order = xcalloc(2 * count + 1, sizeof(*p->order));
 	for (unsigned silent = 0; silent < 2; silent++)
 		for (size_t i = 0; i < count; i++)
 			if (o->sights[i].is_silent == (silent == 1))
-				p->order[n++] = i;
+				p->order[p->order_count++] = i;
 }
 
 static void in_another_turn(struct observer *o)
@@ -492,16 +518,15 @@ static void stage_advance(struct pass *p)
 			;
 		if (p->pending > 0)
 			return;
-		if (p->stage == first_stage(p->kind))
-			first_stage_ended(p);
+		if (is_put_off(p) && next_identity(p))
+			continue;
 		if (stage_work(p))
 			break;
 		stage_enter(p, next_stage(p));
 		if (p->stage != STAGE_END)
 			continue;
-		if (++p->turn >= p->observer->config->identity_count)
+		if (!next_identity(p))
 			break;
-		identity_begin(p);
 	}
 	in_another_turn(p->observer);
 }

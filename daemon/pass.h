@@ -12,10 +12,11 @@
  *   pass_tell.c           what complete lists say, and telling what was seen
  *   refresh.c             one resource at a time, outside of passes
  *
- * A pass goes through its stages once for each identity; those whose cloud did not answer last time
- * come last, and are asked nothing more when their first question stays without an answer. A stage
- * starts listings, a bounded number at a time; when the last has ended the next stage begins. What
- * takes long without waiting for anybody goes on in another turn of the loop.
+ * A pass goes through its stages once for each identity. One whose first question stays without an
+ * answer is put off until the others have had their turn, and then asked nothing more; in the next
+ * pass it comes last. A stage starts listings, a bounded number at a time; when the last has ended
+ * the next stage begins. What takes long without waiting for anybody goes on in another turn of the
+ * loop.
  */
 #ifndef MDCD_PASS_H
 #define MDCD_PASS_H
@@ -84,10 +85,12 @@ struct pass {
 	struct observer *observer;
 	enum pass_kind kind;
 	enum stage stage;
-	size_t identity;               /* index into the configuration's */
-	size_t *order, turn;           /* identities, as they come */
-	unsigned answered, unanswered; /* first questions of this identity */
-	bool gives_up;                 /* on this identity */
+	size_t identity;                  /* index into the configuration's */
+	size_t *order, order_count, turn; /* identities, as they come */
+	unsigned answered, unanswered;    /* first questions of this identity */
+	bool in_short;                    /* they are asked once */
+	bool gives_up;                    /* on this identity */
+	struct pass_report before;        /* this identity */
 	struct progress *progress;
 	size_t count;
 	struct map places; /* subscription's id -> its progress */
