@@ -233,17 +233,22 @@ ok "it is for observing only" told 'mode: the identity "main" signs in with azur
 # --- several clouds at once ---
 
 printf 'right\n' >"$dir/secret"
-mdcd "$(cloud us-government near) $(cloud china second)
-	identity west { cloud = us-government  tenant = \"$tenant\"  client = \"$(client 1)\"
-		method = client-secret  secret-file = \"$dir/secret\" }
-	identity east { cloud = china  tenant = \"11000000-0000-4000-8000-0000000000aa\"
-		client = \"$(client 2)\"  method = client-certificate
-		certificate = \"$keys/registered.pem\" }
-	scope west { identity = west  policy = nothing  subscriptions = { \"$subscription\" } }
-	scope east { identity = east  policy = nothing
-		subscriptions = { \"31000000-0000-4000-8000-0000000000aa\" } }"
+both() { # both WEST EAST: what the two scopes are over
+	mdcd "$(cloud us-government near) $(cloud china second)
+		identity west { cloud = us-government  tenant = \"$tenant\"  client = \"$(client 1)\"
+			method = client-secret  secret-file = \"$dir/secret\" }
+		identity east { cloud = china  tenant = \"11000000-0000-4000-8000-0000000000aa\"
+			client = \"$(client 2)\"  method = client-certificate
+			certificate = \"$keys/registered.pem\" }
+		scope west { identity = west  policy = nothing  subscriptions = { \"$1\" } }
+		scope east { identity = east  policy = nothing  subscriptions = { \"$2\" } }"
+}
+both "$subscription" 31000000-0000-4000-8000-0000000000aa
 ok "two clouds, two tenants, two identities" told 'pass over subscriptions: 2 subscriptions'
 ok "and nothing else" lacks "$dir/out" 'incomplete'
+both '*' '*'
+ok "all that each of them sees" told 'pass over subscriptions: 2 subscriptions'
+ok "and nothing twice" lacks "$dir/out" 'incomplete\|conflict'
 
 # --- a cloud that does not say where it signs in ---
 
