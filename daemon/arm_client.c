@@ -256,6 +256,12 @@ bool arm_call_is_unsent(const struct arm_call *call)
 	return !call->sent;
 }
 
+bool arm_client_object_id(
+	const struct arm_client *c, const char *identity, char ret[static OBJECT_ID_SIZE])
+{
+	return credentials_object_id(c->credentials, identity, ret);
+}
+
 void arm_client_counts(const struct arm_client *c, struct arm_client_counts *ret)
 {
 	*ret = c->counts;

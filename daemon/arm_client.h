@@ -12,6 +12,7 @@
 #ifndef MDCD_ARM_CLIENT_H
 #define MDCD_ARM_CLIENT_H
 
+#include "daemon/token_claims.h"
 #include "daemon/world.h"
 #include "lib/azure/arm_error.h"
 #include "lib/azure/arm_request.h"
@@ -72,6 +73,10 @@ struct arm_call *arm_client_poll(struct arm_client *c, const char *identity,
 void arm_client_cancel(struct arm_client *c, struct arm_call *call);
 /* True while no byte of it can have left: cancelling it now undoes it. */
 bool arm_call_is_unsent(const struct arm_call *call);
+
+/* The object id of the identity's principal, for advice only (token_claims.h). */
+bool arm_client_object_id(const struct arm_client *c, const char *identity,
+	char ret[static OBJECT_ID_SIZE]) MDC_MUST_CHECK;
 
 /*
  * For `status`: {"calls":{"waiting","running","by_class"},"tokens","quotas"}, the last two as in

@@ -552,6 +552,21 @@ static json_t *cached_token_report(const struct cached_token *t)
 	return row;
 }
 
+bool credentials_object_id(
+	const struct credentials *c, const char *identity, char ret[static OBJECT_ID_SIZE])
+{
+	struct map_entry *entry;
+
+	map_for_each (&c->tokens, entry) {
+		const struct cached_token *t = entry->value;
+
+		if (t->token != NULL && str_equal(t->name, identity) &&
+			token_object_id(t->token, ret))
+			return true;
+	}
+	return false;
+}
+
 json_t *credentials_report(struct credentials *c)
 {
 	json_t *rows = json_array();

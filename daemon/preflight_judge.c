@@ -444,6 +444,9 @@ static enum denial denied_actions(
 	const struct probe *probe, const json_t *document, bool whole, struct buf *ret)
 {
 	enum denial worst = DENIAL_NONE;
+	char caller[OBJECT_ID_SIZE];
+	bool known = arm_client_object_id(
+		probe->preflight->client, probe->subject->scope->identity->name, caller);
 
 	for (size_t i = 0; i < probe->need_count; i++) {
 		const struct permission_need *need = &probe->needs[i];
@@ -451,7 +454,7 @@ static enum denial denied_actions(
 
 		if (need->use == PERMISSION_HELPS || (!whole && !need->on_machine))
 			continue;
-		denial = deny_assignment_denies(document, need->action);
+		denial = deny_assignment_denies(document, need->action, known ? caller : NULL);
 		if (denial != DENIAL_NONE)
 			buf_addf(ret, "%s%s", ret->len > 0 ? ", " : "", need->action);
 		worst = denial > worst ? denial : worst;

@@ -69,16 +69,29 @@ static bool names_everybody(const json_t *principals)
 	return false;
 }
 
-enum denial deny_assignment_denies(const json_t *document, const char *action)
+static bool names(const json_t *principals, const char *id)
+{
+	size_t i;
+	json_t *one;
+
+	json_array_foreach (principals, i, one)
+		if (str_equal_nocase(json_text(one, "id"), id))
+			return true;
+	return false;
+}
+
+enum denial deny_assignment_denies(const json_t *document, const char *action, const char *caller)
 {
 	const json_t *excluded = json_path(document, "properties.excludePrincipals");
+	const json_t *principals = json_path(document, "properties.principals");
+	bool is_named = caller != NULL && names(principals, caller);
 
 	/* As with roles: what is denied minus what is taken back, of each entry. */
-	if (!permission_allows(json_path(document, "properties.permissions"), action))
+	if (!permission_allows(json_path(document, "properties.permissions"), action) ||
+		(caller != NULL && names(excluded, caller)))
 		return DENIAL_NONE;
-	if (json_array_size(excluded) == 0 &&
-		names_everybody(json_path(document, "properties.principals")))
-		return DENIAL_FOR_ALL;
+	if (json_array_size(excluded) == 0 && (is_named || names_everybody(principals)))
+		return DENIAL_FOR_CALLER;
 	return DENIAL_FOR_SOME;
 }
 

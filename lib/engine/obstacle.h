@@ -25,12 +25,13 @@ bool id_is_below(const char *id, const char *scope);
 /* Microsoft.Authorization/denyAssignments, 2022-04-01 */
 enum denial {
 	DENIAL_NONE,
-	/* For some principals, or with exceptions; whether the caller is among them it does not
-	 * tell. */
+	/* For some principals, or with exceptions, and perhaps for the caller: groups are not
+	 * followed. */
 	DENIAL_FOR_SOME,
-	DENIAL_FOR_ALL,
+	DENIAL_FOR_CALLER,
 };
-enum denial deny_assignment_denies(const json_t *document, const char *action);
+/* `caller` is the object id of the principal, NULL where it is not known. */
+enum denial deny_assignment_denies(const json_t *document, const char *action, const char *caller);
 /* The scope and name of a deny assignment; "" where it does not tell. */
 const char *deny_assignment_scope(const json_t *document);
 const char *deny_assignment_name(const json_t *document);

@@ -30,6 +30,7 @@ static json_t *json_of(const char *text)
 /* What is special about the estate: roles of the principal, members of the first subscription. */
 struct special {
 	const char *roles, *first;
+	const char *object; /* id of the principal; NULL: any */
 	const char *estate; /* NULL: SMALL_ESTATE */
 };
 
@@ -47,6 +48,9 @@ static void special_estate(struct fixture *f, const struct special *s)
 	if (s->roles != NULL)
 		json_object_set_new(json_array_get(json_object_get(document, "principals"), 0),
 			"roles", json_of(s->roles));
+	if (s->object != NULL)
+		json_object_set_new(json_array_get(json_object_get(document, "principals"), 0),
+			"object", json_string(s->object));
 	if (s->first != NULL) {
 		first = json_array_get(json_object_get(document, "subscriptions"), 0);
 		changes = json_of(s->first);
@@ -386,6 +390,27 @@ static void a_lock_on_a_machine_or_its_extension_is_one_machines(void **state)
 	}
 }
 
+static void deny_assignments_are_certain_for_whom_they_name(void **state)
+{
+#define OWN_ID "40000000-0000-4000-8000-00000000abcd"
+	struct fixture f;
+	json_t *r;
+
+	(void)state;
+	r = report_of(&f, ENFORCE,
+		&(struct special){.object = OWN_ID,
+			.first = "{'denyAssignments': [{'name': 'us', 'actions': "
+				 "['Microsoft.Security/*/write'], 'principals': ['" OWN_ID
+				 "']}, {'name': 'but-us', 'actions': ['*/write'], 'except': "
+				 "['" OWN_ID "']}]}"});
+	expect_verdict(r, "missing", 1, 0);
+	assert_string_equal(text_at(r, "missing.0.what"),
+		"deny assignment \"us\" forbids Microsoft.Security/pricings/write, "
+		"Microsoft.Security/settings/write");
+	json_decref(r);
+	fixture_fini(&f);
+}
+
 static void deny_assignments_are_certain_for_all_and_doubtful_for_some(void **state)
 {
 	struct fixture f;
@@ -589,6 +614,7 @@ int main(void)
 		cmocka_unit_test(locks_that_refuse_writes_are_told),
 		cmocka_unit_test(a_lock_on_a_group_counts_its_machines),
 		cmocka_unit_test(a_lock_on_a_machine_or_its_extension_is_one_machines),
+		cmocka_unit_test(deny_assignments_are_certain_for_whom_they_name),
 		cmocka_unit_test(deny_assignments_are_certain_for_all_and_doubtful_for_some),
 		cmocka_unit_test(a_policy_that_denies_is_told_with_its_assignment),
 		cmocka_unit_test(a_provider_that_is_not_registered_is_told),

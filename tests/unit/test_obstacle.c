@@ -100,21 +100,35 @@ static void below_is_by_whole_segments(void **state)
 static void deny_assignments_deny_who_they_name(void **state)
 {
 #define EVERYBODY "{\"id\":\"00000000-0000-0000-0000-000000000000\",\"type\":\"SystemDefined\"}"
-#define SOMEBODY "{\"id\":\"40000000-0000-4000-8000-000000000001\",\"type\":\"User\"}"
+#define SOMEBODY_ID "40000000-0000-4000-8000-00000000000a"
+#define OTHER_ID "40000000-0000-4000-8000-00000000000b"
+#define SOMEBODY "{\"id\":\"40000000-0000-4000-8000-00000000000A\",\"type\":\"User\"}"
+#define OTHER "{\"id\":\"40000000-0000-4000-8000-00000000000c\",\"type\":\"Group\"}"
 	static const struct {
 		const char *permissions, *principals, *excluded;
 		enum denial denial;
+		const char *caller;
 	} rows[] = {
 		{"{\"actions\":[\"*\"],\"notActions\":[\"*/read\"]}", EVERYBODY, "",
-			DENIAL_FOR_ALL},
-		{"{\"actions\":[\"*/write\"]}", EVERYBODY, "", DENIAL_FOR_ALL},
+			DENIAL_FOR_CALLER},
+		{"{\"actions\":[\"*/write\"]}", EVERYBODY, "", DENIAL_FOR_CALLER},
 		{"{\"actions\":[\"*/delete\"]}", EVERYBODY, "", DENIAL_NONE},
 		{"{\"actions\":[\"*\"],\"notActions\":[\"Microsoft.HybridCompute/*\"]}", EVERYBODY,
 			"", DENIAL_NONE},
 		{"{\"actions\":[\"*\"]}", EVERYBODY, SOMEBODY, DENIAL_FOR_SOME},
 		{"{\"actions\":[\"*\"]}", SOMEBODY, "", DENIAL_FOR_SOME},
-		{"{\"actions\":[\"*\"]}", SOMEBODY "," EVERYBODY, "", DENIAL_FOR_ALL},
+		{"{\"actions\":[\"*\"]}", SOMEBODY "," EVERYBODY, "", DENIAL_FOR_CALLER},
 		{"", EVERYBODY, "", DENIAL_NONE},
+		/* The caller is known. */
+		{"{\"actions\":[\"*\"]}", SOMEBODY, "", DENIAL_FOR_CALLER, SOMEBODY_ID},
+		{"{\"actions\":[\"*\"]}", EVERYBODY, SOMEBODY, DENIAL_NONE, SOMEBODY_ID},
+		{"{\"actions\":[\"*\"]}", SOMEBODY, SOMEBODY, DENIAL_NONE, SOMEBODY_ID},
+		{"{\"actions\":[\"*/delete\"]}", SOMEBODY, "", DENIAL_NONE, SOMEBODY_ID},
+		/* It may be in a group that is named, or excepted. */
+		{"{\"actions\":[\"*\"]}", SOMEBODY, "", DENIAL_FOR_SOME, OTHER_ID},
+		{"{\"actions\":[\"*\"]}", EVERYBODY, SOMEBODY, DENIAL_FOR_SOME, OTHER_ID},
+		{"{\"actions\":[\"*\"]}", SOMEBODY, OTHER, DENIAL_FOR_SOME, SOMEBODY_ID},
+		{"{\"actions\":[\"*\"]}", EVERYBODY, "", DENIAL_FOR_CALLER, OTHER_ID},
 	};
 
 	(void)state;
@@ -126,7 +140,7 @@ static void deny_assignments_deny_who_they_name(void **state)
 			rows[i].permissions, rows[i].principals, rows[i].excluded);
 		json_t *document = parse(text);
 
-		if (deny_assignment_denies(document, WRITE) != rows[i].denial)
+		if (deny_assignment_denies(document, WRITE, rows[i].caller) != rows[i].denial)
 			fail_msg("row %zu", i);
 		assert_string_equal(deny_assignment_name(document), "stack");
 		assert_string_equal(deny_assignment_scope(document), SUB);

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/token_claims.h"
+
+#include "lib/azure/arm_document.h"
+#include "lib/base/str.h"
+#include "lib/base/xalloc.h"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <string.h>
+
+/* Tokens of members of hundreds of groups have some 20 kB. */
+#define CLAIMS_MAX (64 * 1024)
+
+/* Base64 with the alphabet for URLs and without padding, as OpenSSL knows it; padded by `=`. */
+static char *as_base64(const char *text, size_t len)
+{
+	size_t padded = (len + 3) / 4 * 4;
+	char *copy = xmalloc(padded + 1);
+
+	for (size_t i = 0; i < padded; i++)
+		copy[i] = i >= len ? '=' : text[i] == '-' ? '+' : text[i] == '_' ? '/' : text[i];
+	copy[padded] = '\0';
+	return copy;
+}
+
+static json_t *read_claims(const char *text, size_t len)
+{
+	char *base64 = as_base64(text, len);
+	size_t padded = strlen(base64), room = padded / 4 * 3 + 1;
+	unsigned char *decoded = xmalloc(room);
+	int n = EVP_DecodeBlock(decoded, (const unsigned char *)base64, (int)padded);
+	json_t *claims = NULL;
+
+	if (n >= 0 && (size_t)n >= padded - len)
+		claims = json_body((const char *)decoded, (size_t)n - (padded - len));
+	OPENSSL_cleanse(decoded, room);
+	OPENSSL_cleanse(base64, padded);
+	free(decoded);
+	free(base64);
+	return claims;
+}
+
+bool token_object_id(const char *token, char ret[static OBJECT_ID_SIZE])
+{
+	const char *text = strchr(token, '.'), *end = text != NULL ? strchr(++text, '.') : NULL;
+	json_t *claims = NULL;
+	bool is_told;
+
+	if (end == NULL || (size_t)(end - text) > CLAIMS_MAX)
+		return false;
+	claims = read_claims(text, (size_t)(end - text));
+	is_told = str_is_guid(json_text(claims, "oid"));
+	if (is_told)
+		str_copy(ret, OBJECT_ID_SIZE, json_text(claims, "oid"));
+	json_decref(claims);
+	return is_told;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * token_claims: what an access token says of whom it is for. It is meant for Azure's eyes, its form
+ * may change at any time, and nobody here checks its signature: good for better advice, and for no
+ * decision.
+ */
+#ifndef MDCD_TOKEN_CLAIMS_H
+#define MDCD_TOKEN_CLAIMS_H
+
+#include "lib/base/base.h"
+
+#include <stdbool.h>
+
+#define OBJECT_ID_SIZE 37
+
+/* The principal's object id; false where the token does not tell. */
+bool token_object_id(const char *token, char ret[static OBJECT_ID_SIZE]) MDC_MUST_CHECK;
+
+#endif
