@@ -256,6 +256,54 @@ static void test_a_delegated_subscription_is_only_written_to_where_it_is_listed(
 	scenario_is_good(s);
 }
 
+/* A provider of services, a customer with an identity of its own, and one who delegated. */
+#define THIRD_TENANT "10000000-0000-4000-8000-000000000003"
+#define OTHER_CLIENT "20000000-0000-4000-8000-0000000000ff"
+#define OWNER(tenant, client) \
+	"{'tenant': '" tenant "', 'client': '" client "', 'secret': '" SECRET "', 'roles': [" \
+	"{'scope': '/', 'role': 'Owner'}]}"
+#define IN_TENANT(n, tenant, members) \
+	"{'id': '" SUB(n) "', 'name': 'sub" #n "', 'tenant': '" tenant "', " members NO_PLAN \
+			  "'machines': []}"
+
+static void test_each_identity_has_all_that_it_sees(void **state)
+{
+	scenario_auto *s = observed(
+		IN_TENANT(1, TENANT, "") "," IN_TENANT(
+			2, OTHER_TENANT, "'delegatedTo': ['" TENANT "'], ") "," IN_TENANT(3,
+			THIRD_TENANT, "'delegatedTo': ['" TENANT "'], ") "," IN_TENANT(4,
+			THIRD_TENANT, "'delegatedTo': ['" TENANT "', '" OTHER_TENANT "'], "),
+		"'tenants': [{'id': '" TENANT "', 'name': 'Contoso'}, {'id': '" OTHER_TENANT
+		"', 'name': 'Fabrikam'}, {'id': '" THIRD_TENANT "', 'name': 'Tailspin'}], "
+		"'principals': [" OWNER(TENANT, CLIENT) ", " OWNER(
+			OTHER_TENANT, OTHER_CLIENT) "], " DEPLOYER_OFF,
+		CONFIG_POLL POLICY
+		"identity \"customer\" { cloud = simulated  tenant = \"" OTHER_TENANT
+		"\"  client = \"" OTHER_CLIENT
+		"\"  method = client-secret  secret-file = \"/secret\" }\n" SCOPE("all",
+			"subscriptions = { \"*\" }  mode = enforce") "scope \"customer\" { "
+								     "identity = \"customer\"  "
+								     "policy = \"servers\""
+								     "  subscriptions = { \"*\" }  "
+								     "mode = enforce }\n",
+		NULL);
+
+	(void)state;
+	scenario_run(s, DUR_H(2));
+	is_in(s, 1, "all");
+	is_in(s, 2, "customer");
+	is_in(s, 3, "all");
+	scenario_item_is(s, "sub1", "servers-plan", "compliant", NULL);
+	/* It is the customer's own, whoever else it is delegated to. */
+	scenario_item_is(s, "sub2", "servers-plan", "compliant", NULL);
+	scenario_item_is(s, "sub3", "servers-plan", "drifted", "plan-off");
+	scenario_item_is(s, "sub4", "servers-plan", "blocked", "scope-conflict");
+	assert_string_equal(
+		scenario_item(s, "sub4", "servers-plan")->detail, "\"all\" and \"customer\"");
+	scenario_writes_are(s, NULL, 2, 2);
+	scenario_is_good(s);
+}
+
 static void test_a_group_of_another_tenant_with_the_same_name_names_nothing(void **state)
 {
 	scenario_auto *s = observed(
@@ -328,6 +376,7 @@ int main(void)
 		cmocka_unit_test(test_an_excluded_subscription_is_left_alone),
 		cmocka_unit_test(
 			test_a_delegated_subscription_is_only_written_to_where_it_is_listed),
+		cmocka_unit_test(test_each_identity_has_all_that_it_sees),
 		cmocka_unit_test(test_a_group_of_another_tenant_with_the_same_name_names_nothing),
 		cmocka_unit_test(
 			test_a_subscription_that_was_moved_to_another_tenant_waits_for_a_person),
