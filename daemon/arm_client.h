@@ -12,7 +12,7 @@
 #ifndef MDCD_ARM_CLIENT_H
 #define MDCD_ARM_CLIENT_H
 
-#include "daemon/token_claims.h"
+#include "daemon/jwt_claims.h"
 #include "daemon/world.h"
 #include "lib/azure/arm_error.h"
 #include "lib/azure/arm_request.h"
@@ -74,7 +74,7 @@ void arm_client_cancel(struct arm_client *c, struct arm_call *call);
 /* True while no byte of it can have left: cancelling it now undoes it. */
 bool arm_call_is_unsent(const struct arm_call *call);
 
-/* The object id of the identity's principal, for advice only (token_claims.h). */
+/* The object id of the identity's principal, for advice only (jwt_claims.h). */
 bool arm_client_object_id(const struct arm_client *c, const char *identity,
 	char ret[static OBJECT_ID_SIZE]) MDC_MUST_CHECK;
 

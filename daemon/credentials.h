@@ -11,7 +11,7 @@
 #ifndef MDCD_CREDENTIALS_H
 #define MDCD_CREDENTIALS_H
 
-#include "daemon/token_claims.h"
+#include "daemon/jwt_claims.h"
 #include "daemon/world.h"
 #include "lib/azure/arm_error.h"
 #include "lib/model/config.h"
@@ -43,7 +43,7 @@ void credentials_cancel(struct credentials *c, struct credential_waiter *w);
 void credentials_refuse(
 	struct credentials *c, const char *identity, const char *audience, const char *token);
 
-/* Who the identity is, as a token that it has tells (token_claims.h); false where none does. */
+/* Who the identity is, as a token that it has tells (jwt_claims.h); false where none does. */
 bool credentials_object_id(const struct credentials *c, const char *identity,
 	char ret[static OBJECT_ID_SIZE]) MDC_MUST_CHECK;
 

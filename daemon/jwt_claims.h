@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * token_claims: what an access token says of whom it is for. It is meant for Azure's eyes, its form
+ * jwt_claims: what an access token says of whom it is for. It is meant for Azure's eyes, its form
  * may change at any time, and nobody here checks its signature: good for better advice, and for no
  * decision.
  */
-#ifndef MDCD_TOKEN_CLAIMS_H
-#define MDCD_TOKEN_CLAIMS_H
+#ifndef MDCD_JWT_CLAIMS_H
+#define MDCD_JWT_CLAIMS_H
 
 #include "lib/base/base.h"
 

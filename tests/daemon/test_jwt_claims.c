@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tokens that tell whose they are, and all the others. */
-#include "daemon/token_claims.h"
+#include "daemon/jwt_claims.h"
 
 #include "lib/base/base.h"
 #include "lib/base/xalloc.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "daemon/token_claims.h"
+#include "daemon/jwt_claims.h"
 
 #include "lib/azure/arm_document.h"
 #include "lib/base/str.h"
