@@ -164,6 +164,7 @@ done | wc -l)" 5
 
 # --- one that is gone ---
 
+ok "what is left to people is still theirs after a restart" wait_for undone
 end KILL "$journald"
 for machine in $(ctl list --control mde-extension --limit all --output name); do
 	quietly ctl reconcile "$machine" || die 'mdcctl reconcile failed'

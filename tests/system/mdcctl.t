@@ -138,7 +138,7 @@ ok "confirm shows what it is about and asks, or says how to do without" \
 ok "on stderr" err "mdcctl confirm --yes"
 ok "having shown it" out "2 subscriptions with 12 machines"
 ok "nothing is allowed by that" unconfirmed
-if quietly script -qec true /dev/null; then
+if script -qec true /dev/null >/dev/null 2>&1; then
 	echo n | script -qec "$build/mdcctl confirm" /dev/null >"$dir/out" 2>&1
 	ok "a no is a no" unconfirmed
 	echo y | script -qec "$build/mdcctl confirm" /dev/null >"$dir/out" 2>&1

@@ -146,7 +146,7 @@ ok "a reload with a wrong configuration fails" [ "$status" != 0 ]
 ok "the log of the unit says why" told 'mdcd.conf:1: .*nonsense'
 ok "an entry of its own says so, too" told 'previous one stays in force' \
 	MESSAGE_ID=0d9c1a5be2f34c0a8b6f5d1e7a40c311
-ok "its status goes on to say so" wait_for property_is StatusText 'the last reload failed; 1 machines *'
+ok "its status goes on to say so" wait_for property_is StatusText 'the last reload failed; 1 machine *'
 ok "it stays active" property_is ActiveState active
 ok "with the one before" in_force 'impact/machines = 8'
 configure
@@ -154,7 +154,7 @@ lab systemctl kill --kill-who=main -s HUP mdcd
 reloaded_twice() { [ "$(journal MESSAGE_ID=0d9c1a5be2f34c0a8b6f5d1e7a40c310 | wc -l)" = 2 ]; }
 ok "SIGHUP reloads as well" wait_for reloaded_twice
 poll='subscriptions = 1s  machines = 1s  operations = 1s  jitter = 0%'
-ok "then the status is as before" wait_for property_is StatusText '1 machines *'
+ok "then the status is as before" wait_for property_is StatusText '1 machine *'
 ok "all by the same process" is "$(property MainPID)" "$main"
 
 # --- who may do what ---
