@@ -224,7 +224,7 @@ sanitized = $(patsubst $(BUILD)/%,$(BUILD)/sanitized/%,$(1))
 CHECKED := $(call sanitized,$(filter-out $(SWEEPS),$(TESTS)))
 # System tests wait more than they work: they begin, and more run than there are processors.
 CHECKS := $(SYSTEM_TESTS) $(LINTS) $(SWEEPS) $(CHECKED)
-AT_ONCE = -j $(shell echo $$((2 * $$(nproc))))
+AT_ONCE = -j $(shell echo $$((3 * $$(nproc))))
 
 # The search of memory is left unwatched: its check reads the whole text again for each find.
 check check-full: export ASAN_OPTIONS = intercept_memmem=0
