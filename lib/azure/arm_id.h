@@ -27,6 +27,7 @@ enum arm_kind {
 	ARM_KIND_SETTING,           /* Microsoft.Security/settings */
 	ARM_KIND_VA_SETTING,        /* Microsoft.Security/serverVulnerabilityAssessmentsSettings */
 	ARM_KIND_AUTO_PROVISIONING, /* Microsoft.Security/autoProvisioningSettings, retired */
+	ARM_KIND_CONNECTOR,         /* Microsoft.Security/securityConnectors */
 	ARM_KIND_MDE_ONBOARDING,    /* Microsoft.Security/mdeOnboardings */
 	ARM_KIND_ARC_MACHINE,       /* Microsoft.HybridCompute/machines */
 	ARM_KIND_ARC_EXTENSION,     /* Microsoft.HybridCompute/machines/extensions */

@@ -31,6 +31,7 @@ static const char *const versions[] = {
 	[ARM_KIND_SETTING] = "2022-05-01",
 	[ARM_KIND_VA_SETTING] = "2023-05-01",
 	[ARM_KIND_AUTO_PROVISIONING] = "2017-08-01-preview",
+	[ARM_KIND_CONNECTOR] = "2024-08-01-preview",
 	[ARM_KIND_MDE_ONBOARDING] = "2021-10-01-preview",
 	[ARM_KIND_ARC_MACHINE] = "2025-01-13",
 	[ARM_KIND_ARC_EXTENSION] = "2025-01-13",
@@ -177,6 +178,27 @@ void arm_get_auto_provisioning(const char *subscription, struct arm_request *ret
 		security_path(subscription, "autoProvisioningSettings/default",
 			ARM_KIND_AUTO_PROVISIONING),
 		ret);
+}
+
+void arm_list_connectors(const char *subscription, struct arm_request *ret)
+{
+	read_of(subscription, SECURITY,
+		security_path(subscription, "securityConnectors", ARM_KIND_CONNECTOR), ret);
+}
+
+static char *connector_path(const char *connector_id)
+{
+	mdc_autofree char *path = encode_id(connector_id);
+
+	return xasprintf("%s?api-version=%s", path, versions[ARM_KIND_CONNECTOR]);
+}
+
+void arm_get_connector(const char *connector_id, struct arm_request *ret)
+{
+	char subscription[GUID_TEXT_SIZE];
+
+	subscription_of(connector_id, subscription);
+	read_of(subscription, SECURITY, connector_path(connector_id), ret);
 }
 
 void arm_get_onboarding(const char *subscription, struct arm_request *ret)
@@ -465,6 +487,14 @@ void arm_put_vulnerability_setting(const char *subscription, struct arm_request 
 		json_pack("{s:s, s:{s:s}}", "kind", "AzureServersSetting", "properties",
 			"selectedProvider", "MdeTvm"),
 		ret);
+}
+
+void arm_put_connector(const char *connector_id, json_t *take_document, struct arm_request *ret)
+{
+	char subscription[GUID_TEXT_SIZE];
+
+	subscription_of(connector_id, subscription);
+	write_of("PUT", subscription, SECURITY, connector_path(connector_id), take_document, ret);
 }
 
 void arm_register_provider(const char *subscription, const char *name, struct arm_request *ret)

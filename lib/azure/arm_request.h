@@ -44,6 +44,9 @@ void arm_get_setting(const char *subscription, const char *name, struct arm_requ
 void arm_get_provider(const char *subscription, const char *name, struct arm_request *ret);
 void arm_get_vulnerability_setting(const char *subscription, struct arm_request *ret);
 void arm_get_auto_provisioning(const char *subscription, struct arm_request *ret);
+/* Of all clouds and environments. */
+void arm_list_connectors(const char *subscription, struct arm_request *ret);
+void arm_get_connector(const char *connector_id, struct arm_request *ret);
 void arm_get_onboarding(const char *subscription, struct arm_request *ret);
 void arm_get_machine(const char *machine_id, struct arm_request *ret);
 void arm_list_machines(const char *subscription, struct arm_request *ret);
@@ -81,6 +84,8 @@ void arm_put_setting(
 	const char *subscription, const char *name, bool enabled, struct arm_request *ret);
 /* Microsoft Defender Vulnerability Management for all machines of the subscription. */
 void arm_put_vulnerability_setting(const char *subscription, struct arm_request *ret);
+/* The whole document (arm_connector.h). Takes it. */
+void arm_put_connector(const char *connector_id, json_t *take_document, struct arm_request *ret);
 /* POST; registering what is registered changes nothing. */
 void arm_register_provider(const char *subscription, const char *name, struct arm_request *ret);
 /*

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/azure/arm_connector.h"
+
+#include "lib/azure/arm_id.h"
+#include "lib/base/str.h"
+
+#include <string.h>
+
+#define SCAN_HOURS_MAX 24
+#define DEFENDER_ASSESSMENT "TVM"
+
+static const struct {
+	const char *word;     /* properties.environmentName */
+	const char *offering; /* offeringType */
+} clouds[] = {
+	[CONNECTOR_AWS] = {"AWS", "DefenderForServersAws"},
+	[CONNECTOR_GCP] = {"GCP", "DefenderForServersGcp"},
+};
+
+static const struct {
+	const char *name;
+	bool own_role; /* on AWS it acts by a role of its own */
+} parts[] = {
+	[CONNECTOR_ARC] = {"arcAutoProvisioning", true},
+	[CONNECTOR_MDE] = {"mdeAutoProvisioning", false},
+	[CONNECTOR_VULNERABILITY] = {"vaAutoProvisioning", false},
+	[CONNECTOR_AGENTLESS] = {"vmScanners", true},
+};
+
+const char *connector_cloud_word(enum connector_cloud cloud)
+{
+	return cloud == CONNECTOR_CLOUD_OTHER ? "other" : clouds[cloud].word;
+}
+
+const char *connector_part_name(enum connector_part part)
+{
+	return part < CONNECTOR_PART_N_ ? parts[part].name : "";
+}
+
+static enum connector_cloud cloud_of(const json_t *document)
+{
+	const char *word = json_path_text(document, "properties.environmentName");
+
+	for (unsigned c = CONNECTOR_AWS; c < ARRAY_LEN(clouds); c++)
+		if (str_equal_nocase(word, clouds[c].word))
+			return (enum connector_cloud)c;
+	return CONNECTOR_CLOUD_OTHER;
+}
+
+/* --- reading --- */
+
+/* The Defender for Servers offering of this cloud, or NULL. */
+static json_t *find_offering(const json_t *document, size_t *ret_count)
+{
+	enum connector_cloud cloud = cloud_of(document);
+	json_t *offerings = json_path(document, "properties.offerings");
+	json_t *offering, *found = NULL;
+	size_t i, count = 0;
+
+	json_array_foreach (offerings, i, offering) {
+		if (cloud == CONNECTOR_CLOUD_OTHER ||
+			!str_equal_nocase(
+				json_text(offering, "offeringType"), clouds[cloud].offering))
+			continue;
+		count++;
+		if (found == NULL)
+			found = offering;
+	}
+	if (ret_count != NULL)
+		*ret_count = count;
+	return found;
+}
+
+/* An object by the contract; services have been seen to answer with the bare word. */
+static const char *sub_plan_of(const json_t *offering)
+{
+	const char *word = json_text(offering, "subPlan");
+
+	return word != NULL ? word : json_path_text(offering, "subPlan.type");
+}
+
+static bool is_identified(const json_t *offering, enum connector_cloud cloud)
+{
+	if (cloud == CONNECTOR_AWS)
+		return json_path_text(offering, "defenderForServers.cloudRoleArn") != NULL;
+	return json_path_text(offering, "defenderForServers.workloadIdentityProviderId") != NULL &&
+		json_path_text(offering, "defenderForServers.serviceAccountEmailAddress") != NULL;
+}
+
+static void read_part(const json_t *offering, enum connector_part part, bool identified,
+	struct arm_connector *ret)
+{
+	const json_t *object = json_path(offering, parts[part].name);
+	bool needs_role = parts[part].own_role && ret->cloud == CONNECTOR_AWS;
+
+	ret->parts[part] = json_tri(json_path(object, "enabled"));
+	ret->ready[part] = identified && (!needs_role || json_text(object, "cloudRoleArn") != NULL);
+}
+
+static void read_offering(const json_t *document, struct arm_connector *ret)
+{
+	size_t count;
+	const json_t *offering = find_offering(document, &count);
+
+	ret->offered = count > 0;
+	ret->doubled = count > 1;
+	ret->identified = is_identified(offering, ret->cloud);
+	ret->sub_plan = sub_plan_of(offering);
+	for (unsigned p = 0; p < CONNECTOR_PART_N_; p++)
+		read_part(offering, (enum connector_part)p, ret->identified, ret);
+	ret->by_defender =
+		str_equal_nocase(json_path_text(offering, "vaAutoProvisioning.configuration.type"),
+			DEFENDER_ASSESSMENT);
+}
+
+int arm_connector_read(const json_t *document, struct arm_connector *ret)
+{
+	static const char organization[] = "properties.environmentData.organizationalData";
+	const char *text = json_text(document, "id");
+	const json_t *member = json_path(document, organization);
+	json_int_t hours =
+		json_integer_value(json_path(document, "properties.environmentData.scanInterval"));
+	struct arm_id id;
+	bool fits;
+
+	if (text == NULL || arm_id_parse(text, &id) != 0)
+		return -EINVAL;
+	fits = id.kind == ARM_KIND_CONNECTOR;
+	arm_id_fini(&id);
+	if (!fits)
+		return -EINVAL;
+	*ret = (struct arm_connector){
+		.id = text,
+		.location = json_text(document, "location"),
+		.cloud = cloud_of(document),
+		.hierarchy = json_path_text(document, "properties.hierarchyIdentifier"),
+		.parent = json_text(member, "parentHierarchyId"),
+		.scan_hours =
+			hours >= 1 && hours <= SCAN_HOURS_MAX ? (unsigned)hours : SCAN_HOURS_MAX,
+	};
+	read_offering(document, ret);
+	return 0;
+}
+
+/* --- what is sent --- */
+
+/* The key as it stands there, in whatever casing, or `key` itself. */
+static const char *key_in(const json_t *object, const char *key)
+{
+	const char *other;
+	json_t *value;
+
+	json_object_foreach ((json_t *)object, other, value)
+		if (str_equal_nocase(other, key))
+			return other;
+	return key;
+}
+
+static void put(json_t *object, const char *key, json_t *take_value)
+{
+	json_object_set_new(object, key_in(object, key), take_value);
+}
+
+static void drop(json_t *object, const char *key)
+{
+	if (json_is_object(object))
+		json_object_del(object, key_in(object, key));
+}
+
+/* The member, which becomes an object where it is none. */
+static json_t *object_in(json_t *object, const char *key)
+{
+	const char *found = key_in(object, key);
+	json_t *value = json_object_get(object, found);
+
+	if (json_is_object(value))
+		return value;
+	value = json_object();
+	json_object_set_new(object, found, value);
+	return value;
+}
+
+/* An empty text says nothing, and as an ETag it would be compared. */
+static void drop_empty(json_t *object, const char *key)
+{
+	if (json_text(object, key) == NULL)
+		drop(object, key);
+}
+
+json_t *arm_connector_document(const json_t *current)
+{
+	static const char *const read_only[] = {"id", "name", "type", "systemData"};
+	json_t *document = json_deep_copy(current);
+	json_t *environment = json_path(document, "properties.environmentData");
+	json_t *offering;
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(read_only); i++)
+		drop(document, read_only[i]);
+	drop_empty(document, "etag");
+	drop_empty(document, "kind");
+	drop(json_path(document, "properties"), "hierarchyIdentifierTrialEndDate");
+	drop(environment, "accountName");
+	drop(json_path(environment, "projectDetails"), "workloadIdentityPoolId");
+	drop(json_path(environment, "projectDetails"), "projectName");
+	drop(json_path(environment, "organizationalData"), "organizationName");
+	json_array_foreach (json_path(document, "properties.offerings"), i, offering)
+		drop(offering, "description");
+	return document;
+}
+
+void arm_connector_set_plan(json_t *document, const char *sub_plan)
+{
+	put(object_in(find_offering(document, NULL), "subPlan"), "type", json_string(sub_plan));
+}
+
+void arm_connector_switch(json_t *document, enum connector_part part, bool on)
+{
+	json_t *object = object_in(find_offering(document, NULL), parts[part].name);
+
+	put(object, "enabled", json_boolean(on));
+	if (part == CONNECTOR_VULNERABILITY && on)
+		put(object_in(object, "configuration"), "type", json_string(DEFENDER_ASSESSMENT));
+}
+
+/* Without what we set; an object that held nothing else is as good as none. */
+static json_t *without_owned(const json_t *document)
+{
+	json_t *copy = json_deep_copy(document);
+	json_t *offering = find_offering(copy, NULL);
+	json_t *plan = json_path(offering, "subPlan");
+
+	drop(plan, "type");
+	if (json_object_size(plan) == 0)
+		drop(offering, "subPlan");
+	for (unsigned p = 0; p < CONNECTOR_PART_N_; p++) {
+		json_t *object = json_path(offering, parts[p].name);
+		json_t *configuration = json_path(object, "configuration");
+
+		drop(object, "enabled");
+		if (p == CONNECTOR_VULNERABILITY)
+			drop(configuration, "type");
+		if (json_is_object(configuration) && json_object_size(configuration) == 0)
+			drop(object, "configuration");
+		if (json_is_null(object) ||
+			(json_is_object(object) && json_object_size(object) == 0))
+			drop(offering, parts[p].name);
+	}
+	return copy;
+}
+
+bool arm_connector_same_besides(const json_t *a, const json_t *b)
+{
+	json_t *left = without_owned(a), *right = without_owned(b);
+	bool same = json_equal(left, right);
+
+	json_decref(left);
+	json_decref(right);
+	return same;
+}
