@@ -25,7 +25,7 @@ json_t *command_reconcile(const struct command_context *c)
 	}
 	if (!command_target(c, target, &ref))
 		return NULL;
-	if (ref.machine == NULL)
+	if (item_resource(&ref) == ON_SUBSCRIPTION)
 		tenants_accept(d->tenants, ref.subscription);
 	reconciler_force(d->reconciler, &ref);
 	return done("observed anew; its graces, backoffs and conflicts are over");

@@ -76,11 +76,10 @@ static json_t *explain_item(const struct daemon *d, const struct item_ref *ref)
 
 static json_t *explain_items(const struct daemon *d, const struct item_ref *resource)
 {
-	unsigned first = resource->machine != NULL ? SUBSCRIPTION_CONTROLS : 0;
-	unsigned last = resource->machine != NULL ? CONTROL_N_ : SUBSCRIPTION_CONTROLS;
+	enum resource_kind kind = item_resource(resource);
 	json_t *items = json_array();
 
-	for (unsigned i = first; i < last; i++) {
+	for (unsigned i = controls_first(kind); i < controls_end(kind); i++) {
 		struct item_ref ref = *resource;
 
 		ref.control = (enum control_id)i;
@@ -127,7 +126,8 @@ static void add_holds(const struct daemon *d, const struct item_ref *resource, j
 		json_t *row;
 
 		if (step->subscription != resource->subscription ||
-			step->machine != resource->machine || step->held == REASON_NONE)
+			step->machine != resource->machine ||
+			step->connector != resource->connector || step->held == REASON_NONE)
 			continue;
 		row = row_of(items, step->control->id);
 		json_object_set_new(row, "held", json_string(reason_word(step->held)));
@@ -289,6 +289,39 @@ static json_t *subscription_facts(const struct subscription *s)
 	return facts;
 }
 
+static json_t *connector_facts(const struct connector *c)
+{
+	const struct connector_offering *o = &c->offering;
+	json_t *facts = json_array();
+	char hours[24];
+
+	fact(facts, "cloud", connector_cloud_word(c->cloud), &c->stamp);
+	fact(facts, "account or project", c->hierarchy, &c->stamp);
+	if (*c->parent != '\0')
+		fact(facts, "organization", c->parent, &c->stamp);
+	snprintf(hours, sizeof(hours), "%uh", c->scan_hours);
+	fact(facts, "scan interval", hours, &c->stamp);
+	fact(facts, "Defender for Servers offering", o->present ? "yes" : "no", &c->stamp);
+	fact(facts, "role or identity", o->identified ? "yes" : "no", &c->stamp);
+	fact(facts, "sub-plan", str_empty(o->sub_plan) ? "not set" : o->sub_plan, &c->stamp);
+	for (unsigned p = 0; p < CONNECTOR_PART_N_; p++)
+		fact(facts, connector_part_name((enum connector_part)p),
+			o->parts[p] == TRI_UNKNOWN ? "not there" : tri_word(o->parts[p]),
+			&c->stamp);
+	return facts;
+}
+
+static json_t *facts_of(const struct item_ref *ref)
+{
+	switch (item_resource(ref)) {
+	case ON_MACHINE: return machine_facts(ref->machine);
+	case ON_CONNECTOR: return connector_facts(ref->connector);
+	case ON_SUBSCRIPTION:
+	case RESOURCE_KIND_N_: break;
+	}
+	return subscription_facts(ref->subscription);
+}
+
 /* --- explain --- */
 
 static json_t *latest_history(const struct daemon *d, const struct item_ref *ref)
@@ -312,18 +345,18 @@ json_t *command_explain(const struct command_context *c)
 	s = ref.subscription;
 	items = explain_items(d, &ref);
 	add_holds(d, &ref, items);
-	result = json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "resource_id",
+	result = json_pack("{s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "resource_id",
 		json_plain(item_resource_id(&ref)), "machine",
-		json_or_null(ref.machine != NULL ? ref.machine->name : NULL), "subscription", s->id,
-		"subscription_name", json_or_null(s->name), "scope",
+		json_or_null(ref.machine != NULL ? ref.machine->name : NULL), "connector",
+		json_or_null(ref.connector != NULL ? ref.connector->name : NULL), "subscription",
+		s->id, "subscription_name", json_or_null(s->name), "scope",
 		json_or_null(s->scope != NULL ? s->scope->name : NULL), "mode",
 		s->scope != NULL
 			? json_string(s->scope->mode == MODE_ENFORCE ? "enforce" : "observe")
 			: json_null(),
-		"facts", ref.machine != NULL ? machine_facts(ref.machine) : subscription_facts(s),
-		"items", items, "history", latest_history(d, &ref));
-	/* What the machine waits for is often its subscription's. */
-	if (ref.machine != NULL)
+		"facts", facts_of(&ref), "items", items, "history", latest_history(d, &ref));
+	/* What it waits for is often its subscription's. */
+	if (item_resource(&ref) != ON_SUBSCRIPTION)
 		json_object_set_new(result, "subscription_items",
 			explain_items(
 				d, &(struct item_ref){.subscription = s, .control = CONTROL_N_}));

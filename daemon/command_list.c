@@ -17,20 +17,21 @@ json_t *command_item(const struct item_ref *ref)
 	const struct item *item = item_of(ref);
 	const struct subscription *s = ref->subscription;
 
-	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:i}",
+	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:i}",
 		"control", control_word(ref->control), "state",
 		item_state_word((enum item_state)item->state), "reason",
 		reason_word((enum reason)item->reason), "sentence",
 		reason_sentence((enum reason)item->reason), "resource_id",
 		json_plain(item_resource_id(ref)), "machine",
-		json_or_null(ref->machine != NULL ? ref->machine->name : NULL), "subscription",
+		json_or_null(ref->machine != NULL ? ref->machine->name : NULL), "connector",
+		json_or_null(ref->connector != NULL ? ref->connector->name : NULL), "subscription",
 		s->id, "subscription_name", json_or_null(s->name), "scope",
 		json_or_null(s->scope != NULL ? s->scope->name : NULL), "detail",
 		json_or_null(item->detail), "since", json_wall(item->since), "due",
 		json_wall(item->due), "attempts", (int)item->attempts);
 }
 
-/* Place 0 of a subscription is itself, n its machine n - 1. */
+/* Place 0 of a subscription is itself; then come its connectors, and then its machines. */
 struct position {
 	char subscription[GUID_TEXT_SIZE];
 	uint64_t place, control;
@@ -102,16 +103,24 @@ static void take_item(struct walk *w, const struct item_ref *ref, uint64_t place
 			(unsigned long long)place, (int)ref->control);
 }
 
+static struct item_ref resource_at(struct subscription *s, uint64_t place)
+{
+	struct item_ref ref = {.subscription = s};
+
+	if (place > s->connector_count)
+		ref.machine = s->machines[place - s->connector_count - 1];
+	else if (place > 0)
+		ref.connector = s->connectors[place - 1];
+	return ref;
+}
+
 static void walk_resource(struct walk *w, struct subscription *s, uint64_t place, uint64_t control)
 {
-	struct machine *m = place > 0 ? s->machines[place - 1] : NULL;
-	unsigned first = m != NULL ? SUBSCRIPTION_CONTROLS : 0;
-	unsigned last = m != NULL ? CONTROL_N_ : SUBSCRIPTION_CONTROLS;
+	struct item_ref ref = resource_at(s, place);
+	enum resource_kind kind = item_resource(&ref);
 
-	for (unsigned c = first; c < last; c++) {
-		struct item_ref ref = {
-			.subscription = s, .machine = m, .control = (enum control_id)c};
-
+	for (unsigned c = controls_first(kind); c < controls_end(kind); c++) {
+		ref.control = (enum control_id)c;
 		if (c >= control && fits(w, &ref))
 			take_item(w, &ref, place);
 	}
@@ -134,7 +143,8 @@ static void walk_subscription(struct walk *w, struct subscription *s)
 	int order = strcmp(s->id, w->from.subscription);
 	uint64_t first = order == 0 ? w->from.place : 0;
 
-	for (uint64_t place = first; order >= 0 && place <= s->machine_count; place++) {
+	for (uint64_t place = first; order >= 0 && place <= s->connector_count + s->machine_count;
+		place++) {
 		if (*w->next != '\0' && !w->counting)
 			return;
 		walk_resource(w, s, place, order == 0 && place == first ? w->from.control : 0);
@@ -194,11 +204,12 @@ static bool subscription_is_known(struct walk *w)
 		return true;
 	if (!command_target(w->command, w->subscription, &ref))
 		return false;
-	if (ref.machine != NULL)
+	if (item_resource(&ref) != ON_SUBSCRIPTION)
 		command_fail(w->command, "not-found", "mdcctl status",
-			"\"%.200s\" is a machine, not a subscription", w->subscription);
+			"\"%.200s\" is a %s, not a subscription", w->subscription,
+			ref.machine != NULL ? "machine" : "connector");
 	w->subscription = ref.subscription->id;
-	return ref.machine == NULL;
+	return item_resource(&ref) == ON_SUBSCRIPTION;
 }
 
 json_t *command_list(const struct command_context *c)

@@ -35,11 +35,13 @@ json_t *command_step(const struct daemon *d, const struct step *step)
 {
 	struct item_ref ref = {.subscription = step->subscription,
 		.machine = step->machine,
+		.connector = step->connector,
 		.control = step->control->id};
 	const struct scope_config *scope = step->subscription->scope;
-	json_t *row = json_pack("{s:s, s:o, s:o, s:s, s:o, s:o, s:o}", "control",
+	json_t *row = json_pack("{s:s, s:o, s:o, s:o, s:s, s:o, s:o, s:o}", "control",
 		control_word(ref.control), "resource_id", json_plain(item_resource_id(&ref)),
 		"machine", json_or_null(step->machine != NULL ? step->machine->name : NULL),
+		"connector", json_or_null(step->connector != NULL ? step->connector->name : NULL),
 		"subscription", step->subscription->id, "subscription_name",
 		json_or_null(step->subscription->name), "scope",
 		json_or_null(scope != NULL ? scope->name : NULL), "differences",
@@ -100,8 +102,11 @@ static void add_subscription(struct tally *t, const struct subscription *s)
 		t->rest[state] += counts.by_state[state];
 	if (counts.by_state[ITEM_WAITING] + counts.by_state[ITEM_BACKOFF] == 0)
 		return;
-	for (size_t i = 0; i < SUBSCRIPTION_CONTROLS; i++)
+	for (size_t i = 0; i < ARRAY_LEN(s->items); i++)
 		add_wait(t, &s->items[i]);
+	for (size_t c = 0; c < s->connector_count; c++)
+		for (size_t i = 0; i < CONNECTOR_CONTROLS; i++)
+			add_wait(t, &s->connectors[c]->items[i]);
 	for (uint32_t m = 0; m < s->machine_count; m++)
 		for (size_t i = 0; i < MACHINE_CONTROLS; i++)
 			add_wait(t, &s->machines[m]->items[i]);

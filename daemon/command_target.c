@@ -130,20 +130,21 @@ struct subscription **command_subscriptions(const struct inventory *inv)
 struct bearers {
 	const char *name;
 	struct subscription *subscription;
+	struct connector *connector;
 	struct machine *machine;
 	size_t count;
 	struct buf ids;
 };
 
-static void add_bearer(
-	struct bearers *b, const char *name, struct subscription *s, struct machine *m)
+static void add_bearer(struct bearers *b, const char *name, const struct item_ref *ref)
 {
 	if (!str_equal_nocase(name, b->name))
 		return;
-	b->subscription = s;
-	b->machine = m;
+	b->subscription = ref->subscription;
+	b->machine = ref->machine;
+	b->connector = ref->connector;
 	if (b->count++ < CANDIDATES_SHOWN)
-		buf_addf(&b->ids, "\n  %s", m != NULL ? m->id : s->id);
+		buf_addf(&b->ids, "\n  %s", item_resource_id(ref));
 }
 
 static void find_machines(struct bearers *b, const struct inventory *inv)
@@ -153,7 +154,22 @@ static void find_machines(struct bearers *b, const struct inventory *inv)
 	map_for_each (&inv->machines, entry) {
 		struct machine *m = entry->value;
 
-		add_bearer(b, m->name, m->subscription, m);
+		add_bearer(b, m->name,
+			&(struct item_ref){.subscription = m->subscription, .machine = m});
+	}
+}
+
+static void find_connectors(struct bearers *b, const struct inventory *inv)
+{
+	struct map_entry *entry;
+
+	map_for_each (&inv->subscriptions, entry) {
+		struct subscription *s = entry->value;
+
+		for (size_t i = 0; i < s->connector_count; i++)
+			add_bearer(b, s->connectors[i]->name,
+				&(struct item_ref){
+					.subscription = s, .connector = s->connectors[i]});
 	}
 }
 
@@ -164,7 +180,7 @@ static void find_subscriptions(struct bearers *b, const struct inventory *inv)
 	map_for_each (&inv->subscriptions, entry) {
 		struct subscription *s = entry->value;
 
-		add_bearer(b, s->name, s, NULL);
+		add_bearer(b, s->name, &(struct item_ref){.subscription = s});
 	}
 }
 
@@ -174,6 +190,7 @@ static void find_by_id(const struct inventory *inv, const struct arm_id *id, str
 	mdc_autofree char *parent = arm_id_parent(id);
 
 	ret->machine = inventory_machine(inv, parent != NULL ? parent : id->text);
+	ret->connector = inventory_connector(inv, id->text);
 	if (ret->machine == NULL &&
 		(id->kind == ARM_KIND_SUBSCRIPTION || id->kind == ARM_KIND_PRICING ||
 			id->kind == ARM_KIND_SETTING))
@@ -191,10 +208,13 @@ static bool target_by_id(const struct inventory *inv, const char *text, struct i
 	}
 	if (found.machine != NULL)
 		found.subscription = found.machine->subscription;
+	if (found.connector != NULL)
+		found.subscription = found.connector->subscription;
 	if (found.subscription == NULL)
 		return false;
 	*ret = (struct item_ref){.subscription = found.subscription,
 		.machine = found.machine,
+		.connector = found.connector,
 		.control = CONTROL_N_};
 	return true;
 }
@@ -203,22 +223,29 @@ static bool target_by_name(const struct command_context *c, struct bearers *b, s
 {
 	find_machines(b, c->daemon->inventory);
 	if (b->count == 0)
+		find_connectors(b, c->daemon->inventory);
+	if (b->count == 0)
 		find_subscriptions(b, c->daemon->inventory);
 	if (b->count > 1) {
 		command_fail(c, "ambiguous", "give one of these ids",
 			"%zu %s are called \"%.*s\":%s%s", b->count,
-			b->machine != NULL ? "machines" : "subscriptions", NAME_MOST, b->name,
-			buf_str(&b->ids), b->count > CANDIDATES_SHOWN ? "\n  ..." : "");
+			b->machine != NULL             ? "machines"
+				: b->connector != NULL ? "connectors"
+						       : "subscriptions",
+			NAME_MOST, b->name, buf_str(&b->ids),
+			b->count > CANDIDATES_SHOWN ? "\n  ..." : "");
 		return false;
 	}
 	if (b->count == 0) {
 		command_fail(c, "not-found", "mdcctl list",
-			"no machine or subscription \"%.*s\" has been observed", NAME_MOST,
-			b->name);
+			"no machine, connector or subscription \"%.*s\" has been observed",
+			NAME_MOST, b->name);
 		return false;
 	}
-	*ret = (struct item_ref){
-		.subscription = b->subscription, .machine = b->machine, .control = CONTROL_N_};
+	*ret = (struct item_ref){.subscription = b->subscription,
+		.machine = b->machine,
+		.connector = b->connector,
+		.control = CONTROL_N_};
 	return true;
 }
 

@@ -282,6 +282,7 @@ static enum reason kept(void *ctx, const struct step *step)
 	struct executor *x = ctx;
 	struct item_ref ref = {.subscription = step->subscription,
 		.machine = step->machine,
+		.connector = step->connector,
 		.control = step->control->id};
 	struct holdoff_place place;
 

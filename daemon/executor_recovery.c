@@ -90,15 +90,24 @@ static void adopt(struct executor *x, const struct item_ref *ref)
 	flight_follow_in(f, FIRST_INQUIRY);
 }
 
+static void adopt_all(struct executor *x, const struct item_ref *resource)
+{
+	enum resource_kind kind = item_resource(resource);
+
+	for (unsigned c = controls_first(kind);
+		c < controls_end(kind) && map_count(&x->recovered) > 0; c++) {
+		struct item_ref ref = *resource;
+
+		ref.control = (enum control_id)c;
+		adopt(x, &ref);
+	}
+}
+
 void executor_adopt(struct executor *x, struct subscription *s, struct machine *m)
 {
-	unsigned first = m != NULL ? SUBSCRIPTION_CONTROLS : 0;
-	unsigned last = m != NULL ? CONTROL_N_ : SUBSCRIPTION_CONTROLS;
-
-	for (unsigned c = first; c < last && map_count(&x->recovered) > 0; c++)
-		adopt(x,
-			&(struct item_ref){
-				.subscription = s, .machine = m, .control = (enum control_id)c});
+	adopt_all(x, &(struct item_ref){.subscription = s, .machine = m});
+	for (size_t i = 0; m == NULL && i < s->connector_count; i++)
+		adopt_all(x, &(struct item_ref){.subscription = s, .connector = s->connectors[i]});
 }
 
 void executor_expire(struct executor *x)

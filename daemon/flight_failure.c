@@ -164,7 +164,7 @@ struct holdoff_place flight_place(const struct item_ref *ref)
 	return (struct holdoff_place){
 		.identity = s->scope != NULL ? s->scope->identity->name : "",
 		.subscription = s->id,
-		.group = ref->machine != NULL ? ref->machine->group : NULL,
+		.group = item_group(ref),
 		.control = ref->control,
 	};
 }

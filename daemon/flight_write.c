@@ -79,9 +79,9 @@ static bool target_is_busy(const struct flight *f)
 {
 	list_for_each (&f->executor->flights, node) {
 		const struct flight *other = list_entry(node, struct flight, link);
-		bool same_machine = f->ref.machine != NULL && other->ref.machine == f->ref.machine;
-		bool same_subscription = f->ref.machine == NULL && other->ref.machine == NULL &&
-			other->ref.subscription == f->ref.subscription;
+		bool same_resource = other->ref.subscription == f->ref.subscription &&
+			other->ref.machine == f->ref.machine &&
+			other->ref.connector == f->ref.connector;
 
 		if (other == f || other->op.phase < PHASE_INTENDED)
 			continue;
@@ -89,7 +89,7 @@ static bool target_is_busy(const struct flight *f)
 		if (writes_a_plan(f) && writes_a_plan(other) &&
 			other->ref.subscription == f->ref.subscription)
 			return true;
-		if (same_machine || same_subscription ||
+		if (same_resource ||
 			(other->ref.subscription == NULL &&
 				arm_id_same(other->op.resource_id, f->op.resource_id)))
 			return true;

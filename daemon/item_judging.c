@@ -18,16 +18,33 @@ static void add_scope(const struct scope_config *scope, struct wall now, struct 
 		buf_addc(facts, wall_before(scope->grants[i].until, now) ? '-' : '+');
 }
 
-/* Whether the subscription's own controls let those of its machines go on. */
+static void add_verdict(
+	const struct reconciler *r, const struct item_ref *ref, struct wall now, struct buf *facts)
+{
+	struct control_view view = item_view(ref, r->config, now);
+	struct verdict verdict = control_by_id(ref->control)->assess(&view);
+
+	buf_addf(facts, " %d %d", verdict.kind, verdict.reason);
+}
+
+/* Whether the controls of the subscription and its connectors let those of its machines go on. */
 static void add_verdicts(
 	const struct reconciler *r, struct subscription *s, struct wall now, struct buf *facts)
 {
-	for (unsigned c = 0; c < SUBSCRIPTION_CONTROLS; c++) {
-		struct item_ref ref = {.subscription = s, .control = (enum control_id)c};
-		struct control_view view = item_view(&ref, r->config, now);
-		struct verdict verdict = control_by_id(ref.control)->assess(&view);
+	for (unsigned c = 0; c < FIRST_CONNECTOR_CONTROL; c++)
+		add_verdict(r, &(struct item_ref){.subscription = s, .control = (enum control_id)c},
+			now, facts);
+	for (size_t i = 0; i < s->connector_count; i++) {
+		struct connector *connector = s->connectors[i];
 
-		buf_addf(facts, " %d %d", verdict.kind, verdict.reason);
+		buf_addf(facts, " %.100s %u %lld %d", connector->hierarchy, connector->scan_hours,
+			(long long)connector->changed.ms, wall_is_set(connector->missing));
+		for (unsigned c = FIRST_CONNECTOR_CONTROL; c < FIRST_MACHINE_CONTROL; c++)
+			add_verdict(r,
+				&(struct item_ref){.subscription = s,
+					.connector = connector,
+					.control = (enum control_id)c},
+				now, facts);
 	}
 }
 
@@ -52,7 +69,7 @@ static void add_switches(const struct subscription *s, struct buf *facts)
 static uint64_t conditions_of(const struct reconciler *r, struct subscription *s)
 {
 	struct wall now = loop_wall(r->world->loop);
-	struct buf facts = BUF_INIT(64 * 1024);
+	struct buf facts = BUF_INIT(4 * 1024 * 1024);
 	uint64_t hash;
 
 	buf_addf(&facts, "%d %d %d %d ", s->visible, s->state, s->scope_conflict != NULL,
@@ -90,8 +107,14 @@ static void soon(struct reconciler *r)
 
 void judge_subscription(struct reconciler *r, struct subscription *s)
 {
-	for (unsigned c = 0; c < SUBSCRIPTION_CONTROLS; c++)
+	for (unsigned c = 0; c < FIRST_CONNECTOR_CONTROL; c++)
 		judge(r, &(struct item_ref){.subscription = s, .control = (enum control_id)c});
+	for (size_t i = 0; i < s->connector_count; i++)
+		for (unsigned c = FIRST_CONNECTOR_CONTROL; c < FIRST_MACHINE_CONTROL; c++)
+			judge(r,
+				&(struct item_ref){.subscription = s,
+					.connector = s->connectors[i],
+					.control = (enum control_id)c});
 }
 
 void judge_machines_later(struct reconciler *r, struct subscription *s, bool reconfigured)

@@ -46,6 +46,8 @@ void item_end(const struct item_ref *ref)
 
 static const char *display_name(const struct item_ref *ref)
 {
+	if (ref->connector != NULL)
+		return ref->connector->name;
 	if (ref->machine != NULL)
 		return ref->machine->name;
 	return str_empty(ref->subscription->name) ? ref->subscription->id : ref->subscription->name;
@@ -129,7 +131,9 @@ void tell_forgetting(struct reconciler *r, const struct remembered_item *item, e
 	struct transition t = {.control = item->control,
 		.resource_id = item->resource_id,
 		.name = slash != NULL ? slash + 1 : item->resource_id,
-		.machine = slash != NULL ? slash + 1 : NULL,
+		.machine = control_resource(item->control) == ON_MACHINE && slash != NULL
+			? slash + 1
+			: NULL,
 		.from = item->from,
 		.to = ITEM_UNKNOWN,
 		.reason = reason,

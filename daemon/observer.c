@@ -364,7 +364,8 @@ static enum stage next_stage(const struct pass *p)
 	case STAGE_PLANS: return STAGE_PLANS_FROM_ARM;
 	case STAGE_PLANS_FROM_ARM: return STAGE_SETTINGS;
 	case STAGE_SETTINGS: return STAGE_SINGLES;
-	case STAGE_SINGLES: return STAGE_POLICIES;
+	case STAGE_SINGLES: return STAGE_CONNECTORS;
+	case STAGE_CONNECTORS: return STAGE_POLICIES;
 	case STAGE_POLICIES: return STAGE_POLICY_SETS;
 	case STAGE_POLICY_SETS: return STAGE_TELL;
 	case STAGE_COUNTS: return p->kind == PASS_WATCH ? STAGE_EXTENSIONS : STAGE_MACHINES;
@@ -414,6 +415,7 @@ static void stage_enter(struct pass *p, enum stage stage)
 	case STAGE_PLANS_FROM_ARM:
 	case STAGE_SETTINGS:
 	case STAGE_SINGLES:
+	case STAGE_CONNECTORS:
 	case STAGE_POLICIES:
 	case STAGE_MACHINES:
 	case STAGE_EXTENSIONS:
@@ -433,6 +435,7 @@ static bool stage_start_one(struct pass *p)
 	case STAGE_PLANS_FROM_ARM: return start_plan_from_arm(p);
 	case STAGE_SETTINGS: return start_settings(p);
 	case STAGE_SINGLES: return start_singles(p);
+	case STAGE_CONNECTORS: return start_connectors(p);
 	case STAGE_POLICIES: return start_policies(p);
 	case STAGE_POLICY_SETS: return start_policy_sets(p);
 	case STAGE_COUNTS: return start_counts(p);

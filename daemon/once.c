@@ -157,7 +157,9 @@ static void add_all(struct tally *t, const struct inventory *inv)
 	map_for_each (&inv->subscriptions, entry) {
 		const struct subscription *s = entry->value;
 
-		add(t, s->items, SUBSCRIPTION_CONTROLS);
+		add(t, s->items, ARRAY_LEN(s->items));
+		for (size_t i = 0; i < s->connector_count; i++)
+			add(t, s->connectors[i]->items, CONNECTOR_CONTROLS);
 		for (uint32_t i = 0; i < s->machine_count; i++)
 			add(t, s->machines[i]->items, MACHINE_CONTROLS);
 	}

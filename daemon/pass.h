@@ -5,6 +5,7 @@
  *   observer.c            which pass runs, and from stage to stage
  *   pass_subscriptions.c  which subscriptions there are, their plans and settings
  *   pass_singles.c        their documents that are read one by one
+ *   pass_connectors.c     their connectors of AWS and GCP
  *   pass_groups.c         their management groups
  *   pass_policies.c       assigned policies that bring the old agent back
  *   pass_machine_plans.c  plans of single machines
@@ -38,6 +39,7 @@ enum stage {
 	STAGE_PLANS_FROM_ARM,
 	STAGE_SETTINGS,
 	STAGE_SINGLES,
+	STAGE_CONNECTORS,
 	STAGE_POLICIES,
 	STAGE_POLICY_SETS,
 	STAGE_COUNTS,
@@ -202,6 +204,7 @@ bool start_plans(struct pass *p);
 bool start_plan_from_arm(struct pass *p);
 bool start_settings(struct pass *p);
 bool start_singles(struct pass *p);
+bool start_connectors(struct pass *p);
 bool start_policies(struct pass *p);
 bool start_policy_sets(struct pass *p);
 bool start_counts(struct pass *p);
@@ -251,6 +254,12 @@ void note_registration(struct subscription *s, const struct arm_error *error);
 /* The answer to a single_request(); false where it tells nothing. */
 bool note_single(struct observer *o, struct subscription *s, enum single_id id, struct wall asked,
 	const struct arm_result *result) MDC_MUST_CHECK;
+
+/* Whether its scope wants anything of connectors. */
+bool connectors_matter(const struct subscription *s);
+/* False for what cannot be read, or is not of that subscription. */
+bool note_connector(struct observer *o, const struct subscription *s, const json_t *row,
+	struct wall asked) MDC_MUST_CHECK;
 
 void refresh_cancel_all(struct observer *o);
 /* Those that were asked wait again; the others go on waiting. */

@@ -358,7 +358,7 @@ static bool has_provider(const struct probe *probe, const char *provider)
 /* Where no machine is, none has to be written to. */
 static bool needs_provider(const struct probe *probe, const struct control *control)
 {
-	return !control->on_machine ||
+	return control_resource(control->id) != ON_MACHINE ||
 		(probe->subscription != NULL && probe->subscription->machine_count > 0);
 }
 

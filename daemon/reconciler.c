@@ -13,12 +13,30 @@
 
 struct item *item_of(const struct item_ref *ref)
 {
-	return inventory_item(ref->subscription, ref->machine, ref->control);
+	return ref->connector != NULL
+		? connector_item(ref->connector, ref->control)
+		: inventory_item(ref->subscription, ref->machine, ref->control);
+}
+
+enum resource_kind item_resource(const struct item_ref *ref)
+{
+	return ref->machine != NULL      ? ON_MACHINE
+		: ref->connector != NULL ? ON_CONNECTOR
+					 : ON_SUBSCRIPTION;
 }
 
 const char *item_resource_id(const struct item_ref *ref)
 {
+	if (ref->connector != NULL)
+		return ref->connector->id;
 	return ref->machine != NULL ? ref->machine->id : ref->subscription->id;
+}
+
+const char *item_group(const struct item_ref *ref)
+{
+	if (ref->connector != NULL)
+		return ref->connector->group;
+	return ref->machine != NULL ? ref->machine->group : NULL;
 }
 
 struct control_view item_view(const struct item_ref *ref, const struct config *c, struct wall now)
@@ -27,6 +45,7 @@ struct control_view item_view(const struct item_ref *ref, const struct config *c
 		.config = c,
 		.scope = ref->subscription->scope,
 		.subscription = ref->subscription,
+		.connector = ref->connector,
 		.machine = ref->machine,
 		.item = item_of(ref),
 		.now = now,
@@ -133,7 +152,7 @@ static bool is_certain(const struct item_ref *ref)
 	const struct subscription *s = ref->subscription;
 	const struct machine *m = ref->machine;
 
-	if (!s->visible || s->scope == NULL)
+	if (!s->visible || s->scope == NULL || ref->connector != NULL)
 		return s->visible;
 	return m != NULL ? m->extensions_known : s->machines_stamp.source != SOURCE_NONE;
 }
@@ -176,7 +195,7 @@ void reconciler_machine_seen(struct reconciler *r, struct machine *m)
 {
 	MDC_MAGIC_CHECK(r, RECONCILER_MAGIC);
 	m->unjudged = false;
-	for (unsigned c = SUBSCRIPTION_CONTROLS; c < CONTROL_N_; c++)
+	for (unsigned c = FIRST_MACHINE_CONTROL; c < CONTROL_N_; c++)
 		judge(r,
 			&(struct item_ref){.subscription = m->subscription,
 				.machine = m,
@@ -185,7 +204,7 @@ void reconciler_machine_seen(struct reconciler *r, struct machine *m)
 
 void reconciler_machine_gone(struct reconciler *r, struct machine *m)
 {
-	for (unsigned c = SUBSCRIPTION_CONTROLS; c < CONTROL_N_; c++) {
+	for (unsigned c = FIRST_MACHINE_CONTROL; c < CONTROL_N_; c++) {
 		struct item_ref ref = {.subscription = m->subscription,
 			.machine = m,
 			.control = (enum control_id)c};
@@ -209,19 +228,27 @@ void reconciler_pass_ended(struct reconciler *r)
 
 /* --- all items, in a fixed order --- */
 
-void visit_items_of(struct reconciler *r, struct subscription *s, struct machine *m,
-	item_visit_fn visit, void *ctx)
+static void visit_items(
+	struct reconciler *r, const struct item_ref *resource, item_visit_fn visit, void *ctx)
 {
-	unsigned first = m != NULL ? SUBSCRIPTION_CONTROLS : 0;
-	unsigned last = m != NULL ? CONTROL_N_ : SUBSCRIPTION_CONTROLS;
+	enum resource_kind kind = item_resource(resource);
 
-	for (unsigned c = first; c < last; c++) {
-		struct item_ref ref = {
-			.subscription = s, .machine = m, .control = (enum control_id)c};
+	for (unsigned c = controls_first(kind); c < controls_end(kind); c++) {
+		struct item_ref ref = *resource;
 
+		ref.control = (enum control_id)c;
 		if (item_of(&ref)->applies)
 			visit(r, &ref, ctx);
 	}
+}
+
+void visit_items_of(struct reconciler *r, struct subscription *s, struct machine *m,
+	item_visit_fn visit, void *ctx)
+{
+	visit_items(r, &(struct item_ref){.subscription = s, .machine = m}, visit, ctx);
+	for (size_t i = 0; m == NULL && i < s->connector_count; i++)
+		visit_items(r, &(struct item_ref){.subscription = s, .connector = s->connectors[i]},
+			visit, ctx);
 }
 
 /* --- planning --- */
@@ -232,6 +259,7 @@ static void carry_out_ready(struct reconciler *r, const struct plan *plan)
 		const struct step *step = &plan->steps[i];
 		struct item_ref ref = {.subscription = step->subscription,
 			.machine = step->machine,
+			.connector = step->connector,
 			.control = step->control->id};
 		struct item_event event = {
 			.kind = EVENT_STEP_QUEUED, .reason = REASON_QUEUED, .detail = ""};
@@ -298,20 +326,35 @@ static void cure(struct reconciler *r, const struct item_ref *ref, enum reason r
 		reconciler_event(r, ref, &event, NULL);
 }
 
-void reconciler_cured(
-	struct reconciler *r, const struct item_ref *ref, bool group, enum reason reason)
+/* The same item on all resources of that kind, or on those of one resource group. */
+static void cure_kind(
+	struct reconciler *r, const struct item_ref *ref, const char *group, enum reason reason)
 {
 	struct subscription *s = ref->subscription;
 
-	if (ref->machine == NULL)
-		cure(r, ref, reason);
 	for (uint32_t i = 0; ref->machine != NULL && i < s->machine_count; i++) {
 		struct item_ref other = {
 			.subscription = s, .machine = s->machines[i], .control = ref->control};
 
-		if (!group || str_equal_nocase(s->machines[i]->group, ref->machine->group))
+		if (group == NULL || str_equal_nocase(s->machines[i]->group, group))
 			cure(r, &other, reason);
 	}
+	for (size_t i = 0; ref->connector != NULL && i < s->connector_count; i++) {
+		struct item_ref other = {
+			.subscription = s, .connector = s->connectors[i], .control = ref->control};
+
+		if (group == NULL || str_equal_nocase(s->connectors[i]->group, group))
+			cure(r, &other, reason);
+	}
+}
+
+void reconciler_cured(
+	struct reconciler *r, const struct item_ref *ref, bool group, enum reason reason)
+{
+	if (item_resource(ref) == ON_SUBSCRIPTION)
+		cure(r, ref, reason);
+	else
+		cure_kind(r, ref, group ? item_group(ref) : NULL, reason);
 	reconciler_plan_soon(r);
 }
 
@@ -366,10 +409,9 @@ static void force_one(struct reconciler *r, const struct item_ref *ref)
 
 void reconciler_force(struct reconciler *r, const struct item_ref *ref)
 {
-	unsigned first = ref->machine != NULL ? SUBSCRIPTION_CONTROLS : 0;
-	unsigned last = ref->machine != NULL ? CONTROL_N_ : SUBSCRIPTION_CONTROLS;
+	enum resource_kind kind = item_resource(ref);
 
-	for (unsigned c = first; c < last; c++) {
+	for (unsigned c = controls_first(kind); c < controls_end(kind); c++) {
 		struct item_ref one = *ref;
 
 		if (ref->control != CONTROL_N_ && ref->control != (enum control_id)c)

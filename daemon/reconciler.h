@@ -18,14 +18,19 @@
 
 struct reconciler;
 
-/* An item by what it is about; machine NULL for the subscription's own controls. */
+/* An item by what it is about; neither machine nor connector: the subscription itself. */
 struct item_ref {
 	struct subscription *subscription;
 	struct machine *machine;
 	enum control_id control;
+	struct connector *connector;
 };
 struct item *item_of(const struct item_ref *ref);
+/* The kind of the resource, whatever the control. */
+enum resource_kind item_resource(const struct item_ref *ref);
 const char *item_resource_id(const struct item_ref *ref);
+/* The resource group that it is in, or NULL. */
+const char *item_group(const struct item_ref *ref);
 struct control_view item_view(const struct item_ref *ref, const struct config *c, struct wall now);
 
 /* Whom the reconciler asks to act. */

@@ -216,17 +216,50 @@ static struct subscription *subscription_of(const struct reconciler *r, const ch
 	return inventory_subscription(r->inventory, id);
 }
 
+/* All that is remembered of a resource is of controls on its kind. */
+static enum resource_kind kind_of(const struct memory *m)
+{
+	unsigned c = 0;
+
+	while (c + 1 < CONTROL_N_ && !m->items[c].known)
+		c++;
+	return control_resource((enum control_id)c);
+}
+
+static bool connectors_matter(const struct subscription *s)
+{
+	return control_by_id(CONTROL_CONNECTOR)->may_write(s->scope->policy);
+}
+
+/* A complete list lacks it. */
+static bool is_missing(
+	const struct reconciler *r, const struct subscription *s, const char *id, struct memory *m)
+{
+	switch (kind_of(m)) {
+	case ON_MACHINE:
+		return s->machines_stamp.source != SOURCE_NONE &&
+			inventory_machine(r->inventory, id) == NULL;
+	case ON_CONNECTOR:
+		return s->connectors_stamp.source != SOURCE_NONE &&
+			inventory_connector(r->inventory, id) == NULL;
+	case ON_SUBSCRIPTION:
+	case RESOURCE_KIND_N_: break;
+	}
+	return false;
+}
+
 static void look_at(struct reconciler *r, const char *resource_id, struct memory *m)
 {
 	const struct subscription *s = subscription_of(r, resource_id);
-	bool on_machine = *resource_id == '/';
+	enum resource_kind kind = kind_of(m);
 
 	if (s == NULL || !s->visible)
 		miss(r, resource_id, m, KEPT_SUBSCRIPTION);
-	else if (on_machine && s->scope == NULL)
+	else if (kind != ON_SUBSCRIPTION && s->scope == NULL)
 		forget(r, resource_id, m);
-	else if (on_machine && s->machines_stamp.source != SOURCE_NONE &&
-		inventory_machine(r->inventory, resource_id) == NULL)
+	else if (kind == ON_CONNECTOR && !connectors_matter(s))
+		forget(r, resource_id, m);
+	else if (is_missing(r, s, resource_id, m))
 		miss(r, resource_id, m, KEPT_MACHINE);
 }
 

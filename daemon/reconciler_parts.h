@@ -48,7 +48,7 @@ struct reconciler {
 };
 
 typedef void (*item_visit_fn)(struct reconciler *r, const struct item_ref *ref, void *ctx);
-/* The items of one resource that apply, in the order of the controls. */
+/* The items that apply of a machine, or of a subscription and its connectors. */
 void visit_items_of(struct reconciler *r, struct subscription *s, struct machine *m,
 	item_visit_fn visit, void *ctx);
 /* Judges an item by the facts as they are known. */

@@ -7,8 +7,8 @@
 
 #define REFRESHES_AT_ONCE 16
 
-/* One subscription's plan, settings and single documents, or one machine's extensions, read from
- * ARM. */
+/* One subscription's plan, settings, single documents and connectors, or one machine's extensions,
+ * read from ARM. */
 struct refresh {
 	struct observer *observer;
 	struct list link; /* waiting or running */
@@ -150,6 +150,39 @@ static void setting_row(void *ctx, const json_t *row)
 		f->settings_listed[noted.setting] = true;
 }
 
+static void connector_row(void *ctx, const json_t *row)
+{
+	struct refresh *f = ctx;
+
+	if (!note_connector(f->observer, f->subscription, row, f->asked))
+		f->unclear = true;
+}
+
+static void connectors_done(void *ctx, const struct listing_end *end)
+{
+	struct refresh *f = ctx;
+
+	f->listing = NULL;
+	if (part_ended_well(end) && !f->unclear)
+		inventory_connectors_complete(f->subscription, stamp_of(f->asked, SOURCE_ARM));
+	refresh_end(f);
+}
+
+/* The last that is asked of a subscription. */
+static void ask_connectors(struct refresh *f)
+{
+	struct arm_request request = {0};
+
+	if (!connectors_matter(f->subscription)) {
+		refresh_end(f);
+		return;
+	}
+	f->asked = loop_wall(f->observer->world->loop);
+	f->unclear = false;
+	arm_list_connectors(f->subscription->id, &request);
+	list_from_arm(f, &request, connector_row, connectors_done);
+}
+
 static void next_single(struct refresh *f);
 
 static void single_read(void *ctx, struct arm_result *result)
@@ -172,7 +205,7 @@ static void next_single(struct refresh *f)
 	while (f->single < SINGLE_N_ && s->scope != NULL && !single_is_worth(s, f->single))
 		f->single++;
 	if (f->single >= SINGLE_N_ || s->scope == NULL) {
-		refresh_end(f);
+		ask_connectors(f);
 		return;
 	}
 	single_request(s->id, f->single, &request);

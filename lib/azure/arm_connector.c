@@ -93,8 +93,9 @@ static void read_part(const json_t *offering, enum connector_part part, bool ide
 	const json_t *object = json_path(offering, parts[part].name);
 	bool needs_role = parts[part].own_role && ret->cloud == CONNECTOR_AWS;
 
-	ret->parts[part] = json_tri(json_path(object, "enabled"));
-	ret->ready[part] = identified && (!needs_role || json_text(object, "cloudRoleArn") != NULL);
+	ret->offering.parts[part] = json_tri(json_path(object, "enabled"));
+	ret->offering.ready[part] =
+		identified && (!needs_role || json_text(object, "cloudRoleArn") != NULL);
 }
 
 static void read_offering(const json_t *document, struct arm_connector *ret)
@@ -102,13 +103,13 @@ static void read_offering(const json_t *document, struct arm_connector *ret)
 	size_t count;
 	const json_t *offering = find_offering(document, &count);
 
-	ret->offered = count > 0;
-	ret->doubled = count > 1;
-	ret->identified = is_identified(offering, ret->cloud);
-	ret->sub_plan = sub_plan_of(offering);
+	ret->offering.present = count > 0;
+	ret->offering.doubled = count > 1;
+	ret->offering.identified = is_identified(offering, ret->cloud);
+	ret->offering.sub_plan = sub_plan_of(offering);
 	for (unsigned p = 0; p < CONNECTOR_PART_N_; p++)
-		read_part(offering, (enum connector_part)p, ret->identified, ret);
-	ret->by_defender =
+		read_part(offering, (enum connector_part)p, ret->offering.identified, ret);
+	ret->offering.by_defender =
 		str_equal_nocase(json_path_text(offering, "vaAutoProvisioning.configuration.type"),
 			DEFENDER_ASSESSMENT);
 }

@@ -25,6 +25,17 @@ enum connector_part {
 /* The member's name in the contract. */
 const char *connector_part_name(enum connector_part part);
 
+/* The Defender for Servers offering of a connector. */
+struct connector_offering {
+	bool present;
+	bool doubled;         /* there are two of them: nobody can say which one counts */
+	bool identified;      /* it holds the role or the workload identity of the other cloud */
+	bool by_defender;     /* the assessment is Defender's own (TVM), not a retired one */
+	const char *sub_plan; /* "P1", "P2"; NULL: not set */
+	enum tri parts[CONNECTOR_PART_N_]; /* UNKNOWN: not there */
+	bool ready[CONNECTOR_PART_N_];     /* all that is needed to switch it on is there */
+};
+
 struct arm_connector {
 	const char *id;
 	const char *location;
@@ -32,14 +43,7 @@ struct arm_connector {
 	const char *hierarchy; /* AWS account id, GCP project number */
 	const char *parent;    /* of a member of an organization: the organization's hierarchy */
 	unsigned scan_hours;
-	/* The Defender for Servers offering. */
-	bool offered;
-	bool doubled;         /* there are two of them: nobody can say which one counts */
-	bool identified;      /* it holds the role or the workload identity of the other cloud */
-	const char *sub_plan; /* "P1", "P2"; NULL: not set */
-	enum tri parts[CONNECTOR_PART_N_]; /* UNKNOWN: not there */
-	bool ready[CONNECTOR_PART_N_];     /* all that is needed to switch it on is there */
-	bool by_defender; /* the assessment is Defender's own (TVM), not a retired one */
+	struct connector_offering offering;
 };
 /* -EINVAL for what is not a connector's document. */
 int arm_connector_read(const json_t *document, struct arm_connector *ret) MDC_MUST_CHECK;

@@ -124,7 +124,6 @@ static const enum control_id after[] = {CONTROL_N_};
 
 const struct control arc_connected_control = {
 	.id = CONTROL_ARC_CONNECTED,
-	.on_machine = true,
 	.help = "The Arc agent is connected, and would let the sensor be installed.",
 	.fields = fields,
 	.reads = reads,

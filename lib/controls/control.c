@@ -10,6 +10,7 @@ static const struct control *const controls[] = {
 	[CONTROL_UNIFIED_SOLUTION] = &unified_solution_control,
 	[CONTROL_LINUX_INTEGRATION] = &linux_integration_control,
 	[CONTROL_VULNERABILITY_MANAGEMENT] = &vulnerability_management_control,
+	[CONTROL_CONNECTOR] = &connector_control,
 	[CONTROL_ARC_CONNECTED] = &arc_connected_control,
 	[CONTROL_SUBSCRIPTION_MOVE] = &subscription_move_control,
 	[CONTROL_MDE_EXTENSION] = &mde_extension_control,

@@ -20,7 +20,8 @@ struct control_view {
 	const struct config *config;
 	const struct scope_config *scope;
 	const struct subscription *subscription;
-	const struct machine *machine; /* NULL for subscription controls */
+	const struct connector *connector; /* NULL for other controls than its own */
+	const struct machine *machine;     /* the same */
 	const struct item *item;
 	struct wall now;
 };
@@ -72,7 +73,6 @@ struct compose_input {
 
 struct control {
 	enum control_id id;
-	bool on_machine;
 	bool corrects; /* false: only reported */
 	bool once;     /* what someone undoes is never done again, unless an operator says so */
 	bool needs_package; /* the correction carries the onboarding package (a secret) */

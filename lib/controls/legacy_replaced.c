@@ -63,7 +63,7 @@ static struct verdict by_extension(const struct control_view *v)
 	struct control_view of_extension = *v;
 	struct verdict extension;
 
-	of_extension.item = &v->machine->items[CONTROL_MDE_EXTENSION - SUBSCRIPTION_CONTROLS];
+	of_extension.item = &v->machine->items[CONTROL_MDE_EXTENSION - FIRST_MACHINE_CONTROL];
 	extension = mde_extension_control.assess(&of_extension);
 	switch (extension.kind) {
 	case VERDICT_DRIFTED:
@@ -198,7 +198,6 @@ static const enum control_id after[] = {CONTROL_N_};
 
 const struct control legacy_replaced_control = {
 	.id = CONTROL_LEGACY_REPLACED,
-	.on_machine = true,
 	.corrects = true,
 	.once = true,
 	.help = "Windows Server 2012 R2 and 2016 run the unified solution in place of the Log "

@@ -153,7 +153,6 @@ static const enum control_id after[] = {CONTROL_N_};
 
 const struct control machine_plan_control = {
 	.id = CONTROL_MACHINE_PLAN,
-	.on_machine = true,
 	.corrects = true,
 	.help = "Machines that the policy names have a Defender for Servers plan of their own: P1, "
 		"none, or the subscription's.",

@@ -8,6 +8,8 @@
 
 /* The Linux extension locks itself for about 36 minutes: never sooner than this after a write. */
 #define LINUX_RETRY_PAUSE DUR_MIN(45)
+/* A connector looks at the other cloud once in its interval, and may just have done so. */
+#define CONNECTOR_SCANS 2
 
 static bool is_unified_system(const struct control_view *v)
 {
@@ -114,6 +116,22 @@ static struct wall promised(const struct control_view *v, struct wall until)
 	return waits && wall_before(item->due, until) ? item->due : until;
 }
 
+/* Of a machine that a connector made: the last of its connectors' own times to deploy. */
+static struct wall connector_end(const struct control_view *v)
+{
+	struct wall end = WALL_UNSET;
+
+	for (size_t i = 0; i < v->subscription->connector_count; i++) {
+		const struct connector *c = v->subscription->connectors[i];
+		struct wall from = later(v->machine->status_since, c->changed);
+
+		if (connector_owns(c, v->machine))
+			end = later(end,
+				wall_add(from, DUR_H(CONNECTOR_SCANS * (int64_t)c->scan_hours)));
+	}
+	return end;
+}
+
 /* Defender for Cloud deploys by itself: to new machines, and after a switch was turned on. */
 static struct wall grace_end(const struct control_view *v, const struct extension_facts *e)
 {
@@ -124,6 +142,8 @@ static struct wall grace_end(const struct control_view *v, const struct extensio
 	const struct setting_facts *integration = &s->settings[SETTING_WDATP];
 	const struct setting_facts *exclusion = &s->settings[SETTING_EXCLUDE_LINUX];
 
+	if (v->machine->connector_made)
+		end = later(end, connector_end(v));
 	if (wall_is_set(s->pricing.enabled_at))
 		end = later(end, wall_add(s->pricing.enabled_at, policy->first_grace));
 	if (wall_is_set(integration->changed))
@@ -181,7 +201,7 @@ static struct verdict judge_foreign(const struct control_view *v)
 	struct control_view of_move = *v;
 	struct verdict move;
 
-	of_move.item = &v->machine->items[CONTROL_SUBSCRIPTION_MOVE - SUBSCRIPTION_CONTROLS];
+	of_move.item = &v->machine->items[CONTROL_SUBSCRIPTION_MOVE - FIRST_MACHINE_CONTROL];
 	move = subscription_move_control.assess(&of_move);
 	if (move.kind == VERDICT_DRIFTED || move.kind == VERDICT_WAITING)
 		return verdict_waiting(REASON_PREREQUISITE, wall_add(v->now, DUR_H(1)),
@@ -227,6 +247,18 @@ static struct verdict judge_agent(const struct control_view *v)
 	return connection;
 }
 
+/* The policy has a connector keep Defender for Endpoint on, and that connector is known. */
+static bool is_kept_by_connector(const struct control_view *v)
+{
+	const struct subscription *s = v->subscription;
+
+	for (size_t i = 0; i < s->connector_count; i++)
+		if (connector_owns(s->connectors[i], v->machine) &&
+			!wall_is_set(s->connectors[i]->missing))
+			return v->scope->policy->connector.parts[CONNECTOR_MDE];
+	return false;
+}
+
 static struct verdict judge_supported(const struct control_view *v, const struct extension_facts *e)
 {
 	struct verdict agent;
@@ -238,7 +270,7 @@ static struct verdict judge_supported(const struct control_view *v, const struct
 			VERDICT_UNSUPPORTED, REASON_HANDLER_UNSUPPORTED, failure_text(v, e));
 	if (v->scope->policy->deploy == DEPLOY_NEVER)
 		return judge_left_alone(v, e, REASON_DEPLOY_NEVER);
-	if (v->machine->connector_made)
+	if (v->machine->connector_made && !is_kept_by_connector(v))
 		return judge_left_alone(v, e, REASON_CONNECTOR_OWNED);
 	if (selector_has_any_tag(&v->scope->policy->other_edr, v->machine->tags))
 		return judge_left_alone(v, e, REASON_OTHER_EDR);
@@ -401,6 +433,8 @@ static enum compose_result compose(const struct control_view *v, const struct co
 
 static bool needs(const struct control_view *v, enum control_id prerequisite)
 {
+	if (prerequisite == CONTROL_CONNECTOR)
+		return v->machine->connector_made;
 	if (prerequisite == CONTROL_LINUX_INTEGRATION)
 		return os_is_linux(v->machine->os);
 	return prerequisite != CONTROL_UNIFIED_SOLUTION || is_unified_system(v);
@@ -431,11 +465,10 @@ static const char *const writes[] = {"Microsoft.Security/mdeOnboardings/read",
 	"Microsoft.HybridCompute/locations/operationstatus/read",
 	"Microsoft.HybridCompute/locations/operationresults/read", NULL};
 static const enum control_id after[] = {CONTROL_SERVERS_PLAN, CONTROL_MDE_INTEGRATION,
-	CONTROL_UNIFIED_SOLUTION, CONTROL_LINUX_INTEGRATION, CONTROL_N_};
+	CONTROL_UNIFIED_SOLUTION, CONTROL_LINUX_INTEGRATION, CONTROL_CONNECTOR, CONTROL_N_};
 
 const struct control mde_extension_control = {
 	.id = CONTROL_MDE_EXTENSION,
-	.on_machine = true,
 	.corrects = true,
 	.needs_package = true,
 	.help = "MDE.Windows or MDE.Linux is provisioned, on Windows Server 2012 R2 and 2016 with "

@@ -11,6 +11,7 @@ extern const struct control mde_integration_control;
 extern const struct control unified_solution_control;
 extern const struct control linux_integration_control;
 extern const struct control vulnerability_management_control;
+extern const struct control connector_control;
 extern const struct control arc_connected_control;
 extern const struct control subscription_move_control;
 extern const struct control mde_extension_control;

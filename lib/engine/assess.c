@@ -74,7 +74,8 @@ static bool is_in_effect(const struct verdict *v)
 		return v->reason == REASON_PLAN_DIFFERS || v->reason == REASON_PLAN_HIGHER ||
 			v->reason == REASON_PLAN_EXTENSION_FAILED ||
 			v->reason == REASON_PLAN_EXTENSION_OFF ||
-			v->reason == REASON_PLAN_EXTENSION_UNREADY;
+			v->reason == REASON_PLAN_EXTENSION_UNREADY ||
+			v->reason == REASON_CONNECTOR_NEEDS_P2;
 	case VERDICT_UNKNOWN:
 	case VERDICT_WAITING:
 	case VERDICT_MANUAL:
@@ -86,16 +87,31 @@ static bool is_in_effect(const struct verdict *v)
 }
 
 /* From facts and not from the other item's state, so that the order of judging does not matter. */
-static bool is_met(const struct control_view *v, enum control_id id)
+static bool is_met_on(const struct control_view *v, enum control_id id, struct connector *connector)
 {
-	const struct control *control = control_by_id(id);
-	struct control_view of_subscription = *v;
+	struct control_view of_other = *v;
 	struct verdict verdict;
 
-	of_subscription.machine = NULL;
-	of_subscription.item = &v->subscription->items[id];
-	verdict = control->assess(&of_subscription);
+	of_other.machine = NULL;
+	of_other.connector = connector;
+	of_other.item =
+		connector != NULL ? connector_item(connector, id) : &v->subscription->items[id];
+	verdict = control_by_id(id)->assess(&of_other);
 	return is_in_effect(&verdict);
+}
+
+static bool is_met(const struct control_view *v, enum control_id id)
+{
+	const struct subscription *s = v->subscription;
+
+	if (control_resource(id) == ON_SUBSCRIPTION)
+		return is_met_on(v, id, NULL);
+	/* A machine's, by every connector that may have made it. */
+	for (size_t i = 0; i < s->connector_count; i++)
+		if (connector_owns(s->connectors[i], v->machine) &&
+			!is_met_on(v, id, s->connectors[i]))
+			return false;
+	return true;
 }
 
 static bool waits_for_others(const struct verdict *own)

@@ -63,7 +63,8 @@ static void add_all(struct needs *needs, const struct permission_need *all, size
 /* An extension may be granted on a resource group, an onboarding package or a plan not. */
 static bool is_on_machine(const struct control *control, const char *action)
 {
-	return control->on_machine && str_contains_nocase(action, "/machines/");
+	return control_resource(control->id) == ON_MACHINE &&
+		str_contains_nocase(action, "/machines/");
 }
 
 static void add_actions(struct needs *needs, const struct control *control,

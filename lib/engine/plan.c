@@ -21,6 +21,7 @@ static struct control_view view_of(const struct builder *b, const struct step *s
 		.config = b->config,
 		.scope = step->subscription->scope,
 		.subscription = step->subscription,
+		.connector = step->connector,
 		.machine = step->machine,
 		.item = step->item,
 		.now = b->limits->now,
@@ -36,6 +37,7 @@ static bool is_paused(const struct builder *b, const struct step *step)
 	return paused != NULL &&
 		(map_has(paused, step->subscription->scope->name) ||
 			map_has(paused, step->subscription->id) ||
+			(step->connector != NULL && map_has(paused, step->connector->id)) ||
 			(step->machine != NULL && map_has(paused, step->machine->id)));
 }
 
@@ -63,9 +65,9 @@ static bool is_under_way(const struct item *item)
 /* Another correction of the same target is on its way, or comes first. */
 static bool is_busy(const struct step *step)
 {
-	const struct item *items =
-		step->machine != NULL ? step->machine->items : step->subscription->items;
-	size_t count = step->machine != NULL ? MACHINE_CONTROLS : SUBSCRIPTION_CONTROLS;
+	enum resource_kind kind = control_resource(step->control->id);
+	const struct item *items = step->item - (step->control->id - controls_first(kind));
+	size_t count = controls_end(kind) - controls_first(kind);
 
 	for (size_t i = 0; i < count; i++)
 		if (is_under_way(&items[i]) || (&items[i] < step->item && needs_step(&items[i])))
@@ -97,23 +99,20 @@ static enum reason held_by_itself(const struct builder *b, const struct step *st
 	return b->limits->kept != NULL ? b->limits->kept(b->limits->kept_ctx, step) : REASON_NONE;
 }
 
-static void add_step(
-	struct builder *b, struct subscription *s, struct machine *m, struct item *item)
+static void add_step(struct builder *b, const struct step *target)
 {
 	struct plan *plan = b->plan;
 	struct step *step;
 
-	if (!needs_step(item))
+	if (!needs_step(target->item))
 		return;
 	if (plan->count == b->room) {
 		b->room = b->room == 0 ? 64 : b->room * 2;
 		plan->steps = xreallocarray(plan->steps, b->room, sizeof(*plan->steps));
 	}
 	step = &plan->steps[plan->count++];
-	*step = (struct step){.control = control_by_id((enum control_id)item->control),
-		.subscription = s,
-		.machine = m,
-		.item = item};
+	*step = *target;
+	step->control = control_by_id((enum control_id)target->item->control);
 	step->held = held_by_itself(b, step);
 }
 
@@ -153,11 +152,46 @@ static void add_machines(struct builder *b, struct subscription *s, enum control
 	size_t first = b->plan->count;
 
 	for (uint32_t i = 0; i < s->machine_count; i++)
-		add_step(b, s, s->machines[i],
-			&s->machines[i]->items[control - SUBSCRIPTION_CONTROLS]);
+		add_step(b,
+			&(struct step){.subscription = s,
+				.machine = s->machines[i],
+				.item = inventory_item(s, s->machines[i], control)});
 	if (b->plan->count > first)
 		qsort(b->plan->steps + first, b->plan->count - first, sizeof(*b->plan->steps),
 			compare_machine_steps);
+}
+
+static int compare_connector_steps(const void *left, const void *right)
+{
+	const struct step *a = left, *b = right;
+
+	return str_compare_nocase(a->connector->id, b->connector->id);
+}
+
+static void add_connectors(struct builder *b, struct subscription *s, enum control_id control)
+{
+	size_t first = b->plan->count;
+
+	for (size_t i = 0; i < s->connector_count; i++)
+		add_step(b,
+			&(struct step){.subscription = s,
+				.connector = s->connectors[i],
+				.item = connector_item(s->connectors[i], control)});
+	if (b->plan->count > first)
+		qsort(b->plan->steps + first, b->plan->count - first, sizeof(*b->plan->steps),
+			compare_connector_steps);
+}
+
+static void add_steps_of(struct builder *b, struct subscription *s, enum control_id control)
+{
+	switch (control_resource(control)) {
+	case ON_SUBSCRIPTION:
+		add_step(b, &(struct step){.subscription = s, .item = &s->items[control]});
+		break;
+	case ON_CONNECTOR: add_connectors(b, s, control); break;
+	case ON_MACHINE: add_machines(b, s, control); break;
+	case RESOURCE_KIND_N_: break;
+	}
 }
 
 static void add_steps(struct builder *b, const struct inventory *inv)
@@ -168,10 +202,7 @@ static void add_steps(struct builder *b, const struct inventory *inv)
 		if (!control_by_id((enum control_id)c)->corrects)
 			continue;
 		for (struct subscription **s = subscriptions; *s != NULL; s++)
-			if (c < SUBSCRIPTION_CONTROLS)
-				add_step(b, *s, NULL, &(*s)->items[c]);
-			else
-				add_machines(b, *s, (enum control_id)c);
+			add_steps_of(b, *s, (enum control_id)c);
 	}
 }
 

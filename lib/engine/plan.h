@@ -16,7 +16,9 @@
 struct step {
 	const struct control *control;
 	struct subscription *subscription;
-	struct machine *machine; /* or NULL */
+	/* What the control is on, where that is not the subscription. */
+	struct connector *connector;
+	struct machine *machine;
 	struct item *item;
 	enum reason held; /* REASON_NONE: may go now */
 };
@@ -38,7 +40,7 @@ struct plan_limits {
 };
 
 struct plan {
-	struct step *steps; /* subscriptions' steps before machines', then by id */
+	struct step *steps; /* subscriptions' steps before connectors' and machines', then by id */
 	size_t count;
 	size_t ready;
 };

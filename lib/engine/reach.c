@@ -10,7 +10,7 @@
 
 _Static_assert(CONTROL_N_ < 32, "a bit for each control");
 
-#define MACHINE_BITS (((1u << CONTROL_N_) - 1) & ~((1u << SUBSCRIPTION_CONTROLS) - 1))
+#define MACHINE_BITS (((1u << CONTROL_N_) - 1) & ~((1u << FIRST_MACHINE_CONTROL) - 1))
 #define SUBSCRIPTION_WORD "subscription "
 #define SCOPE_WORD "scope "
 

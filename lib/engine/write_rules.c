@@ -101,6 +101,9 @@ static bool is_observed(const struct control_view *v)
 
 	if (!s->visible || !is_fresh(s->stamp, subscriptions, v->now))
 		return false;
+	if (v->connector != NULL)
+		return !wall_is_set(v->connector->missing) &&
+			is_fresh(s->connectors_stamp, subscriptions, v->now);
 	return v->machine == NULL ||
 		(v->machine->extensions_known && !v->machine->tags_unknown &&
 			is_fresh(s->machines_stamp, machines, v->now));
@@ -161,6 +164,8 @@ static bool is_of_view(const struct arm_id *target, const struct control_view *v
 
 	if (!str_equal_nocase(target->subscription, v->subscription->id))
 		return false;
+	if (v->connector != NULL)
+		return arm_id_same(target->text, v->connector->id);
 	if (v->machine == NULL)
 		return parent == NULL && target->group == NULL;
 	return arm_id_same(parent, v->machine->id);
@@ -399,6 +404,44 @@ static enum write_refusal check_machine_plan(const struct write_context *c)
 								 : WRITE_ALLOWED;
 }
 
+/* A switch that is on has to be sent, and sent on; so has the plan. */
+static bool lowers_connector(
+	const struct connector_offering *before, const struct connector_offering *after)
+{
+	if (plan_level_of("Standard", after->sub_plan) <
+			plan_level_of("Standard", before->sub_plan) ||
+		(str_empty(after->sub_plan) && !str_empty(before->sub_plan)))
+		return true;
+	for (unsigned p = 0; p < CONNECTOR_PART_N_; p++)
+		if (before->parts[p] == TRI_YES && after->parts[p] != TRI_YES)
+			return true;
+	return before->by_defender && !after->by_defender;
+}
+
+/* The document as it was read, but for the plan and the switches of the one offering. */
+static enum write_refusal check_connector(const struct write_context *c)
+{
+	struct arm_connector before, after;
+	json_t *stripped, *named;
+	bool same, lowers;
+
+	if (c->current == NULL || arm_connector_read(c->current, &before) != 0 ||
+		!before.offering.present || before.offering.doubled)
+		return WRITE_REFUSED_NOT_READ;
+	stripped = arm_connector_document(c->current);
+	/* What is sent bears no id; with it, it reads as a connector's document does. */
+	named = json_deep_copy(c->request->body);
+	same = json_is_object(named) && arm_connector_same_besides(stripped, named);
+	json_object_set_new(named, "id", json_string(before.id));
+	same = same && arm_connector_read(named, &after) == 0;
+	lowers = same && lowers_connector(&before.offering, &after.offering);
+	json_decref(stripped);
+	json_decref(named);
+	if (!same)
+		return WRITE_REFUSED_NOT_LISTED;
+	return lowers && !is_granted(c) ? WRITE_REFUSED_LOWERS : WRITE_ALLOWED;
+}
+
 /* Every write of the program; a name of NULL: whatever it is called, its type decides. */
 static const struct {
 	enum control_id control;
@@ -413,6 +456,7 @@ static const struct {
 	{CONTROL_UNIFIED_SOLUTION, "PUT", ARM_KIND_SETTING, "WDATP_UNIFIED_SOLUTION"},
 	{CONTROL_LINUX_INTEGRATION, "PUT", ARM_KIND_SETTING, "WDATP_EXCLUDE_LINUX_PUBLIC_PREVIEW"},
 	{CONTROL_VULNERABILITY_MANAGEMENT, "PUT", ARM_KIND_VA_SETTING, "azureServersSetting"},
+	{CONTROL_CONNECTOR, "PUT", ARM_KIND_CONNECTOR, NULL},
 	{CONTROL_MDE_EXTENSION, "PUT", ARM_KIND_ARC_EXTENSION, "MDE.Windows"},
 	{CONTROL_MDE_EXTENSION, "PUT", ARM_KIND_ARC_EXTENSION, "MDE.Linux"},
 	{CONTROL_SUBSCRIPTION_MOVE, "DELETE", ARM_KIND_ARC_EXTENSION, NULL},
@@ -448,6 +492,7 @@ static enum write_refusal check_body(const struct write_context *c, const struct
 	case CONTROL_UNIFIED_SOLUTION:
 	case CONTROL_LINUX_INTEGRATION: return check_setting(c, target->name);
 	case CONTROL_VULNERABILITY_MANAGEMENT: return check_vulnerability(c);
+	case CONTROL_CONNECTOR: return check_connector(c);
 	case CONTROL_MDE_EXTENSION: return check_extension(c, target->name);
 	case CONTROL_SUBSCRIPTION_MOVE: return check_move(c);
 	case CONTROL_LEGACY_REPLACED: return check_agent_removal(c);

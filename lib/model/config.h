@@ -12,6 +12,7 @@
 #ifndef MDC_CONFIG_H
 #define MDC_CONFIG_H
 
+#include "lib/azure/arm_connector.h"
 #include "lib/azure/arm_document.h"
 #include "lib/azure/arm_id.h"
 #include "lib/base/diag.h"
@@ -200,6 +201,10 @@ struct policy_config {
 	char **legacy_workspaces; /* whose agents may go */
 	size_t legacy_workspace_count;
 	struct selector other_edr; /* tags, each of which says that another product is there */
+	struct {
+		enum servers_plan plan;
+		bool parts[CONNECTOR_PART_N_]; /* wanted on; the others are left as they are */
+	} connector;
 	struct machine_plan_config *machine_plans; /* the first that matches decides */
 	size_t machine_plan_count;
 };

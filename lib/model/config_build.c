@@ -192,6 +192,22 @@ static void build_plan_extensions(
 	}
 }
 
+static const char *const connector_options[] = {
+	[CONNECTOR_ARC] = "arc",
+	[CONNECTOR_MDE] = "mde",
+	[CONNECTOR_VULNERABILITY] = "vulnerability-assessment",
+	[CONNECTOR_AGENTLESS] = "agentless",
+};
+
+static void build_connector(
+	const struct config_builder *b, const struct config_section *s, struct policy_config *ret)
+{
+	ret->connector.plan = plan_of(config_get(b, s, "policy/connector", "plan"));
+	for (unsigned p = 0; p < CONNECTOR_PART_N_; p++)
+		ret->connector.parts[p] =
+			config_get_switch(b, s, "policy/connector", connector_options[p]);
+}
+
 static void build_policy(
 	const struct config_builder *b, const struct config_section *s, struct policy_config *ret)
 {
@@ -222,6 +238,7 @@ static void build_policy(
 			: PROOF_BY_INVENTORY,
 		.legacy_remove_after = get_duration(b, legacy, "policy/legacy", "remove-after"),
 	};
+	build_connector(b, config_child(s, "connector", NULL), ret);
 	build_workspaces(config_option_find(legacy, "workspaces"), ret);
 	config_build_tags(config_option_find(extension, "other-edr"), &ret->other_edr);
 	build_machine_plans(b, s, ret);
@@ -256,6 +273,18 @@ static void check_plan_extensions(const struct config_builder *b, const struct c
 	}
 }
 
+static void check_connector(const struct config_builder *b, const struct config_section *s,
+	const struct policy_config *p)
+{
+	const struct config_option *option = config_option_find(s, "agentless");
+
+	if (option != NULL && p->connector.parts[CONNECTOR_AGENTLESS] &&
+		p->connector.plan == PLAN_P1)
+		diag_error(b->diags, option->file, option->line,
+			"agentless: it does not exist with plan = P1; write plan = P2, or take it "
+			"out");
+}
+
 static void check_policy(const struct config_builder *b, const struct config_section *s,
 	const struct policy_config *p)
 {
@@ -263,6 +292,7 @@ static void check_policy(const struct config_builder *b, const struct config_sec
 	const struct config_section *legacy = config_child(s, "legacy", NULL);
 
 	check_plan_extensions(b, s, p);
+	check_connector(b, config_child(s, "connector", NULL), p);
 	if (p->unified_solution && !p->integration)
 		warn(b, s, "unified-solution",
 			"it has no effect where the integration is off; write integration = on to "

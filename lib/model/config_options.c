@@ -227,12 +227,21 @@ static const struct config_row rows[] = {
 	{"policy/machine-plan", "tags", CONFIG_TAGS, OPTIONAL, .example = "role=kiosk",
 		.help = "Machines that have all these tags."},
 	{"policy/connector", "plan", CONFIG_CHOICE, .standard = "unmanaged",
-		.choices = "unmanaged|P1|P2", .reloadable = true, .supported = "unmanaged",
-		.help = "The Defender for Servers plan that AWS and GCP connectors have."},
-	{"policy/connector", "mde", SWITCH_OFF, ONLY_OFF,
-		.help = "Keeps the provisioning of Defender for Endpoint on in connectors."},
-	{"policy/connector", "vulnerability-assessment", SWITCH_OFF, ONLY_OFF,
-		.help = "Keeps the vulnerability assessment on in connectors."},
+		.choices = "unmanaged|P1|P2", .reloadable = true,
+		.help = "The Defender for Servers plan that AWS and GCP connectors have. A higher "
+			"one stays unless a grant for connector allows otherwise."},
+	{"policy/connector", "arc", SWITCH_OFF,
+		.help = "Keeps on that connectors install the Arc agent on the machines of their "
+			"account or project. Off leaves it as it is, like the others."},
+	{"policy/connector", "mde", SWITCH_OFF,
+		.help = "Keeps the provisioning of Defender for Endpoint on in connectors. Their "
+			"machines are then corrected like others where the connector did not do "
+			"it within two of its scans."},
+	{"policy/connector", "vulnerability-assessment", SWITCH_OFF,
+		.help = "Keeps the vulnerability assessment on in connectors, with Defender "
+			"Vulnerability Management."},
+	{"policy/connector", "agentless", SWITCH_OFF,
+		.help = "Keeps agentless scanning on in connectors. It needs P2."},
 
 	{"scope", "identity", CONFIG_TEXT, REQUIRED, .example = "main",
 		.help = "The title of the identity that acts in this scope."},

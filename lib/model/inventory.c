@@ -64,6 +64,9 @@ static void subscription_free(void *subscription)
 
 	groups_free(s);
 	agent_policies_fini(&s->agent_policies);
+	for (size_t i = 0; i < s->connector_count; i++)
+		connector_free(s->connectors[i]);
+	free(s->connectors);
 	free(s->machines);
 	for (unsigned i = 0; i < UNREAD_N_; i++)
 		free(s->unread[i].why);
@@ -125,7 +128,7 @@ struct subscription *inventory_add_subscription(struct inventory *inv, const cha
 	for (unsigned i = 0; i < SINGLE_N_; i++)
 		s->singles[i].word = "";
 	list_init(&s->judging);
-	items_init(s->items, SUBSCRIPTION_CONTROLS, 0);
+	items_init(s->items, ARRAY_LEN(s->items), 0);
 	map_set(&inv->subscriptions, s->id, s);
 	return s;
 }
@@ -359,9 +362,15 @@ void inventory_set_single(struct inventory *inv, struct subscription *s, enum si
 struct item *inventory_item(struct subscription *s, struct machine *m, enum control_id control)
 {
 	if (m != NULL) {
-		assert(control >= SUBSCRIPTION_CONTROLS && control < CONTROL_N_);
-		return &m->items[control - SUBSCRIPTION_CONTROLS];
+		assert(control_resource(control) == ON_MACHINE && control < CONTROL_N_);
+		return &m->items[control - FIRST_MACHINE_CONTROL];
 	}
-	assert(control < SUBSCRIPTION_CONTROLS);
+	assert(control_resource(control) == ON_SUBSCRIPTION);
 	return &s->items[control];
+}
+
+struct item *connector_item(struct connector *c, enum control_id control)
+{
+	assert(control_resource(control) == ON_CONNECTOR);
+	return &c->items[control - FIRST_CONNECTOR_CONTROL];
 }

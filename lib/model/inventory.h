@@ -9,6 +9,7 @@
 #ifndef MDC_INVENTORY_H
 #define MDC_INVENTORY_H
 
+#include "lib/azure/arm_connector.h"
 #include "lib/azure/arm_document.h"
 #include "lib/azure/arm_id.h"
 #include "lib/azure/os_class.h"
@@ -99,6 +100,25 @@ struct machine {
 	struct item items[MACHINE_CONTROLS];
 };
 
+/*
+ * A connector of AWS or GCP; others are not kept. It is a resource of its own, and is observed,
+ * judged and looked at together with its subscription.
+ */
+struct connector {
+	struct subscription *subscription;
+	char *id; /* as received first */
+	const char *group, *name;
+	enum connector_cloud cloud;
+	const char *hierarchy; /* interned: AWS account id, GCP project number; "" */
+	const char *parent;    /* interned: that of its organization; "" */
+	unsigned scan_hours;   /* between two looks of Defender for Cloud at the other cloud */
+	struct connector_offering offering; /* its text is interned */
+	struct wall changed;                /* when the offering was seen to change */
+	struct wall missing;                /* since when complete lists lack it */
+	struct stamp stamp;
+	struct item items[CONNECTOR_CONTROLS];
+};
+
 struct setting_facts {
 	enum tri enabled;        /* TRI_UNKNOWN after a complete list: never set, or not readable */
 	bool listed;             /* stood in the last complete list */
@@ -165,7 +185,10 @@ struct subscription {
 	uint64_t announced_machines;      /* by the counting query */
 	const struct scope_config *scope; /* resolved; NULL: in no scope */
 	bool rescoped; /* it was in another scope before; until that has been acted on */
-	const char *scope_conflict; /* interned names of two scopes that tie, or NULL */
+	const char *scope_conflict;    /* interned names of two scopes that tie, or NULL */
+	struct stamp connectors_stamp; /* of the last complete list */
+	struct connector **connectors; /* they stay: what is not there any more says so */
+	size_t connector_count;
 	struct machine **machines;
 	size_t machine_room;
 	bool refresh_queued; /* the observer's own */
@@ -179,9 +202,10 @@ struct subscription {
 		char *why; /* "the settings of a subscription: …" of the latest pass, or NULL */
 		struct wall at;
 	} unread[UNREAD_N_];
-	struct heap_node deadline; /* of the earliest item */
-	struct item items[SUBSCRIPTION_CONTROLS];
-	/* Its own items and those of its machines, by state; kept by the daemon's one setter. */
+	struct heap_node deadline; /* of the earliest item, those of connectors included */
+	struct item items[FIRST_CONNECTOR_CONTROL];
+	/* Its own items and those of its connectors and machines, by state; kept by the daemon's
+	 * one setter. */
 	uint32_t states[CONTROL_N_][ITEM_STATE_N_];
 };
 
@@ -205,6 +229,7 @@ struct machine *inventory_machine(const struct inventory *inv, const char *id);
 /* Far above any estate: what claims to be more is not taken (-ENOSPC, or NULL). */
 #define INVENTORY_SUBSCRIPTIONS_MAX 100000
 #define INVENTORY_MACHINES_MAX 4000000
+#define INVENTORY_CONNECTORS_MAX 10000 /* of one subscription */
 
 /*
  * Single facts. `changed` tells whether any fact that a control reads is different now.
@@ -295,9 +320,23 @@ bool inventory_conclude(struct inventory *inv, struct sweep_conclusion *c, uint3
 	inventory_gone_fn gone, void *ctx) MDC_MUST_CHECK;
 void inventory_remove_machine(struct inventory *inv, struct machine *m);
 
+/* For how long a connector that complete lists lack may come back before it counts as gone. */
+#define CONNECTOR_KEPT DUR_H(23)
+struct connector *inventory_connector(const struct inventory *inv, const char *id);
+/* Adds it where it is new. -ENOTSUP for other clouds, else as inventory_set_machine(). */
+int inventory_set_connector(struct inventory *inv, const struct arm_connector *facts,
+	struct stamp stamp, struct connector **ret, bool *ret_changed) MDC_MUST_CHECK;
+/* It was asked for, or stands in no complete list. */
+void inventory_connector_missing(struct connector *c, struct stamp stamp);
+/* After a complete list of the subscription's connectors, asked for at `stamp`. */
+void inventory_connectors_complete(struct subscription *s, struct stamp stamp);
+/* Whether it has made the machine, as far as account, project and cloud tell. */
+bool connector_owns(const struct connector *c, const struct machine *m);
+
 struct stamp extension_stamp(const struct extension_facts *e);
 
 /* The item of a control on its resource; `m` is NULL for the subscription's own controls. */
 struct item *inventory_item(struct subscription *s, struct machine *m, enum control_id control);
+struct item *connector_item(struct connector *c, enum control_id control);
 
 #endif

@@ -93,6 +93,16 @@ static int note_machine_plan(
 	return 0;
 }
 
+static int note_connector(
+	struct inventory *inv, const json_t *document, struct stamp stamp, struct noted *n)
+{
+	struct arm_connector facts;
+
+	if (arm_connector_read(document, &facts) != 0)
+		return -EINVAL;
+	return inventory_set_connector(inv, &facts, stamp, &n->connector, &n->changed);
+}
+
 int inventory_note(
 	struct inventory *inv, const json_t *document, struct stamp stamp, struct noted *ret)
 {
@@ -117,12 +127,12 @@ int inventory_note(
 	case ARM_KIND_ARC_MACHINE: error = note_machine(inv, document, stamp, &n); break;
 	case ARM_KIND_ARC_EXTENSION: error = note_extension(inv, document, stamp, &n); break;
 	case ARM_KIND_RESOURCE_PRICING: error = note_machine_plan(inv, document, stamp, &n); break;
+	case ARM_KIND_CONNECTOR: error = note_connector(inv, document, stamp, &n); break;
 	case ARM_KIND_SUBSCRIPTION:
 	case ARM_KIND_RESOURCE_GROUP:
 	case ARM_KIND_PROVIDER:
 	case ARM_KIND_VA_SETTING:
 	case ARM_KIND_AUTO_PROVISIONING:
-	case ARM_KIND_CONNECTOR:
 	case ARM_KIND_MDE_ONBOARDING:
 	case ARM_KIND_VIRTUAL_MACHINE:
 	case ARM_KIND_VM_EXTENSION:
@@ -174,6 +184,13 @@ static int note_absent(
 	}
 	if (id->kind == ARM_KIND_ARC_EXTENSION)
 		return note_absent_extension(inv, id, stamp, n);
+	if (id->kind == ARM_KIND_CONNECTOR) {
+		n->connector = inventory_connector(inv, id->text);
+		if (n->connector == NULL)
+			return -ENOENT;
+		inventory_connector_missing(n->connector, stamp);
+		return 0;
+	}
 	if (id->kind != ARM_KIND_SETTING)
 		return -ENOTSUP;
 	n->setting = setting_from_name(id->name);

@@ -13,6 +13,7 @@ struct noted {
 	enum arm_kind kind;
 	struct subscription *subscription;
 	struct machine *machine;       /* for machines and their extensions */
+	struct connector *connector;   /* for connectors of AWS and GCP */
 	enum setting_id setting;       /* for settings; SETTING_N_: one that no control reads */
 	enum single_id single;         /* for documents that are read one by one, else SINGLE_N_ */
 	enum extension_kind extension; /* for extensions; OTHER also where it does not fit */

@@ -91,7 +91,7 @@ static struct machine *machine_new(
 	m->mde.name = m->mde.version = m->mde.state = m->mde.code = m->mde.message = "";
 	m->legacy = m->mde;
 	m->unjudged = true;
-	items_init(m->items, MACHINE_CONTROLS, SUBSCRIPTION_CONTROLS);
+	items_init(m->items, MACHINE_CONTROLS, FIRST_MACHINE_CONTROL);
 	subscription_take_machine(s, m);
 	map_set(&inv->machines, m->id, m);
 	return m;

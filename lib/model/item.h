@@ -45,6 +45,7 @@ enum item_state item_state_from_word(const char *word);
 	CONTROL(UNIFIED_SOLUTION, "unified-solution") \
 	CONTROL(LINUX_INTEGRATION, "linux-integration") \
 	CONTROL(VULNERABILITY_MANAGEMENT, "vulnerability-management") \
+	CONTROL(CONNECTOR, "connector") \
 	CONTROL(ARC_CONNECTED, "arc-connected") \
 	CONTROL(SUBSCRIPTION_MOVE, "subscription-move") \
 	CONTROL(MDE_EXTENSION, "mde-extension") \
@@ -57,8 +58,34 @@ enum control_id {
 #undef CONTROL_ENUM
 		CONTROL_N_
 };
-#define SUBSCRIPTION_CONTROLS 6 /* the first ones */
-#define MACHINE_CONTROLS (CONTROL_N_ - SUBSCRIPTION_CONTROLS)
+
+/* What a control is on. Those on one kind stand together, in the order of the kinds. */
+enum resource_kind { ON_SUBSCRIPTION, ON_CONNECTOR, ON_MACHINE, RESOURCE_KIND_N_ };
+#define FIRST_CONNECTOR_CONTROL CONTROL_CONNECTOR
+#define FIRST_MACHINE_CONTROL CONTROL_ARC_CONNECTED
+#define CONNECTOR_CONTROLS (FIRST_MACHINE_CONTROL - FIRST_CONNECTOR_CONTROL)
+#define MACHINE_CONTROLS (CONTROL_N_ - FIRST_MACHINE_CONTROL)
+
+static inline unsigned controls_first(enum resource_kind kind)
+{
+	return kind == ON_MACHINE      ? (unsigned)FIRST_MACHINE_CONTROL
+		: kind == ON_CONNECTOR ? (unsigned)FIRST_CONNECTOR_CONTROL
+				       : 0;
+}
+
+/* The one behind the last. */
+static inline unsigned controls_end(enum resource_kind kind)
+{
+	return kind == ON_MACHINE ? (unsigned)CONTROL_N_
+				  : controls_first((enum resource_kind)(kind + 1));
+}
+
+static inline enum resource_kind control_resource(enum control_id c)
+{
+	return c >= FIRST_MACHINE_CONTROL      ? ON_MACHINE
+		: c >= FIRST_CONNECTOR_CONTROL ? ON_CONNECTOR
+					       : ON_SUBSCRIPTION;
+}
 
 struct item {
 	uint8_t control;         /* enum control_id */

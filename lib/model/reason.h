@@ -206,6 +206,18 @@
 		"change extensions.allowlist or extensions.blocklist with azcmagent config on " \
 		"the " \
 		"machine") \
+	REASON(CONNECTOR_NOT_OFFERED, "connector-not-offered", \
+		"Defender for Servers was never set up on the connector", \
+		"set it up once in Defender for Cloud (Environment settings): it makes the roles " \
+		"in AWS by CloudFormation, or the workload identity in GCP by its script") \
+	REASON(CONNECTOR_ROLE, "connector-role", \
+		"the connector lacks the role or identity in the other cloud that it needs", \
+		"switch it on once in Defender for Cloud and run its CloudFormation template or " \
+		"script again, which makes the role") \
+	REASON(CONNECTOR_PART_OFF, "connector-part-off", \
+		"what the policy lists is off on the connector", "") \
+	REASON(CONNECTOR_NEEDS_P2, "connector-needs-p2", "the connector's plan does not have it", \
+		"configure `connector { plan = P2 }` in the policy, or leave it out") \
 	REASON(CONNECTOR_OWNED, "connector-owned", \
 		"made by a multicloud connector, which deploys the extension itself", "") \
 	REASON(DEPLOY_NEVER, "deploy-never", "the policy leaves the extension to others", "") \

@@ -677,7 +677,7 @@ static void the_numbers_are_those_of_the_items(struct fixture *f)
 		const struct subscription *s = entry->value;
 		uint32_t states[CONTROL_N_][ITEM_STATE_N_] = {{0}};
 
-		for (size_t i = 0; i < SUBSCRIPTION_CONTROLS; i++)
+		for (size_t i = 0; i < FIRST_CONNECTOR_CONTROL; i++)
 			states[s->items[i].control][s->items[i].state] += s->items[i].applies;
 		for (uint32_t m = 0; m < s->machine_count; m++)
 			for (size_t i = 0; i < MACHINE_CONTROLS; i++) {

@@ -64,7 +64,10 @@ static void visit_items(struct scenario *s, visit_fn fn, void *ctx)
 	map_for_each (&s->daemon->inventory->subscriptions, entry) {
 		struct subscription *sub = entry->value;
 
-		visit_resource(sub->items, SUBSCRIPTION_CONTROLS, sub->name, fn, ctx);
+		visit_resource(sub->items, FIRST_CONNECTOR_CONTROL, sub->name, fn, ctx);
+		for (size_t i = 0; i < sub->connector_count; i++)
+			visit_resource(sub->connectors[i]->items, CONNECTOR_CONTROLS,
+				sub->connectors[i]->id, fn, ctx);
 		for (uint32_t i = 0; i < sub->machine_count; i++)
 			visit_resource(sub->machines[i]->items, MACHINE_CONTROLS,
 				sub->machines[i]->id, fn, ctx);
@@ -88,9 +91,13 @@ const struct item *scenario_item(struct scenario *s, const char *target, const c
 		struct subscription *sub = entry->value;
 		struct item *item = NULL;
 
-		if (id < SUBSCRIPTION_CONTROLS && is_called(sub, NULL, target))
+		if (id < FIRST_CONNECTOR_CONTROL && is_called(sub, NULL, target))
 			item = inventory_item(sub, NULL, id);
-		for (uint32_t i = 0; id >= SUBSCRIPTION_CONTROLS && i < sub->machine_count; i++)
+		for (size_t i = 0; control_resource(id) == ON_CONNECTOR && i < sub->connector_count;
+			i++)
+			if (str_equal_nocase(sub->connectors[i]->name, target))
+				item = connector_item(sub->connectors[i], id);
+		for (uint32_t i = 0; id >= FIRST_MACHINE_CONTROL && i < sub->machine_count; i++)
 			if (is_called(sub, sub->machines[i], target))
 				item = inventory_item(sub, sub->machines[i], id);
 		if (item != NULL)

@@ -52,7 +52,7 @@ static inline int teardown(void **state)
 static inline struct verdict own(struct fixture *f, enum control_id control)
 {
 	struct control_view view =
-		estate_view(&f->e, f->s, control < SUBSCRIPTION_CONTROLS ? NULL : f->m, control);
+		estate_view(&f->e, f->s, control < FIRST_MACHINE_CONTROL ? NULL : f->m, control);
 
 	return control_by_id(control)->assess(&view);
 }
@@ -62,7 +62,7 @@ static inline enum compose_result compose(struct fixture *f, enum control_id con
 	struct verdict *verdict)
 {
 	struct control_view view =
-		estate_view(&f->e, f->s, control < SUBSCRIPTION_CONTROLS ? NULL : f->m, control);
+		estate_view(&f->e, f->s, control < FIRST_MACHINE_CONTROL ? NULL : f->m, control);
 	struct compose_input input = {.current = current, .package = package};
 
 	return control_by_id(control)->compose(&view, &input, ret, verdict);

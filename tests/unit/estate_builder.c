@@ -4,6 +4,7 @@
 #include "lib/base/str.h"
 #include "lib/base/xalloc.h"
 #include "lib/engine/assess.h"
+#include "lib/model/inventory_document.h"
 
 #include <string.h>
 
@@ -124,6 +125,9 @@ void estate_want_everything(struct estate *e)
 	e->policy.linux_integration = true;
 	e->policy.vulnerability_management = true;
 	e->policy.register_providers = true;
+	e->policy.connector.plan = PLAN_P2;
+	for (unsigned p = 0; p < CONNECTOR_PART_N_; p++)
+		e->policy.connector.parts[p] = true;
 }
 
 void estate_resolve(struct estate *e)
@@ -289,17 +293,79 @@ void estate_no_extension(struct estate *e, struct machine *m, struct wall since)
 	m->extensions_known = true;
 }
 
+/* --- connectors --- */
+
+json_t *estate_connector_document(
+	const struct subscription *s, const struct estate_connector *connector)
+{
+	const char *cloud = connector->cloud != NULL ? connector->cloud : "AWS";
+	bool aws = str_equal(cloud, "AWS");
+	mdc_autofree char *offering = connector->offering == NULL
+		? xstrdup("")
+		: xasprintf(",{\"offeringType\":\"DefenderForServers%s\",\"defenderForServers\":%s"
+			    "%s%s}",
+			  aws ? "Aws" : "Gcp",
+			  aws ? "{\"cloudRoleArn\":\"arn:aws:iam::1:role/servers\"}"
+			      : "{\"workloadIdentityProviderId\":\"p\","
+				"\"serviceAccountEmailAddress\":\"a@b\"}",
+			  *connector->offering != '\0' ? "," : "", connector->offering);
+	mdc_autofree char *text = xasprintf(
+		"{\"id\":\"/subscriptions/%s/resourceGroups/rg/providers/Microsoft.Security/"
+		"securityConnectors/%s\",\"location\":\"westeurope\",\"properties\":{"
+		"\"hierarchyIdentifier\":\"111122223333\",\"environmentName\":\"%s\","
+		"\"environmentData\":{\"scanInterval\":6%s},\"offerings\":[{\"offeringType\":"
+		"\"CspmMonitor\",\"keep\":7}%s]}}",
+		s->id, connector->name != NULL ? connector->name : "c1", cloud,
+		connector->properties != NULL ? connector->properties : "", offering);
+	json_t *document = json_loads(text, 0, NULL);
+
+	assert(document != NULL);
+	return document;
+}
+
+struct connector *estate_connector(
+	struct estate *e, struct subscription *s, const struct estate_connector *connector)
+{
+	json_t *document = estate_connector_document(s, connector);
+	struct noted noted;
+	int error = inventory_note(e->inv, document, stamp_of(e, SOURCE_ARM), &noted);
+
+	assert(error == 0);
+	json_decref(document);
+	s->connectors_stamp = stamp_of(e, SOURCE_ARM);
+	return noted.connector;
+}
+
+static struct connector *first_connector(struct estate *e, struct subscription *s)
+{
+	if (s->connector_count > 0)
+		return s->connectors[0];
+	return estate_connector(e, s, &(struct estate_connector){.offering = ""});
+}
+
+/* The machine is only used where the control is on one. */
+static struct item *item_for(
+	struct estate *e, struct subscription *s, struct machine *m, enum control_id control)
+{
+	if (control_resource(control) == ON_CONNECTOR)
+		return connector_item(first_connector(e, s), control);
+	return inventory_item(s, m, control);
+}
+
 /* --- judging as the daemon does --- */
 
 struct control_view estate_view(
 	struct estate *e, struct subscription *s, struct machine *m, enum control_id control)
 {
+	bool on_connector = control_resource(control) == ON_CONNECTOR;
+
 	return (struct control_view){
 		.config = &e->config,
 		.scope = s->scope,
 		.subscription = s,
+		.connector = on_connector ? first_connector(e, s) : NULL,
 		.machine = m,
-		.item = inventory_item(s, m, control),
+		.item = item_for(e, s, m, control),
 		.now = e->now,
 	};
 }
@@ -327,7 +393,7 @@ struct verdict estate_judge(
 	struct estate *e, struct subscription *s, struct machine *m, enum control_id control)
 {
 	struct control_view view = estate_view(e, s, m, control);
-	struct item *item = inventory_item(s, m, control);
+	struct item *item = item_for(e, s, m, control);
 	struct verdict verdict = assess(control_by_id(control), &view);
 	struct item_event event = item_event_from_verdict(&verdict);
 
@@ -344,10 +410,10 @@ void estate_judge_all(struct estate *e)
 	map_for_each (&e->inv->subscriptions, entry) {
 		struct subscription *s = entry->value;
 
-		for (unsigned c = 0; c < SUBSCRIPTION_CONTROLS; c++)
+		for (unsigned c = 0; c < FIRST_CONNECTOR_CONTROL; c++)
 			estate_judge(e, s, NULL, (enum control_id)c);
 		for (uint32_t i = 0; i < s->machine_count; i++)
-			for (unsigned c = SUBSCRIPTION_CONTROLS; c < CONTROL_N_; c++)
+			for (unsigned c = FIRST_MACHINE_CONTROL; c < CONTROL_N_; c++)
 				estate_judge(e, s, s->machines[i], (enum control_id)c);
 	}
 }

@@ -75,6 +75,24 @@ void estate_agent_policy(struct estate *e, struct subscription *s, const char *s
 /* A complete list without it. */
 void estate_no_extension(struct estate *e, struct machine *m, struct wall since);
 
+/*
+ * A connector of AWS, or (`cloud` "GCP") of GCP, as ARM tells it: the members of its Defender for
+ * Servers offering ("": none but the role), and further members of its properties. Listed now.
+ */
+struct estate_connector {
+	const char *name;       /* NULL: "c1" */
+	const char *cloud;      /* NULL: "AWS" */
+	const char *offering;   /* NULL: there is no such offering */
+	const char *properties; /* NULL: none */
+};
+struct connector *estate_connector(
+	struct estate *e, struct subscription *s, const struct estate_connector *connector);
+/* The same as a document; the caller owns it. */
+json_t *estate_connector_document(
+	const struct subscription *s, const struct estate_connector *connector);
+
+/* For controls on connectors: of the subscription's first one, which is made where there is none.
+ */
 struct control_view estate_view(
 	struct estate *e, struct subscription *s, struct machine *m, enum control_id control);
 /* Judges one item, or all, and steps them as the daemon does; items come to life. */

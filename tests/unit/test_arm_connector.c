@@ -88,13 +88,14 @@ static void offerings_are_read_by_cloud(void **state)
 		struct arm_connector c;
 
 		assert_int_equal(arm_connector_read(document, &c), 0);
-		assert_int_equal(c.offered, offerings[i].offered);
-		assert_int_equal(c.doubled, offerings[i].doubled);
-		assert_int_equal(c.identified, offerings[i].identified);
-		assert_true(str_equal(c.sub_plan, offerings[i].plan) ||
-			c.sub_plan == offerings[i].plan);
+		assert_int_equal(c.offering.present, offerings[i].offered);
+		assert_int_equal(c.offering.doubled, offerings[i].doubled);
+		assert_int_equal(c.offering.identified, offerings[i].identified);
+		assert_true(str_equal(c.offering.sub_plan, offerings[i].plan) ||
+			c.offering.sub_plan == offerings[i].plan);
 		for (unsigned p = 0; p < CONNECTOR_PART_N_; p++)
-			assert_int_equal(letter_of(c.parts[p], c.ready[p]), offerings[i].parts[p]);
+			assert_int_equal(letter_of(c.offering.parts[p], c.offering.ready[p]),
+				offerings[i].parts[p]);
 		json_decref(document);
 	}
 }

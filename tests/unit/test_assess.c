@@ -6,7 +6,7 @@
 static struct verdict judge(struct fixture *f, enum control_id control)
 {
 	struct control_view view =
-		estate_view(&f->e, f->s, control < SUBSCRIPTION_CONTROLS ? NULL : f->m, control);
+		estate_view(&f->e, f->s, control < FIRST_MACHINE_CONTROL ? NULL : f->m, control);
 
 	return assess(control_by_id(control), &view);
 }
@@ -36,6 +36,11 @@ static void exclude_everything(struct fixture *f)
 	f->e.scopes[0].exclude_count = 1;
 }
 
+static const char whole_offering[] =
+	"\"subPlan\":{\"type\":\"P2\"},\"arcAutoProvisioning\":{\"enabled\":true},"
+	"\"mdeAutoProvisioning\":{\"enabled\":true},\"vmScanners\":{\"enabled\":true},"
+	"\"vaAutoProvisioning\":{\"enabled\":true,\"configuration\":{\"type\":\"TVM\"}}";
+
 /* Each trouble is made on top of the next one: the first in order is what is told. */
 static void the_common_checks_come_in_order(void **state)
 {
@@ -49,12 +54,14 @@ static void the_common_checks_come_in_order(void **state)
 	estate_single(&f->e, f->s, SINGLE_SECURITY_PROVIDER, "Registered");
 	estate_single(&f->e, f->s, SINGLE_ARC_PROVIDER, "registered");
 	estate_single(&f->e, f->s, SINGLE_VULNERABILITY, "MdeTvm");
+	estate_connector(&f->e, f->s, &(struct estate_connector){.offering = whole_offering});
 	expect_all(f, VERDICT_COMPLIANT, REASON_IN_SYNC);
 	exclude_everything(f);
 	expect_all(f, VERDICT_EXCLUDED, REASON_EXCLUDED);
 	f->s->pricing.stamp.source = f->s->settings_stamp.source = f->m->stamp.source = SOURCE_NONE;
 	for (size_t i = 0; i < SINGLE_N_; i++)
 		f->s->singles[i].stamp.source = SOURCE_NONE;
+	f->s->connectors[0]->stamp.source = SOURCE_NONE;
 	expect_all(f, VERDICT_UNKNOWN, REASON_NOT_OBSERVED);
 	f->s->visible = false;
 	expect_all(f, VERDICT_UNKNOWN, REASON_SUBSCRIPTION_GONE);

@@ -201,15 +201,6 @@ static void what_this_version_cannot_do_is_refused(void **state)
 			"t.conf:3: error: from-machines: \"on\" is not supported by this version; "
 			"write off, or leave the option out\n"
 			"t.conf:4: error: list is not supported by this version; remove it\n"},
-		{"policy \"p\" {\n\n\n\n"
-		 "	connector {\n		plan = P2\n		mde = on\n"
-		 "		vulnerability-assessment = on\n	}\n}\n" BASE,
-			"t.conf:6: error: plan: \"P2\" is not supported by this version; write "
-			"unmanaged, or leave the option out\n"
-			"t.conf:7: error: mde: \"on\" is not supported by this version; write "
-			"off, or leave the option out\n"
-			"t.conf:8: error: vulnerability-assessment: \"on\" is not supported by "
-			"this version; write off, or leave the option out\n"},
 		{IDENTITY POLICY
 			"scope \"s\" {\n" REFERENCES "	ring \"r\" {\n		halt-at = 7\n	}\n"
 			"	window \"w\" {\n		from = 22:00\n		to = "
@@ -225,6 +216,31 @@ static void what_this_version_cannot_do_is_refused(void **state)
 	};
 
 	(void)state;
+	assert_said(cases, ARRAY_LEN(cases));
+}
+
+static void connectors_have_what_the_policy_names(void **state)
+{
+	static const struct trouble cases[] = {
+		{"policy \"p\" {\n	connector {\n		plan = P1\n		agentless "
+		 "= on\n"
+		 "	}\n}\n" BASE,
+			"t.conf:4: error: agentless: it does not exist with plan = P1; write plan "
+			"= "
+			"P2, or take it out\n"},
+	};
+	struct config *c = build_well(
+		"policy \"p\" {\n	connector {\n		plan = P2\n"
+		"		mde = on\n		agentless = on\n	}\n}\n" BASE);
+	const struct policy_config *p = &c->policies[0];
+
+	(void)state;
+	assert_int_equal(p->connector.plan, PLAN_P2);
+	assert_true(p->connector.parts[CONNECTOR_MDE]);
+	assert_true(p->connector.parts[CONNECTOR_AGENTLESS]);
+	assert_false(p->connector.parts[CONNECTOR_ARC]);
+	assert_false(p->connector.parts[CONNECTOR_VULNERABILITY]);
+	config_free(c);
 	assert_said(cases, ARRAY_LEN(cases));
 }
 
@@ -803,8 +819,10 @@ static void the_canonical_text_has_every_option_in_force(void **state)
 		"policy \"servers\"/legacy/proof = inventory\n"
 		"policy \"servers\"/legacy/remove-after = 26h\n"
 		"policy \"servers\"/connector/plan = unmanaged\n"
+		"policy \"servers\"/connector/arc = off\n"
 		"policy \"servers\"/connector/mde = off\n"
 		"policy \"servers\"/connector/vulnerability-assessment = off\n"
+		"policy \"servers\"/connector/agentless = off\n"
 		"scope \"rest\"/identity = \"main\"\n"
 		"scope \"rest\"/management-groups = { \"a\", \"b\" }\n"
 		"scope \"rest\"/policy = \"servers\"\n"
@@ -830,6 +848,7 @@ int main(void)
 		cmocka_unit_test(values_are_told_with_what_to_write),
 		cmocka_unit_test(values_in_scopes_are_told_with_what_to_write),
 		cmocka_unit_test(what_this_version_cannot_do_is_refused),
+		cmocka_unit_test(connectors_have_what_the_policy_names),
 		cmocka_unit_test(what_does_nothing_is_accepted_where_it_is_not_supported),
 		cmocka_unit_test(a_secret_is_refused_and_never_repeated),
 		cmocka_unit_test(required_options_are_told_with_an_example),

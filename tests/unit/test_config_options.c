@@ -199,6 +199,7 @@ static void every_name_of_the_design_is_there(void **state)
 		"policy/workspaces/list", "policy/extension/deploy", "policy/extension/grace",
 		"policy/extension/first-grace", "policy/legacy/replace",
 		"policy/legacy/remove-agent", "policy/connector/plan", "policy/connector/mde",
+		"policy/connector/arc", "policy/connector/agentless",
 		"policy/connector/vulnerability-assessment", "scope/identity",
 		"scope/management-groups", "scope/subscriptions", "scope/policy", "scope/mode",
 		"scope/exclude/tags", "scope/exclude/owner", "scope/exclude/ticket",

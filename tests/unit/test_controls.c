@@ -12,7 +12,10 @@ static void every_control_is_whole(void **state)
 		const struct control *c = control_by_id((enum control_id)id);
 
 		assert_int_equal(c->id, id);
-		assert_int_equal(c->on_machine, id >= SUBSCRIPTION_CONTROLS);
+		assert_int_equal(control_resource((enum control_id)id),
+			id >= CONTROL_ARC_CONNECTED       ? ON_MACHINE
+				: id == CONTROL_CONNECTOR ? ON_CONNECTOR
+							  : ON_SUBSCRIPTION);
 		assert_false(str_empty(c->help));
 		assert_non_null(c->fields);
 		assert_non_null(c->assess);

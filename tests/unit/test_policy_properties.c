@@ -123,6 +123,7 @@ static json_t *current_of(const struct step *step)
 	case CONTROL_SUBSCRIPTION_MOVE:
 	case CONTROL_MDE_EXTENSION: return current_extension(step->machine);
 	case CONTROL_LEGACY_REPLACED: return current_agent(step->machine);
+	case CONTROL_CONNECTOR:
 	case CONTROL_MACHINE_PLAN:
 	case CONTROL_ARC_CONNECTED:
 	case CONTROL_N_: break;
@@ -167,6 +168,7 @@ static void take_effect(struct estate *e, const struct step *step)
 			os_is_windows(step->machine->os) ? EXTENSION_MMA : EXTENSION_OMS, stamp,
 			&changed);
 		break;
+	case CONTROL_CONNECTOR:
 	case CONTROL_MACHINE_PLAN:
 	case CONTROL_ARC_CONNECTED:
 	case CONTROL_N_: break;
@@ -255,7 +257,7 @@ static void fire_deadlines(struct estate *e)
 	map_for_each (&e->inv->subscriptions, entry) {
 		struct subscription *s = entry->value;
 
-		for (size_t i = 0; i < SUBSCRIPTION_CONTROLS; i++)
+		for (size_t i = 0; i < FIRST_CONNECTOR_CONTROL; i++)
 			fire_deadline(e, &s->items[i]);
 		for (uint32_t k = 0; k < s->machine_count; k++)
 			for (size_t i = 0; i < MACHINE_CONTROLS; i++)
@@ -271,11 +273,11 @@ static size_t count_in_state(const struct estate *e, enum item_state state)
 	map_for_each (&e->inv->subscriptions, entry) {
 		const struct subscription *s = entry->value;
 
-		for (size_t i = 0; i < SUBSCRIPTION_CONTROLS; i++)
+		for (size_t i = 0; i < FIRST_CONNECTOR_CONTROL; i++)
 			n += s->items[i].applies && s->items[i].state == state;
 		for (uint32_t k = 0; k < s->machine_count; k++)
 			n += s->machines[k]
-					->items[CONTROL_MDE_EXTENSION - SUBSCRIPTION_CONTROLS]
+					->items[CONTROL_MDE_EXTENSION - FIRST_MACHINE_CONTROL]
 					.state == state;
 	}
 	return n;
@@ -451,7 +453,7 @@ static void every_verdict_has_a_reason_and_every_wait_an_end(void **state)
 			for (unsigned c = 0; c < CONTROL_N_; c++)
 				for (uint32_t k = 0; k < s->machine_count; k++) {
 					struct verdict v = estate_judge(&e, s,
-						c < SUBSCRIPTION_CONTROLS ? NULL : s->machines[k],
+						c < FIRST_MACHINE_CONTROL ? NULL : s->machines[k],
 						(enum control_id)c);
 
 					check_verdict(&e, &v);
@@ -475,7 +477,7 @@ static void judging_twice_changes_nothing(void **state)
 			struct subscription *s = entry->value;
 
 			for (uint32_t k = 0; k < s->machine_count; k++)
-				for (unsigned c = SUBSCRIPTION_CONTROLS; c < CONTROL_N_; c++) {
+				for (unsigned c = FIRST_MACHINE_CONTROL; c < CONTROL_N_; c++) {
 					struct item before = *inventory_item(
 						s, s->machines[k], (enum control_id)c);
 
@@ -594,7 +596,7 @@ static void only_the_known_writes_pass(void **state)
 	for (unsigned i = 0; i < 200000; i++) {
 		enum control_id control = (enum control_id)rng_below(&rng, CONTROL_N_);
 		struct control_view view =
-			estate_view(&e, s, control < SUBSCRIPTION_CONTROLS ? NULL : m, control);
+			estate_view(&e, s, control < FIRST_MACHINE_CONTROL ? NULL : m, control);
 		struct arm_request request;
 		struct write_context context = {.view = &view,
 			.request = &request,

@@ -42,7 +42,7 @@ static void attempt_init(struct fixture *f, struct attempt *a, enum control_id c
 {
 	*a = (struct attempt){
 		.view = estate_view(
-			&f->e, f->s, control < SUBSCRIPTION_CONTROLS ? NULL : f->m, control),
+			&f->e, f->s, control < FIRST_MACHINE_CONTROL ? NULL : f->m, control),
 	};
 	a->context = (struct write_context){
 		.view = &a->view,
@@ -147,7 +147,7 @@ static void each_control_of_a_subscription_needs_its_option(void **state)
 	struct attempt a;
 
 	f->e.policy = (struct policy_config){.name = f->e.policy.name};
-	for (unsigned c = 0; c < SUBSCRIPTION_CONTROLS; c++) {
+	for (unsigned c = 0; c < FIRST_CONNECTOR_CONTROL; c++) {
 		switch ((enum control_id)c) {
 		case CONTROL_PROVIDER: attempt_registration(f, &a); break;
 		case CONTROL_SERVERS_PLAN: attempt_plan(f, &a); break;
@@ -155,6 +155,7 @@ static void each_control_of_a_subscription_needs_its_option(void **state)
 		case CONTROL_MDE_INTEGRATION:
 		case CONTROL_UNIFIED_SOLUTION:
 		case CONTROL_LINUX_INTEGRATION:
+		case CONTROL_CONNECTOR:
 		case CONTROL_ARC_CONNECTED:
 		case CONTROL_MDE_EXTENSION:
 		case CONTROL_LEGACY_REPLACED:
@@ -208,14 +209,14 @@ static void no_control_may_write_what_is_anothers(void **state)
 	for (unsigned c = 0; c < CONTROL_N_; c++) {
 		if (c != CONTROL_SERVERS_PLAN) {
 			attempt_plan(f, &a);
-			a.view = estate_view(&f->e, f->s, c < SUBSCRIPTION_CONTROLS ? NULL : f->m,
+			a.view = estate_view(&f->e, f->s, c < FIRST_MACHINE_CONTROL ? NULL : f->m,
 				(enum control_id)c);
 			expect_refusal(f, &a, WRITE_REFUSED_NOT_LISTED);
 			attempt_fini(&a);
 		}
 		if (c != CONTROL_MDE_EXTENSION) {
 			attempt_extension(f, &a);
-			a.view = estate_view(&f->e, f->s, c < SUBSCRIPTION_CONTROLS ? NULL : f->m,
+			a.view = estate_view(&f->e, f->s, c < FIRST_MACHINE_CONTROL ? NULL : f->m,
 				(enum control_id)c);
 			expect_refusal(f, &a, WRITE_REFUSED_NOT_LISTED);
 			attempt_fini(&a);
@@ -321,6 +322,7 @@ static void only_the_views_own_targets_are_on_the_list(void **state)
 		case CONTROL_MDE_INTEGRATION:
 		case CONTROL_UNIFIED_SOLUTION:
 		case CONTROL_LINUX_INTEGRATION:
+		case CONTROL_CONNECTOR:
 		case CONTROL_ARC_CONNECTED:
 		case CONTROL_SUBSCRIPTION_MOVE:
 		case CONTROL_MACHINE_PLAN:
@@ -365,7 +367,7 @@ static void no_method_but_put_is_anyones_but_the_two_that_delete(void **state)
 		attempt_fini(&a);
 	}
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
-		for (unsigned c = SUBSCRIPTION_CONTROLS; c < CONTROL_N_; c++) {
+		for (unsigned c = FIRST_MACHINE_CONTROL; c < CONTROL_N_; c++) {
 			attempt_init(f, &a, (enum control_id)c);
 			arm_delete_extension(f->m->id, names[i], &a.request);
 			/* What is not read beforehand is never deleted, by whomever. */

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Connectors of AWS and GCP: listed where a policy wants something of them; always from ARM. */
+#include "daemon/pass.h"
+
+#include "lib/base/str.h"
+#include "lib/controls/control.h"
+
+bool connectors_matter(const struct subscription *s)
+{
+	return s->scope != NULL && control_by_id(CONTROL_CONNECTOR)->may_write(s->scope->policy);
+}
+
+bool note_connector(
+	struct observer *o, const struct subscription *s, const json_t *row, struct wall asked)
+{
+	const char *id = json_text(row, "id");
+	char subscription[GUID_TEXT_SIZE];
+	struct noted noted;
+	int error;
+
+	if (id == NULL || !arm_id_subscription(id, subscription) || !str_equal(subscription, s->id))
+		return false;
+	error = inventory_note(o->inventory, row, stamp_of(asked, SOURCE_ARM), &noted);
+	/* Those of other environments, such as GitHub, are nothing to us. */
+	return error == -ENOTSUP || (error == 0 && noted.connector != NULL);
+}
+
+static void connector_row(void *ctx, const json_t *row)
+{
+	struct part *part = ctx;
+	struct pass *p = part->pass;
+
+	if (!note_connector(p->observer, p->progress[part->index].subscription, row, part->asked))
+		part->unclear = true;
+}
+
+static void connectors_done(void *ctx, const struct listing_end *end)
+{
+	struct part *part = ctx;
+	struct subscription *s = part->pass->progress[part->index].subscription;
+
+	if (part_ended_well(end) && !part->unclear)
+		inventory_connectors_complete(s, stamp_of(part->asked, SOURCE_ARM));
+	else
+		pass_problem(part->pass, "the connectors of a subscription", end->error);
+	part_end(part);
+}
+
+bool start_connectors(struct pass *p)
+{
+	struct arm_request request = {0};
+	struct part *part;
+
+	while (p->next < p->count && !connectors_matter(p->progress[p->next].subscription))
+		p->next++;
+	if (p->next >= p->count)
+		return false;
+	part = part_new(p, p->next++);
+	arm_list_connectors(p->progress[part->index].subscription->id, &request);
+	part_list_arm(part, &request, connector_row, connectors_done);
+	return true;
+}
