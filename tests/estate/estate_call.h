@@ -297,6 +297,17 @@ json_t *setting_document(const struct subscription *sub, const char *name, bool 
 json_t *va_document(const struct subscription *sub, const char *by, struct wall at);
 json_t *auto_provisioning_document(const struct subscription *sub, bool on);
 
+/* estate_connector.c: a connector's document after that write; `current` may be NULL. */
+json_t *connector_document(
+	const char *id, const json_t *sent, const json_t *current, struct wall at);
+/* Its Defender for Servers offering, or NULL. */
+json_t *connector_servers(const json_t *doc);
+bool connector_provisions_sensor(const struct resource *r);
+/* Between two looks at the other cloud. */
+struct dur connector_interval(const struct resource *r);
+/* The one that made the machine, or NULL. */
+const struct resource *machine_connector(const struct machine *m);
+
 /* The routes of each part. */
 extern const struct route_table subscription_routes;
 extern const struct route_table assignment_routes;
@@ -305,6 +316,7 @@ extern const struct route_table authorization_routes;
 extern const struct route_table policy_routes;
 extern const struct route_table pricing_routes;
 extern const struct route_table security_routes;
+extern const struct route_table connector_routes;
 extern const struct route_table machine_routes;
 extern const struct route_table extension_routes;
 extern const struct route_table operation_routes;

@@ -31,6 +31,9 @@ static bool is_candidate(const struct estate *e, const struct machine *m)
 	if (m->os == OS_PATH_LINUX &&
 		subscription_setting_is_on(sub, "WDATP_EXCLUDE_LINUX_PUBLIC_PREVIEW"))
 		return false;
+	/* Machines that a connector made are the connector's to deploy to. */
+	if (machine_connector(m) != NULL && !connector_provisions_sensor(machine_connector(m)))
+		return false;
 	return reaches(e, m);
 }
 
@@ -103,8 +106,11 @@ static struct wall due(struct estate *e, const struct machine *m)
 	const struct subscription *sub = m->res.sub;
 	struct span first = e->knobs.deployer.first;
 	struct wall early_days = wall_add(sub->integration_on_since, first.high);
+	const struct resource *connector = machine_connector(m);
 	bool slow = sub->tenant->first == sub && wall_before(e->now, early_days);
 
+	if (connector != NULL)
+		return wall_add(e->now, connector_interval(connector));
 	return wall_add(e->now, estate_between(e, slow ? first : e->knobs.deployer.later));
 }
 

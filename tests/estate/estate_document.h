@@ -28,6 +28,8 @@ void document_read_hand(struct document *d, const char *path, const json_t *obje
 /* estate_document_subscription.c */
 void document_read_subscription(struct document *d, const char *path, const json_t *object);
 /* estate_document_machine.c: one of a subscription's "machines" */
+void document_read_connector(
+	struct document *d, struct subscription *sub, const char *path, const json_t *object);
 void document_read_machine(
 	struct document *d, struct subscription *sub, const char *path, const json_t *object);
 

@@ -12,7 +12,7 @@ struct subscription_spec {
 	const char *id, *name, *tenant, *group, *state, *provider, *auto_provision;
 	bool modern;
 	const json_t *tags, *delegated, *providers, *plan, *plan_failures, *settings, *groups,
-		*locks, *policies, *assignments, *policy_sets, *denials, *machines;
+		*locks, *policies, *assignments, *policy_sets, *denials, *connectors, *machines;
 };
 
 #define AT(member) offsetof(struct subscription_spec, member)
@@ -37,6 +37,7 @@ static const struct field subscription_fields[] = {
 	{"denyAssignments", FIELD_ARRAY, AT(denials)},
 	{"assignments", FIELD_ARRAY, AT(assignments)},
 	{"policySets", FIELD_ARRAY, AT(policy_sets)},
+	{"connectors", FIELD_ARRAY, AT(connectors)},
 	{"machines", FIELD_ARRAY, AT(machines)},
 };
 
@@ -393,6 +394,12 @@ static void add_lists(struct document *d, struct subscription *sub, const char *
 	add_parts(d, sub, path, spec->denials, &denials);
 	add_parts(d, sub, path, spec->assignments, &assignments);
 	add_parts(d, sub, path, spec->policy_sets, &sets);
+	json_array_foreach (spec->connectors, i, object) {
+		char element[300];
+
+		snprintf(element, sizeof(element), "%.200s.connectors[%zu]", path, i);
+		document_read_connector(d, sub, element, object);
+	}
 	json_array_foreach (spec->machines, i, object) {
 		char element[300];
 

@@ -26,6 +26,8 @@ struct traits {
 	bool failing, connector, blocked, unreached;
 };
 
+#define AWS_ACCOUNT "123456789012"
+#define GCP_PROJECT "987654321098"
 #define SUBSCRIPTION_FORM "30000000-0000-4000-8000-%012x"
 
 struct maker {
@@ -235,7 +237,9 @@ static void add_tags(struct maker *m, const struct traits *t, json_t *machine)
 		json_object_set_new(tags, "MDFCSecurityConnector", json_string("true"));
 		json_object_set_new(tags, "Cloud", json_string(aws ? "AWS" : "GCP"));
 		json_object_set_new(tags, aws ? "AccountId" : "ProjectId",
-			json_string(aws ? "123456789012" : "contoso-servers"));
+			json_string(aws ? AWS_ACCOUNT : "contoso-servers"));
+		if (!aws)
+			json_object_set_new(tags, "ProjectNumber", json_string(GCP_PROJECT));
 	}
 	json_object_set_new(machine, "tags", tags);
 }
@@ -298,6 +302,31 @@ static json_t *make_plan(const struct maker *m, unsigned index)
 		plan == SPEC_PLAN_P1 ? "P1" : "P2", "since", "-60d");
 }
 
+/* As set up once: the Arc agent is installed, the rest is left to whoever migrates. */
+static json_t *make_connectors(void)
+{
+	json_t *aws = json_pack("{s:s, s:{s:s}, s:{s:s}, s:{s:b, s:s}, s:{s:b}}", "offeringType",
+		"DefenderForServersAws", "defenderForServers", "cloudRoleArn",
+		"arn:aws:iam::" AWS_ACCOUNT ":role/DefenderForCloud-DefenderForServers", "subPlan",
+		"type", "P1", "arcAutoProvisioning", "enabled", 1, "cloudRoleArn",
+		"arn:aws:iam::" AWS_ACCOUNT ":role/DefenderForCloud-ArcAutoProvisioning",
+		"mdeAutoProvisioning", "enabled", 0);
+	json_t *gcp = json_pack("{s:s, s:{s:s, s:s}, s:{s:s}, s:{s:b}}", "offeringType",
+		"DefenderForServersGcp", "defenderForServers", "workloadIdentityProviderId",
+		"defender-for-servers", "serviceAccountEmailAddress",
+		"microsoft-defender-for-servers@contoso.test", "subPlan", "type", "P1",
+		"arcAutoProvisioning", "enabled", 1);
+
+	return json_pack("[{s:s, s:s, s:s, s:s, s:i, s:[{s:s, s:{s:s}}, o]}, {s:s, s:s, s:s, s:s, "
+			 "s:i, s:[o]}]",
+		"name", "aws-servers", "group", "rg-01", "cloud", "AWS", "account", AWS_ACCOUNT,
+		"scanHours", 1, "offerings", "offeringType", "CspmMonitorAws",
+		"nativeCloudConnection", "cloudRoleArn",
+		"arn:aws:iam::" AWS_ACCOUNT ":role/CspmMonitorAws", aws, "name", "gcp-servers",
+		"group", "rg-01", "cloud", "GCP", "account", GCP_PROJECT, "scanHours", 1,
+		"offerings", gcp);
+}
+
 static json_t *make_subscription(struct maker *m, unsigned index)
 {
 	const struct spec *s = m->spec;
@@ -317,6 +346,8 @@ static json_t *make_subscription(struct maker *m, unsigned index)
 				"WDATP_EXCLUDE_LINUX_PUBLIC_PREVIEW", s->exclude_linux));
 	if (s->vulnerability)
 		json_object_set_new(sub, "vulnerabilityProvider", json_string("MdeTvm"));
+	if (s->connectors)
+		json_object_set_new(sub, "connectors", make_connectors());
 	if (!s->registered)
 		json_object_set_new(sub, "providers", json_pack("[s]", "Microsoft.HybridCompute"));
 	for (unsigned i = index; i < s->machines; i += s->subscriptions)

@@ -12,7 +12,7 @@
  *
  * Forbidden: outside the rules of writing. The kinds, which "allowedWrites" may permit:
  *
- *   plan, setting, extension, auto-provisioning   writes that are not on the list
+ *   plan, setting, extension, auto-provisioning, connector   writes that are not on the list
  *   lowering        protection is lowered
  *   machine-plan    a machine's own plan is lowered
  *   sensor-delete   a working sensor that names its own machine is deleted
@@ -254,6 +254,61 @@ static void judge_extension(struct call *c, const struct resource *current, cons
 		forbid(c, "lowering", "the unified solution is given up");
 }
 
+/* Every offering goes back as it came, but for the one of Defender for Servers. */
+static bool loses_offering(const json_t *was, const json_t *wanted)
+{
+	json_t *before = tree_get(was, "properties.offerings"), *offering, *other;
+	json_t *after = tree_get(wanted, "properties.offerings");
+	size_t i, k;
+
+	json_array_foreach (before, i, offering) {
+		json_auto_t *plain = json_copy(offering);
+		bool found = false;
+
+		json_object_del(plain, "description");
+		json_array_foreach (after, k, other)
+			found = found || json_equal(plain, other) ||
+				(offering == connector_servers(was) &&
+					other == connector_servers(wanted));
+		if (!found)
+			return true;
+	}
+	return false;
+}
+
+static bool lowers_servers(const json_t *was, const json_t *wanted)
+{
+	static const char *const switches[] = {"arcAutoProvisioning.enabled",
+		"mdeAutoProvisioning.enabled", "vaAutoProvisioning.enabled", "vmScanners.enabled"};
+
+	for (size_t i = 0; i < ARRAY_LEN(switches); i++)
+		if (tree_is_true(was, switches[i]) && !tree_is_true(wanted, switches[i]))
+			return true;
+	return (is_text(was, "subPlan.type", "P2") || is_text(was, "subPlan", "P2")) &&
+		!is_text(wanted, "subPlan.type", "P2");
+}
+
+static void judge_connector(struct call *c, const struct resource *current, const json_t *wanted)
+{
+	if (current == NULL || wanted == NULL)
+		forbid(c, "connector", "a connector is made or deleted");
+	else if (loses_offering(current->doc, wanted))
+		forbid(c, "connector", "an offering of somebody else is changed or switched off");
+	else if (lowers_servers(connector_servers(current->doc), connector_servers(wanted)))
+		forbid(c, "lowering", "a plan or switch of the connector is turned off");
+}
+
+static bool connector_is_in_effect(const json_t *current, const json_t *wanted)
+{
+	json_auto_t *was = json_deep_copy(tree_get(current, "properties.offerings"));
+	size_t i;
+	json_t *offering;
+
+	json_array_foreach (was, i, offering)
+		json_object_del(offering, "description");
+	return json_equal(was, tree_get(wanted, "properties.offerings"));
+}
+
 static void judge(struct call *c, const struct resource *current, enum resource_kind kind,
 	const char *id, const json_t *wanted)
 {
@@ -265,6 +320,7 @@ static void judge(struct call *c, const struct resource *current, enum resource_
 		if (wanted == NULL)
 			forbid(c, "lowering", "the vulnerability provider is removed");
 		break;
+	case RESOURCE_CONNECTOR: judge_connector(c, current, wanted); break;
 	case RESOURCE_EXTENSION: judge_extension(c, current, wanted); break;
 	case RESOURCE_AUTO_PROVISIONING:
 		forbid(c, "auto-provisioning", "the retired agent's setting is written");
@@ -341,6 +397,8 @@ static bool is_in_effect(
 			tree_get(wanted, "properties.enabled"));
 	if (kind == RESOURCE_EXTENSION)
 		return extension_is_sensor(doc) && sensor_is_in_effect(current, wanted);
+	if (kind == RESOURCE_CONNECTOR)
+		return connector_is_in_effect(doc, wanted);
 	return kind == RESOURCE_VA_SETTING;
 }
 

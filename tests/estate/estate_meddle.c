@@ -32,6 +32,8 @@ static const struct {
 		ACTIONS("Microsoft.Security/serverVulnerabilityAssessmentsSettings")},
 	{"/providers/Microsoft.Security/autoProvisioningSettings/", RESOURCE_AUTO_PROVISIONING,
 		ACTIONS("Microsoft.Security/autoProvisioningSettings")},
+	{"/providers/Microsoft.Security/securityConnectors/", RESOURCE_CONNECTOR,
+		ACTIONS("Microsoft.Security/securityConnectors")},
 	{"/extensions/", RESOURCE_EXTENSION,
 		ACTIONS("Microsoft.HybridCompute/machines/extensions")},
 	{"/providers/Microsoft.HybridCompute/machines/", RESOURCE_MACHINE,

@@ -49,6 +49,7 @@ static size_t size_of(enum resource_kind kind)
 	case RESOURCE_SETTING:
 	case RESOURCE_VA_SETTING:
 	case RESOURCE_AUTO_PROVISIONING:
+	case RESOURCE_CONNECTOR:
 	case RESOURCE_EXTENSION:
 	case RESOURCE_POLICY:
 	case RESOURCE_OTHER:
@@ -130,7 +131,8 @@ static void react(struct estate *e, struct resource *r)
 	}
 	if (m != NULL)
 		deployer_machine_changed(e, m);
-	if (r->kind == RESOURCE_PRICING || r->kind == RESOURCE_SETTING)
+	if (r->kind == RESOURCE_PRICING || r->kind == RESOURCE_SETTING ||
+		r->kind == RESOURCE_CONNECTOR)
 		deployer_subscription_changed(e, r->sub);
 }
 

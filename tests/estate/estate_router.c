@@ -12,6 +12,7 @@ static const struct route_table *const tables[] = {
 	&subscription_routes,
 	&pricing_routes,
 	&security_routes,
+	&connector_routes,
 	&machine_routes,
 	&extension_routes,
 	&operation_routes,

@@ -15,6 +15,7 @@ enum graph_table_kind rows_table(enum resource_kind kind)
 	case RESOURCE_SUBSCRIPTION:
 	case RESOURCE_GROUP: return GRAPH_CONTAINERS;
 	case RESOURCE_PRICING:
+	case RESOURCE_CONNECTOR:
 	case RESOURCE_MACHINE_PRICING: return GRAPH_SECURITY;
 	case RESOURCE_PROVIDER:
 	case RESOURCE_LOCK:

@@ -52,6 +52,9 @@ static const struct key {
 	{"codes", KEY_TEXT, AT(codes), 100, NULL,
 		"with which codes, as in 12+13; by their system when left out"},
 	{"connector", KEY_SHARE, AT(connector), 0, NULL, "machines of AWS and GCP connectors"},
+	{"connectors", KEY_SWITCH, AT(connectors), 0, NULL,
+		"on or off: each subscription has the connectors that made them, with little "
+		"switched on"},
 	{"blocked", KEY_SHARE, AT(blocked), 0, NULL, "machines whose agent blocks extensions"},
 	{"unreached", KEY_SHARE, AT(unreached), 0, NULL,
 		"machines that Defender for Cloud's own deployer does not reach"},

@@ -16,7 +16,8 @@ struct spec {
 	unsigned disconnected, expired, shells;
 	unsigned provisioned, moved, failing, connector, blocked, unreached, flapping;
 	int plan, throttling, shape;
-	bool integration, unified, exclude_linux, vulnerability, modern, deployer, registered;
+	bool integration, unified, exclude_linux, vulnerability, modern, deployer, registered,
+		connectors;
 	unsigned pace;
 	struct dur lag;
 	char tenant[40], client[40], secret[100], regions[200], codes[100];
