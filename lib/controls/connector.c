@@ -60,7 +60,7 @@ static struct verdict judge_plan(const struct control_view *v, const struct conn
 		scope_grant(v->scope, CONTROL_CONNECTOR, v->subscription, NULL, v->now) == NULL)
 		return verdict_of(VERDICT_BLOCKED, REASON_PLAN_HIGHER,
 			o->sub_plan != NULL ? o->sub_plan : "");
-	return plan_differs(v, o) ? verdict_of(VERDICT_DRIFTED, REASON_PLAN_DIFFERS, "")
+	return plan_differs(v, o) ? verdict_of(VERDICT_DRIFTED, REASON_CONNECTOR_PLAN, "")
 				  : verdict_in_sync();
 }
 
@@ -91,7 +91,7 @@ static struct verdict judge_parts(const struct control_view *v, const struct con
 
 static struct verdict judge(const struct control_view *v, const struct connector_offering *o)
 {
-	struct verdict verdict;
+	struct verdict plan, parts;
 
 	if (o->doubled)
 		return verdict_unreadable("offerings");
@@ -100,8 +100,12 @@ static struct verdict judge(const struct control_view *v, const struct connector
 			connector_cloud_word(v->connector->cloud));
 	if (!o->identified)
 		return verdict_of(VERDICT_BLOCKED, REASON_CONNECTOR_ROLE, "defenderForServers");
-	verdict = judge_plan(v, o);
-	return verdict.kind == VERDICT_COMPLIANT ? judge_parts(v, o) : verdict;
+	plan = judge_plan(v, o);
+	if (plan.kind == VERDICT_DRIFTED || plan.kind == VERDICT_UNKNOWN)
+		return plan;
+	/* A plan that stays as it is keeps nothing from being switched on. */
+	parts = judge_parts(v, o);
+	return parts.kind == VERDICT_COMPLIANT ? plan : parts;
 }
 
 /* The connector of the organization that it is a member of, or NULL. */
@@ -206,9 +210,10 @@ static json_t *document_to_send(const struct control_view *v, const struct compo
 	const struct connector_offering *o)
 {
 	json_t *document = arm_connector_document(in->current);
-	bool to_p1 = wanted_level(v) == PLAN_LEVEL_P1;
+	bool plan_goes = judge_plan(v, o).kind == VERDICT_DRIFTED;
+	bool to_p1 = plan_goes && wanted_level(v) == PLAN_LEVEL_P1;
 
-	if (plan_differs(v, o))
+	if (plan_goes)
 		arm_connector_set_plan(document, to_p1 ? "P1" : "P2");
 	/* What P1 does not have would be refused with it. */
 	if (to_p1 && o->parts[CONNECTOR_AGENTLESS] == TRI_YES)

@@ -214,6 +214,8 @@
 		"the connector lacks the role or identity in the other cloud that it needs", \
 		"switch it on once in Defender for Cloud and run its CloudFormation template or " \
 		"script again, which makes the role") \
+	REASON(CONNECTOR_PLAN, "connector-plan", \
+		"the connector has another Defender for Servers plan than the policy says", "") \
 	REASON(CONNECTOR_PART_OFF, "connector-part-off", \
 		"what the policy lists is off on the connector", "") \
 	REASON(CONNECTOR_NEEDS_P2, "connector-needs-p2", "the connector's plan does not have it", \

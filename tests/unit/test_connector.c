@@ -49,12 +49,13 @@ static const struct {
 	/* The plan, as an object and as a word. */
 	{PLAN_P2, "", "AWS", P2, false, VERDICT_COMPLIANT, REASON_IN_SYNC, ""},
 	{PLAN_P2, "", "GCP", "\"subPlan\":\"P2\"", false, VERDICT_COMPLIANT, REASON_IN_SYNC, ""},
-	{PLAN_P2, "", "AWS", P1, false, VERDICT_DRIFTED, REASON_PLAN_DIFFERS, ""},
-	{PLAN_P2, "", "AWS", "\"subPlan\":\"p1\"", false, VERDICT_DRIFTED, REASON_PLAN_DIFFERS, ""},
-	{PLAN_P2, "", "AWS", "", false, VERDICT_DRIFTED, REASON_PLAN_DIFFERS, ""},
+	{PLAN_P2, "", "AWS", P1, false, VERDICT_DRIFTED, REASON_CONNECTOR_PLAN, ""},
+	{PLAN_P2, "", "AWS", "\"subPlan\":\"p1\"", false, VERDICT_DRIFTED, REASON_CONNECTOR_PLAN,
+		""},
+	{PLAN_P2, "", "AWS", "", false, VERDICT_DRIFTED, REASON_CONNECTOR_PLAN, ""},
 	{PLAN_P1, "", "AWS", P2, false, VERDICT_BLOCKED, REASON_PLAN_HIGHER, "P2"},
 	{PLAN_P1, "", "AWS", "", false, VERDICT_BLOCKED, REASON_PLAN_HIGHER, ""},
-	{PLAN_P1, "", "AWS", P2, true, VERDICT_DRIFTED, REASON_PLAN_DIFFERS, ""},
+	{PLAN_P1, "", "AWS", P2, true, VERDICT_DRIFTED, REASON_CONNECTOR_PLAN, ""},
 	{PLAN_P1, "", "GCP", P1, false, VERDICT_COMPLIANT, REASON_IN_SYNC, ""},
 	{PLAN_P2, "", "AWS", "\"subPlan\":{\"type\":\"P3\"}", false, VERDICT_UNKNOWN,
 		REASON_FACT_UNKNOWN, "subPlan"},
@@ -83,6 +84,8 @@ static const struct {
 	{PLAN_UNMANAGED, "s", "AWS", P1 "," SCAN_READY, false, VERDICT_BLOCKED,
 		REASON_CONNECTOR_NEEDS_P2, "vmScanners"},
 	/* What can be corrected is, beside what cannot. */
+	{PLAN_P1, "m", "AWS", P2 "," OFF("mdeAutoProvisioning"), false, VERDICT_DRIFTED,
+		REASON_CONNECTOR_PART_OFF, "mdeAutoProvisioning"},
 	{PLAN_P2, "am", "AWS", P2 "," OFF("arcAutoProvisioning"), false, VERDICT_DRIFTED,
 		REASON_CONNECTOR_PART_OFF, "mdeAutoProvisioning"},
 	{PLAN_P2, "amvs", "AWS",
@@ -249,12 +252,12 @@ static void members_wait_for_their_organization(void **state)
 	c = estate_connector(&f->e, f->s, &member);
 	view = estate_view(&f->e, f->s, NULL, CONTROL_CONNECTOR);
 	assert_ptr_equal(view.connector, c);
-	expect_verdict(own(f, CONTROL_CONNECTOR), VERDICT_DRIFTED, REASON_PLAN_DIFFERS);
+	expect_verdict(own(f, CONTROL_CONNECTOR), VERDICT_DRIFTED, REASON_CONNECTOR_PLAN);
 	estate_connector(&f->e, f->s, &organization);
 	expect_verdict(own(f, CONTROL_CONNECTOR), VERDICT_WAITING, REASON_PREREQUISITE);
 	organization.offering = P2;
 	estate_connector(&f->e, f->s, &organization);
-	expect_verdict(own(f, CONTROL_CONNECTOR), VERDICT_DRIFTED, REASON_PLAN_DIFFERS);
+	expect_verdict(own(f, CONTROL_CONNECTOR), VERDICT_DRIFTED, REASON_CONNECTOR_PLAN);
 }
 
 /* --- the inventory --- */
@@ -278,7 +281,7 @@ static void what_complete_lists_lack_vanishes_first(void **state)
 	estate_connector(&f->e, f->s, &(struct estate_connector){.offering = P1});
 	assert_false(wall_is_set(c->missing));
 	view.now = f->e.now;
-	expect_verdict(assess(control, &view), VERDICT_DRIFTED, REASON_PLAN_DIFFERS);
+	expect_verdict(assess(control, &view), VERDICT_DRIFTED, REASON_CONNECTOR_PLAN);
 }
 
 static void connectors_of_other_environments_are_not_kept(void **state)
