@@ -119,7 +119,10 @@ static void show_where(const struct screen *s, const json_t *e)
 		*text_of(e, "subscription_name") != '\0' ? ")" : "");
 	mdc_autofree char *scope = xasprintf("%s (%s)", text_of(e, "scope"), text_of(e, "mode"));
 
-	say(s, "machine", text_of(e, "machine"));
+	if (*text_of(e, "connector") != '\0')
+		say(s, "connector", text_of(e, "connector"));
+	else
+		say(s, "machine", text_of(e, "machine"));
 	say(s, "resource", text_of(e, "resource_id"));
 	say(s, "subscription", subscription);
 	if (*text_of(e, "scope") != '\0')

@@ -75,7 +75,8 @@ json_int_t number_of(const json_t *object, const char *key)
 
 const char *name_of(const json_t *row)
 {
-	static const char *const keys[] = {"machine", "subscription_name", "subscription"};
+	static const char *const keys[] = {
+		"machine", "connector", "subscription_name", "subscription"};
 
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
 		if (*text_of(row, keys[i]) != '\0')
