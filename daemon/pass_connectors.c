@@ -42,7 +42,7 @@ static void connectors_done(void *ctx, const struct listing_end *end)
 	if (part_ended_well(end) && !part->unclear)
 		inventory_connectors_complete(s, stamp_of(part->asked, SOURCE_ARM));
 	else
-		pass_problem(part->pass, "the connectors of a subscription", end->error);
+		pass_problem_of(part->pass, s, "the connectors of a subscription", end->error);
 	part_end(part);
 }
 

@@ -100,18 +100,23 @@ static void fire(struct estate *e, struct estate_event *event)
 		deploy(e, m);
 }
 
-/* The tenant's first subscription takes long, but only at first. */
+/*
+ * The tenant's first subscription takes long, but only at first. A connector deploys when it next
+ * looks at the other cloud, at the latest after its interval.
+ */
 static struct wall due(struct estate *e, const struct machine *m)
 {
 	const struct subscription *sub = m->res.sub;
+	const struct resource *connector = machine_connector(m);
 	struct span first = e->knobs.deployer.first;
 	struct wall early_days = wall_add(sub->integration_on_since, first.high);
-	const struct resource *connector = machine_connector(m);
 	bool slow = sub->tenant->first == sub && wall_before(e->now, early_days);
+	struct dur after =
+		estate_between(e, slow && connector == NULL ? first : e->knobs.deployer.later);
 
-	if (connector != NULL)
-		return wall_add(e->now, connector_interval(connector));
-	return wall_add(e->now, estate_between(e, slow ? first : e->knobs.deployer.later));
+	if (connector != NULL && connector_interval(connector).ms < after.ms)
+		after = connector_interval(connector);
+	return wall_add(e->now, after);
 }
 
 void deployer_machine_changed(struct estate *e, struct machine *m)

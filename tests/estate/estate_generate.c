@@ -283,7 +283,8 @@ static json_t *make_machine(struct maker *m, unsigned index)
 			json_pack("[{s:s, s:s}]", "publisher", "Microsoft.Azure.Monitor", "type",
 				t->family == FAMILY_LINUX ? "AzureMonitorLinuxAgent"
 							  : "AzureMonitorWindowsAgent"));
-	if (t->unreached)
+	/* Of machines that its connectors made, each is known to Defender for Cloud. */
+	if (t->unreached && !(t->connector && m->spec->connectors))
 		json_object_set_new(machine, "reached", json_false());
 	return machine;
 }

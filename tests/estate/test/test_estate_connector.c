@@ -190,7 +190,7 @@ static void the_same_offering_twice_is_a_repetition(void **state)
 	",\"machines\":[{\"name\":\"m1\",\"group\":\"rg\",\"os\":\"Ubuntu 22.04.4 LTS\"," \
 	"\"cloud\":\"AWS\",\"tags\":{\"MDFCSecurityConnector\":\"true\",\"AccountId\":\"1234\"}}]"
 #define DEPLOYER \
-	"\"deployer\":{\"first\":\"10m\",\"later\":\"10m\"},\"operations\":{\"create\":\"5m\"}"
+	"\"deployer\":{\"first\":\"10m\",\"later\":\"5h\"},\"operations\":{\"create\":\"5m\"}"
 
 static void the_deployer_follows_the_connector(void **state)
 {
