@@ -288,10 +288,11 @@ static const struct config_row rows[] = {
 	{"scope/exclude", "reason", CONFIG_TEXT, REQUIRED, .example = "rebuilt every night",
 		.help = "Why."},
 
-	{"scope/grant", "control", CONFIG_CHOICE, REQUIRED, .choices = "servers-plan|machine-plan",
-		.example = "machine-plan",
+	{"scope/grant", "control", CONFIG_CHOICE, REQUIRED,
+		.choices = "servers-plan|connector|machine-plan", .example = "machine-plan",
 		.help = "What may be lowered: with servers-plan the plan of subscriptions, from "
-			"P2 to P1; with machine-plan that of single machines."},
+			"P2 to P1; with connector that of the connectors in them; with "
+			"machine-plan that of single machines."},
 	{"scope/grant", "subscriptions", CONFIG_GUIDS, OPTIONAL,
 		.example = "00000000-0000-0000-0000-000000000000",
 		.help = "Where it may be: in these subscriptions, \"*\" for all of the scope. Of "

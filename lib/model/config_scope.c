@@ -191,22 +191,23 @@ static void add_grant(
 	config_build_selector(s, &g->selector);
 }
 
-/* A subscription has one plan: what is inside of it cannot have another. */
+/* A subscription has one plan, and its connectors are told by it: no machine says which. */
 static void check_grant(const struct config_builder *b, const struct config_section *s)
 {
 	static const char *const lists[] = {"resource-groups", "machines", "tags"};
 
-	if (!str_equal(config_get(b, s, "scope/grant", "control"), "servers-plan"))
+	const char *control = config_get(b, s, "scope/grant", "control");
+
+	if (!str_equal(control, "servers-plan") && !str_equal(control, "connector"))
 		return;
 	for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
 		const struct config_option *option = config_option_find(s, lists[i]);
 
 		if (option != NULL)
 			diag_error(b->diags, option->file, option->line,
-				"%s: a grant for servers-plan is about subscriptions; remove it, "
-				"or "
-				"write control = machine-plan",
-				lists[i]);
+				"%s: a grant for %s is about subscriptions; remove it, or write "
+				"control = machine-plan",
+				lists[i], control);
 	}
 }
 

@@ -61,6 +61,27 @@ static void add_machine(struct buf *b, const struct machine *m)
 	buf_addc(b, '\n');
 }
 
+static void add_connector(struct buf *b, const struct connector *c)
+{
+	const struct connector_offering *o = &c->offering;
+
+	buf_addf(b, "connector %s %s of=%s under=%s hours=%u missing=%d", c->id,
+		connector_cloud_word(c->cloud), c->hierarchy, c->parent, c->scan_hours,
+		wall_is_set(c->missing));
+	buf_addf(b, " offered=%d twice=%d identified=%d plan=%s tvm=%d", o->present, o->doubled,
+		o->identified, o->sub_plan, o->by_defender);
+	for (unsigned i = 0; i < CONNECTOR_PART_N_; i++)
+		buf_addf(b, " %s=%d/%d", connector_part_name((enum connector_part)i), o->parts[i],
+			o->ready[i]);
+	buf_addc(b, '\n');
+}
+
+static void add_connectors(struct buf *b, const struct subscription *s)
+{
+	for (size_t i = 0; i < s->connector_count; i++)
+		add_connector(b, s->connectors[i]);
+}
+
 static int compare(const void *a, const void *b)
 {
 	return strcmp(*(char *const *)a, *(char *const *)b);
@@ -76,6 +97,7 @@ char *scenario_facts(struct scenario *s)
 
 	map_for_each (&inv->subscriptions, entry) {
 		add_subscription(&line, entry->value);
+		add_connectors(&line, entry->value);
 		lines[n++] = buf_steal(&line);
 	}
 	map_for_each (&inv->machines, entry) {

@@ -252,6 +252,34 @@ static void test_a_missing_permission_blocks_and_heals(void **state)
 	offering_is(s, "aws", 0, "subPlan", "{\"type\":\"P2\"}");
 }
 
+static void test_nothing_is_written_while_the_list_is_cut(void **state)
+{
+	static const char *const cuts[] = {"'status': 500", "'delivery': 'truncate'",
+		"'content': 'malformed'", "'list': 'endless'", "'list': 'foreign'"};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cuts); i++) {
+		scenario_auto *s = scenario_new(&(struct scenario_options){
+			.subscriptions = SUBSCRIPTION(1, ALL_ON CONNECTORS(AWS(AWS_SERVERS(P1))),
+				SERVER("lin1", LINUX WITH_SENSOR("MDE.Linux"))),
+			.config = CONFIG});
+		mdc_autofree char *rules =
+			xasprintf("[{'when': {'method': 'GET', 'path': '/securityConnectors$'},"
+				  " 'do': {%s}}]",
+				cuts[i]);
+
+		scenario_faults(s, rules);
+		scenario_start(s);
+		scenario_run(s, DUR_H(1));
+		scenario_command(s, "confirm", NULL);
+		scenario_run(s, DUR_H(2));
+		scenario_writes_are(s, NULL, 0, 0);
+		scenario_faults(s, NULL);
+		scenario_await(s, "aws", "connector", "compliant", DUR_H(2));
+		scenario_writes_are(s, "/securityConnectors/aws", 1, 1);
+	}
+}
+
 static void test_a_deleted_connector_vanishes_before_it_is_forgotten(void **state)
 {
 	scenario_auto *s =
@@ -302,6 +330,7 @@ int main(void)
 		cmocka_unit_test(test_a_switch_that_is_turned_off_is_put_back_and_not_a_third_time),
 		cmocka_unit_test(test_what_only_a_person_can_do_is_told),
 		cmocka_unit_test(test_a_missing_permission_blocks_and_heals),
+		cmocka_unit_test(test_nothing_is_written_while_the_list_is_cut),
 		cmocka_unit_test(test_a_deleted_connector_vanishes_before_it_is_forgotten),
 		cmocka_unit_test(test_a_crash_while_it_writes_repeats_nothing),
 	};

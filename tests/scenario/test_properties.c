@@ -28,7 +28,10 @@
 	SUBSCRIPTION(1, \
 		PLAN_P2 "'settings': {'WDATP': true, 'WDATP_UNIFIED_SOLUTION': true," \
 			" 'WDATP_EXCLUDE_LINUX_PUBLIC_PREVIEW': false}," \
-			" 'vulnerabilityProvider': 'MdeTvm', ", \
+			" 'vulnerabilityProvider': 'MdeTvm'," \
+			" 'connectors': [{'name': 'aws', 'account': '1234', 'offerings':" \
+			" [{'offeringType': 'DefenderForServersAws', 'defenderForServers':" \
+			" {'cloudRoleArn': 'arn:s'}, 'subPlan': {'type': 'P2'}}]}], ", \
 		SERVER("good", \
 			WINDOWS UNREACHED WITH_SENSOR( \
 				"MDE.Windows") ", 'plan': 'P1'") "," SERVER("bad", \
@@ -46,11 +49,14 @@
 		    "    vulnerability-management = on  register-providers = on\n" \
 		    "    extension { deploy = after-grace }\n" \
 		    "    legacy { replace = on }\n" \
+		    "    connector { plan = P2 }\n" \
 		    "    machine-plan \"good\" { plan = P1  machines = { \"good\" } }\n" \
 		    "}\n" CONFIG_SCOPE("subscriptions = { \"*\" }  mode = observe")
 #define OLD_SENSOR SENSOR("old", "MDE.Windows")
 #define OWN_PLAN MACHINE("good") "/providers/Microsoft.Security/pricings/VirtualMachines"
 #define AGENT "properties.agentConfiguration."
+#define CONNECTOR SUB_ID(1) "/resourceGroups/rg/providers/Microsoft.Security/securityConnectors/aws"
+#define ENVIRONMENT "properties.environmentData."
 
 static const struct change {
 	enum control_id control;
@@ -80,6 +86,12 @@ static const struct change {
 	{CONTROL_MDE_INTEGRATION, "properties.enabled", SETTING_ID(1, "WDATP"), NULL, "false"},
 	{CONTROL_UNIFIED_SOLUTION, "properties.enabled", SETTING_ID(1, "WDATP_UNIFIED_SOLUTION"),
 		NULL, "false"},
+	{CONTROL_CONNECTOR, "properties.environmentName", CONNECTOR, NULL, "'GCP'"},
+	{CONTROL_CONNECTOR, "properties.hierarchyIdentifier", CONNECTOR, NULL, "'5678'"},
+	{CONTROL_CONNECTOR, ENVIRONMENT "scanInterval", CONNECTOR, NULL, "12"},
+	{CONTROL_CONNECTOR, ENVIRONMENT "organizationalData.parentHierarchyId", CONNECTOR,
+		ENVIRONMENT "organizationalData", "{'parentHierarchyId': '9'}"},
+	{CONTROL_CONNECTOR, "properties.offerings", CONNECTOR, NULL, "[]"},
 	{CONTROL_ARC_CONNECTED, "properties.status", MACHINE("good"), NULL, "'Disconnected'"},
 	{CONTROL_ARC_CONNECTED, "properties.lastStatusChange", MACHINE("good"), NULL,
 		"'2026-11-24T01:00:00Z'"},

@@ -506,7 +506,7 @@ static void exclusions_and_grants_are_complete(void **state)
 			"\"*\" } for the whole scope\n"},
 		{IN_SCOPE("	grant \"x\" {\n	}\n"),
 			"t.conf:5: error: grant \"x\" has no control; write control = "
-			"servers-plan or machine-plan\n"
+			"servers-plan, connector or machine-plan\n"
 			"t.conf:5: error: grant \"x\" has no owner; write owner = \"cost "
 			"control\"\n"
 			"t.conf:5: error: grant \"x\" has no until; write until = 2027-01-31\n"
@@ -523,6 +523,11 @@ static void exclusions_and_grants_are_complete(void **state)
 			  "		tags = role=kiosk\n		until = 2027-01-31\n" WHO
 			  "	}\n"),
 			"t.conf:7: error: tags: a grant for servers-plan is about subscriptions; "
+			"remove it, or write control = machine-plan\n"},
+		{IN_SCOPE("	grant \"x\" {\n		control = connector\n"
+			  "		machines = a\n		until = 2027-01-31\n" WHO
+			  "	}\n"),
+			"t.conf:7: error: machines: a grant for connector is about subscriptions; "
 			"remove it, or write control = machine-plan\n"},
 		{"policy \"p\" {\n	machine-plan \"k\" {\n	}\n"
 		 "	machine-plan \"l\" {\n		plan = P2\n		machines = a\n	}\n"
