@@ -8,6 +8,7 @@
  * ../shared/azure-specs beside the repository) the tests are skipped.
  */
 #include "lib/azure/access_request.h"
+#include "lib/azure/arm_connector.h"
 #include "lib/azure/arm_document.h"
 #include "lib/azure/arm_request.h"
 #include "lib/azure/graph_query.h"
@@ -29,6 +30,9 @@
 #define SUB "11111111-aaaa-bbbb-cccc-222222222222"
 #define MACHINE \
 	"/subscriptions/" SUB "/resourceGroups/rg/providers/Microsoft.HybridCompute/machines/m1"
+#define CONNECTOR \
+	"/subscriptions/" SUB \
+	"/resourceGroups/rg/providers/Microsoft.Security/securityConnectors/c1"
 #define PARTS_MAX 32
 
 static const char *root;
@@ -470,6 +474,10 @@ static void reads_are_operations(void **state)
 	check(&r, "ServerVulnerabilityAssessmentsSettings_Get");
 	arm_get_auto_provisioning(SUB, &r);
 	check(&r, "AutoProvisioningSettings_Get");
+	arm_list_connectors(SUB, &r);
+	check(&r, "SecurityConnectors_List");
+	arm_get_connector(CONNECTOR, &r);
+	check(&r, "SecurityConnectors_Get");
 	arm_get_provider(SUB, "Microsoft.Security", &r);
 	check(&r, "Providers_Get");
 	arm_get_onboarding(SUB, &r);
@@ -589,6 +597,50 @@ static void plans_made_from_what_was_read_can_be_put(void **state)
 	}
 }
 
+/* With all that is read-only, and everything switched on. */
+static void connectors_made_from_what_was_read_can_be_put(void **state)
+{
+#define DOCUMENT(cloud, environment, offering, members) \
+	"{\"id\":\"" CONNECTOR "\",\"name\":\"c1\",\"type\":\"t\",\"kind\":\"\",\"etag\":\"\"," \
+	"\"location\":\"l\",\"tags\":{},\"systemData\":{},\"properties\":{" \
+	"\"hierarchyIdentifier\":\"1\",\"hierarchyIdentifierTrialEndDate\":" \
+	"\"2022-01-01T00:00:00Z\",\"environmentName\":\"" cloud \
+	"\",\"environmentData\":{" environment \
+	",\"scanInterval\":4},\"offerings\":[{\"offeringType\":\"" offering \
+	"\",\"description\":\"d\"," members "}]}}"
+	static const char *const current[] = {
+		DOCUMENT("AWS",
+			"\"environmentType\":\"AwsAccount\",\"accountName\":\"a\",\"regions\":[]",
+			"DefenderForServersAws",
+			"\"defenderForServers\":{\"cloudRoleArn\":\"arn:s\"},\"subPlan\":\"P1\","
+			"\"arcAutoProvisioning\":{\"enabled\":false,\"cloudRoleArn\":\"arn:a\"},"
+			"\"vmScanners\":{\"enabled\":false,\"cloudRoleArn\":\"arn:v\"}"),
+		DOCUMENT("GCP",
+			"\"environmentType\":\"GcpProject\",\"projectDetails\":{\"projectNumber\":"
+			"\"1\",\"projectId\":\"p\",\"projectName\":\"n\","
+			"\"workloadIdentityPoolId\":\"w\"}",
+			"DefenderForServersGcp",
+			"\"defenderForServers\":{\"workloadIdentityProviderId\":\"w\","
+			"\"serviceAccountEmailAddress\":\"a@b\"}"),
+	};
+#undef DOCUMENT
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(current); i++) {
+		json_t *read = json_loads(current[i], 0, NULL);
+		json_t *document = arm_connector_document(read);
+		struct arm_request r;
+
+		assert_non_null(read);
+		arm_connector_set_plan(document, "P2");
+		for (unsigned p = 0; p < CONNECTOR_PART_N_; p++)
+			arm_connector_switch(document, (enum connector_part)p, true);
+		arm_put_connector(CONNECTOR, document, &r);
+		json_decref(read);
+		check(&r, "SecurityConnectors_CreateOrUpdate");
+	}
+}
+
 static void sensors_can_be_put_also_over_what_is_there(void **state)
 {
 	json_t *current =
@@ -663,6 +715,7 @@ int main(void)
 		cmocka_unit_test(every_setting_that_is_switched_is_known),
 		cmocka_unit_test(registrations_and_assessors_can_be_written),
 		cmocka_unit_test(plans_made_from_what_was_read_can_be_put),
+		cmocka_unit_test(connectors_made_from_what_was_read_can_be_put),
 		cmocka_unit_test(sensors_can_be_put_also_over_what_is_there),
 		cmocka_unit_test(plans_of_machines_can_be_put),
 		cmocka_unit_test(deletes_are_operations),

@@ -136,6 +136,13 @@ static bool path_fits(const char *pattern, const char *path)
 
 #define PUT_MDE "{\"location\":\"eastus2euap\",\"properties\":{\"publisher\":\"P\",\"type\":\"T\"}}"
 #define SETTING_ON "{\"kind\":\"DataExportSettings\",\"properties\":{\"enabled\":true}}"
+#define CONNECTORS SUB_PATH "/resourceGroups/rg/providers/Microsoft.Security/securityConnectors"
+#define CONNECTOR_BODY \
+	"{\"location\":\"westeurope\",\"properties\":{\"hierarchyIdentifier\":\"1\"," \
+	"\"environmentName\":\"AWS\",\"environmentData\":{\"environmentType\":\"AwsAccount\"}," \
+	"\"offerings\":[{\"offeringType\":\"DefenderForServersAws\",\"defenderForServers\":{" \
+	"\"cloudRoleArn\":\"arn:s\"},\"subPlan\":{\"type\":\"P2\"},\"mdeAutoProvisioning\":{" \
+	"\"enabled\":true}}]}}"
 #define VA_BODY \
 	"{\"kind\":\"AzureServersSetting\",\"properties\":{\"selectedProvider\":\"MdeTvm\"}}"
 #define RG SUB_PATH "/resourceGroups/rg"
@@ -232,6 +239,17 @@ static const struct {
 	{"2017-08-01-preview", "AutoProvisioningSettings_Create", MDC, "PUT",
 		SECURITY "/autoProvisioningSettings/default",
 		"{\"properties\":{\"autoProvision\":\"Off\"}}", 200},
+	{"2024-08-01-preview", "SecurityConnectors_CreateOrUpdate", MDC, "PUT", CONNECTORS "/aws",
+		CONNECTOR_BODY, 201},
+	{"2024-08-01-preview", "SecurityConnectors_CreateOrUpdate", MDC, "PUT", CONNECTORS "/aws",
+		CONNECTOR_BODY, 200},
+	{"2024-08-01-preview", "SecurityConnectors_Get", MDC, "GET", CONNECTORS "/aws", NULL, 200},
+	{"2024-08-01-preview", "SecurityConnectors_List", MDC, "GET",
+		SECURITY "/securityConnectors", NULL, 200},
+	{"2024-08-01-preview", "SecurityConnectors_ListByResourceGroup", MDC, "GET", CONNECTORS,
+		NULL, 200},
+	{"2024-08-01-preview", "SecurityConnectors_Delete", MDC, "DELETE", CONNECTORS "/aws", NULL,
+		200},
 	{"2025-01-13", "Machines_ListBySubscription", HYBRID, "GET",
 		SUB_PATH "/providers/Microsoft.HybridCompute/machines", NULL, 200},
 	{"2025-01-13", "Machines_ListByResourceGroup", HYBRID, "GET", MACHINES, NULL, 200},
@@ -370,6 +388,8 @@ static const struct {
 		"serverVulnerabilityAssessmentsSetting"},
 	{"2017-08-01-preview", "AutoProvisioningSettings_Create", MDC,
 		SECURITY "/autoProvisioningSettings/default", "setting"},
+	{"2024-08-01-preview", "SecurityConnectors_CreateOrUpdate", MDC, CONNECTORS "/example",
+		"securityConnector"},
 	{"2025-01-13", "MachineExtensions_CreateOrUpdate", HYBRID,
 		MACHINE "/extensions/CustomScriptExtension", "extensionParameters"},
 	{"2022-12-27", "MachineExtensions_CreateOrUpdate", HYBRID,
