@@ -100,6 +100,7 @@ static int build_estate(struct azsim *a)
 		.start = a->clock.start,
 		.arm_host = a->arm_host,
 		.login_host = a->login_host,
+		.defender_host = a->arm_host,
 		.put_key = put_key,
 		.put_key_ctx = a,
 	};

@@ -47,6 +47,7 @@ static const char help[] =
 	"                        what clients call the two services, where it is not the address\n"
 	"                        listened on. Links in answers and the audience of assertions\n"
 	"                        are built from these; a request for any other host gets a 421\n"
+	"                        The API of Defender for Endpoint is under /api/ of the first.\n"
 	"                        With one port, the token endpoint is 127.0.0.1 where Resource\n"
 	"                        Manager is localhost, and localhost otherwise; paths of the\n"
 	"                        token endpoint are understood under both names, except that\n"

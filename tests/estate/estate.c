@@ -123,6 +123,8 @@ static struct estate *make(const struct estate_options *options)
 
 	e->arm_host = xstrdup(options->arm_host);
 	e->login_host = xstrdup(options->login_host);
+	if (options->defender_host != NULL)
+		e->defender_host = xstrdup(options->defender_host);
 	e->seed = options->seed;
 	e->start = e->now = options->start;
 	rng_seed(&e->rng, options->seed);
@@ -200,9 +202,13 @@ struct estate *estate_free(struct estate *e)
 	for (size_t i = 0; i < e->hands.n; i++)
 		hand_free(e->hands.v[i]);
 	vec_fini(&e->hands);
+	for (size_t i = 0; i < e->devices.n; i++)
+		device_free(e->devices.v[i]);
+	vec_fini(&e->devices);
 	json_decref(e->allowed_writes);
 	free(e->arm_host);
 	free(e->login_host);
+	free(e->defender_host);
 	free(e);
 	return NULL;
 }

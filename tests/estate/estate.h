@@ -25,6 +25,8 @@ struct estate_options {
 	struct wall start;      /* the estate's time at creation */
 	const char *arm_host;   /* "management.test:8443"; URLs in answers are built from it */
 	const char *login_host; /* "login.test:8443" */
+	/* Of Defender for Endpoint's API, may be arm_host; NULL: it is not served. */
+	const char *defender_host;
 	/*
 	 * Where the Arc agent puts a key into its folder of tokens for whoever may read there;
 	 * NULL: it never does, and gives no token.
@@ -81,7 +83,7 @@ struct estate_answer {
 /*
  * Handles one request at time `now` (never earlier than before). Also moves the estate to `now`.
  * The URL's host selects the service: arm_host, login_host, or one of the metadata services; any
- * other is a 421.
+ * other is a 421. The API of Defender for Endpoint is what is under "/api/" on its host.
  */
 void estate_handle(struct estate *e, const struct http_request *request, struct wall now,
 	struct estate_answer *ret);

@@ -60,7 +60,8 @@ struct call {
 	struct wall now;
 	struct estate_answer *answer;
 
-	bool login; /* the login host or a metadata service, not ARM */
+	bool login;    /* the login host or a metadata service, not ARM */
+	bool defender; /* the API of Defender for Endpoint, not ARM */
 	enum managed_kind metadata;
 	bool path_known; /* with another method */
 	char *path;      /* decoded, without empty segments */
@@ -185,6 +186,10 @@ bool token_is_for_known_resource(const struct estate *e, const char *resource);
 
 /* estate_managed.c: the metadata services of a VM and of the Arc agent */
 void managed_handle(struct call *c);
+
+/* estate_devices.c: the API of Defender for Endpoint */
+void devices_handle(struct call *c);
+void device_free(void *device);
 
 /* estate_adfs.c: `rest` is the path after "/adfs". */
 void adfs_handle(struct call *c, const char *rest);

@@ -9,7 +9,8 @@
  *                        federations: [{ issuer*, subject*, audience, key* (PEM) }],
  *                        subjects: [{ name*, issuer* (PEM) }]   certificates trusted by their
  * names, managed ("vm"|"arc": the identity of the machine that asks its metadata service),
- * systemAssigned, roles: [{ scope*, role (a built-in role's name), or actions: [...], notActions:
+ * systemAssigned, applicationPermissions: ["Machine.Read.All"],
+ * roles: [{ scope*, role (a built-in role's name), or actions: [...], notActions:
  * [...] }] }] managementGroups  [{ name*, displayName, tenant*, parent }]       parents first
  *   subscriptions     [{ id*, name, tenant*, managementGroup, state, tags,
  *                        delegatedTo: [tenants whose principals may act there by their roles],
@@ -40,6 +41,9 @@
  *                        rebootAfter (ends a pending restart), reached (by Defender for Cloud),
  *                        stuck (operations never end),
  *                        timeline: [{ after*, status* }] }
+ *   devices           [{ name*, id, os (osPlatform), version, health, onboarding, machine (resource
+ *                        id), mergedInto (id), seen, suspected }]: of Defender for Endpoint, in the
+ *                     first tenant, beyond those of the machines (estate_devices.c)
  *   behaviour         see estate_knobs.c
  *   allowedWrites     [kinds that the ledger shall not call forbidden; see estate_ledger.c]
  *   otherHands        [{ resource*, member, value, after, every, times }]: writers that set the
@@ -54,8 +58,8 @@
 #include <string.h>
 
 struct root {
-	const json_t *tenants, *principals, *groups, *subscriptions, *behaviour, *allowed, *hands,
-		*faults;
+	const json_t *tenants, *principals, *groups, *subscriptions, *devices, *behaviour, *allowed,
+		*hands, *faults;
 };
 
 static const struct field root_fields[] = {
@@ -63,6 +67,7 @@ static const struct field root_fields[] = {
 	{"principals", FIELD_ARRAY, offsetof(struct root, principals), true},
 	{"managementGroups", FIELD_ARRAY, offsetof(struct root, groups)},
 	{"subscriptions", FIELD_ARRAY, offsetof(struct root, subscriptions), true},
+	{"devices", FIELD_ARRAY, offsetof(struct root, devices)},
 	{"behaviour", FIELD_OBJECT, offsetof(struct root, behaviour)},
 	{"allowedWrites", FIELD_TEXTS, offsetof(struct root, allowed)},
 	{"otherHands", FIELD_ARRAY, offsetof(struct root, hands)},
@@ -96,6 +101,7 @@ static void read_all(struct document *d, const struct root *root)
 	document_each(d, "managementGroups", root->groups, document_read_management_group);
 	document_each(d, "subscriptions", root->subscriptions, document_read_subscription);
 	document_each(d, "principals", root->principals, document_read_principal);
+	document_each(d, "devices", root->devices, document_read_device);
 	document_each(d, "otherHands", root->hands, document_read_hand);
 	d->e->allowed_writes = json_incref((json_t *)root->allowed);
 }

@@ -25,6 +25,8 @@ void document_read_tenant(struct document *d, const char *path, const json_t *ob
 void document_read_principal(struct document *d, const char *path, const json_t *object);
 void document_read_management_group(struct document *d, const char *path, const json_t *object);
 void document_read_hand(struct document *d, const char *path, const json_t *object);
+/* estate_devices.c */
+void document_read_device(struct document *d, const char *path, const json_t *object);
 /* estate_document_subscription.c */
 void document_read_subscription(struct document *d, const char *path, const json_t *object);
 /* estate_document_machine.c: one of a subscription's "machines" */

@@ -215,7 +215,7 @@ static void read_subjects(
 struct principal_spec {
 	const char *tenant, *client, *object, *name, *secret;
 	struct wall secret_expires;
-	const json_t *certificates, *federations, *subjects, *roles;
+	const json_t *certificates, *federations, *subjects, *permissions, *roles;
 	int managed;
 	bool system_assigned;
 };
@@ -234,8 +234,24 @@ static const struct field principal_fields[] = {
 	{"subjects", FIELD_ARRAY, offsetof(struct principal_spec, subjects)},
 	{"managed", FIELD_WORD, offsetof(struct principal_spec, managed), .words = managed_words},
 	{"systemAssigned", FIELD_BOOL, offsetof(struct principal_spec, system_assigned)},
+	{"applicationPermissions", FIELD_TEXTS, offsetof(struct principal_spec, permissions)},
 	{"roles", FIELD_ARRAY, offsetof(struct principal_spec, roles)},
 };
+
+static void read_permissions(
+	struct document *d, const char *path, const json_t *list, struct principal *p)
+{
+	size_t i;
+	json_t *name;
+
+	json_array_foreach (list, i, name) {
+		if (str_equal(json_string_value(name), "Machine.Read.All"))
+			p->reads_devices = true;
+		else
+			reader_error(&d->reader, path,
+				"applicationPermissions[%zu] is not Machine.Read.All", i);
+	}
+}
 
 static void read_certificates(
 	struct document *d, const char *path, const json_t *list, struct principal *p)
@@ -277,6 +293,7 @@ void document_read_principal(struct document *d, const char *path, const json_t 
 	read_subjects(d, path, spec.subjects, p);
 	p->managed = (enum managed_kind)spec.managed;
 	p->system_assigned = spec.system_assigned;
+	read_permissions(d, path, spec.permissions, p);
 	read_roles(d, path, spec.roles, p);
 	map_set(&d->e->principals, p->client, p);
 }

@@ -3,20 +3,17 @@
  * Faults by script: an array of rules, each { "when": {...}, "do": {...} }; the first one that
  * applies to a request decides.
  *
- *   when  host ("arm"|"login"), method, path (a regular expression, extended, without case),
- *         client, after, until (durations from the estate's start),
- *         skip (let so many matches pass first), times (at most so often), every (each n-th match),
- *         chance (by the estate's seed). All that are given must hold.
- *   do    status, code, message, headers: { name: value }, body: an answer instead of Azure's
- *         retryAfter: a 429 with this Retry-After
- *         effect ("none"|"taken"): whether the request has its effect before the answer above,
- *           or before the connection breaks; "none" when left out
- *         delay: what is added to the answer's delay
- *         delivery ("hang"|"reset"|"truncate"|"refuse")
- *         body kinds: content ("html"|"malformed"|"huge")
- *         list ("empty"|"endless"|"foreign"|"partial"): a page without its items and with its
- *           link, one that links to itself, one that links to another host, one that lacks items
- *         lag: from "after" to "until", without regard to requests: Resource Graph's lag
+ *   when  host ("arm"|"login"|"defender"), method, path (a regular expression, extended, without
+ * case), client, after, until (durations from the estate's start), skip (let so many matches pass
+ * first), times (at most so often), every (each n-th match), chance (by the estate's seed). All
+ * that are given must hold. do    status, code, message, headers: { name: value }, body: an answer
+ * instead of Azure's retryAfter: a 429 with this Retry-After effect ("none"|"taken"): whether the
+ * request has its effect before the answer above, or before the connection breaks; "none" when left
+ * out delay: what is added to the answer's delay delivery ("hang"|"reset"|"truncate"|"refuse") body
+ * kinds: content ("html"|"malformed"|"huge") list ("empty"|"endless"|"foreign"|"partial"): a page
+ * without its items and with its link, one that links to itself, one that links to another host,
+ * one that lacks items lag: from "after" to "until", without regard to requests: Resource Graph's
+ * lag
  */
 #include "lib/base/str.h"
 #include "lib/base/xalloc.h"
@@ -34,7 +31,7 @@
 enum delivery_knob { DELIVER, DELIVER_HANG, DELIVER_RESET, DELIVER_TRUNCATE, DELIVER_REFUSE };
 enum content_knob { CONTENT_OWN, CONTENT_HTML, CONTENT_MALFORMED, CONTENT_HUGE };
 enum list_knob { LIST_OWN, LIST_EMPTY, LIST_ENDLESS, LIST_FOREIGN, LIST_PARTIAL };
-enum host_knob { HOST_ANY, HOST_ARM, HOST_LOGIN };
+enum host_knob { HOST_ANY, HOST_ARM, HOST_LOGIN, HOST_DEFENDER };
 enum effect_knob { EFFECT_NONE, EFFECT_TAKEN };
 
 struct when {
@@ -72,7 +69,7 @@ struct fault_plan {
 	const struct action *action;
 };
 
-static const char *const hosts[] = {"any", "arm", "login", NULL};
+static const char *const hosts[] = {"any", "arm", "login", "defender", NULL};
 static const char *const effects[] = {"none", "taken", NULL};
 static const char *const deliveries[] = {"answer", "hang", "reset", "truncate", "refuse", NULL};
 static const char *const contents[] = {"own", "html", "malformed", "huge", NULL};
@@ -231,13 +228,20 @@ static bool is_client(struct call *c, const char *client)
 		str_equal_nocase(facts.who->client, client);
 }
 
+static int host_of(const struct call *c)
+{
+	if (c->defender)
+		return HOST_DEFENDER;
+	return c->login ? HOST_LOGIN : HOST_ARM;
+}
+
 static bool matches(struct call *c, const struct rule *r)
 {
 	const struct when *w = &r->when;
 
 	if (r->action.lag.ms > 0 || !is_in_time(c->e, w))
 		return false;
-	if ((w->host == HOST_ARM && c->login) || (w->host == HOST_LOGIN && !c->login))
+	if (w->host != HOST_ANY && w->host != host_of(c))
 		return false;
 	if (w->method != NULL && !str_equal_nocase(w->method, c->request->method))
 		return false;

@@ -266,6 +266,8 @@ static void dispatch(struct call *c)
 		managed_handle(c);
 	else if (c->login)
 		token_handle(c);
+	else if (c->defender)
+		devices_handle(c);
 	else
 		arm_handle(c);
 }
@@ -284,7 +286,9 @@ static bool open_call(struct call *c, struct http_url *url)
 	read_parameters(c);
 	c->metadata = metadata_of(url);
 	c->login = c->metadata != MANAGED_NOT || same_host(url, c->e->login_host);
-	if (c->login || same_host(url, c->e->arm_host))
+	c->defender = !c->login && c->e->defender_host != NULL &&
+		same_host(url, c->e->defender_host) && str_starts_nocase(c->path, "/api/");
+	if (c->login || c->defender || same_host(url, c->e->arm_host))
 		return true;
 	answer_error(c, 421, "MisdirectedRequest", "The host '%s' is not served here.", url->host);
 	return false;

@@ -23,7 +23,7 @@ enum sensor { SENSOR_NONE, SENSOR_PROVISIONED, SENSOR_MOVED };
 
 struct traits {
 	unsigned char family, link, sensor;
-	bool failing, connector, blocked, unreached;
+	bool failing, connector, blocked, unreached, duplicated;
 };
 
 #define AWS_ACCOUNT "123456789012"
@@ -92,6 +92,10 @@ static void deal_all(struct maker *m)
 	deal(m, 0, s->blocked, TO(blocked), true);
 	shuffle(m);
 	deal(m, 0, s->unreached, TO(unreached), true);
+	/* Drawn only where it is asked for: what was made without it stays the same. */
+	if (s->duplicates > 0)
+		shuffle(m);
+	deal(m, 0, s->duplicates, TO(duplicated), true);
 #undef TO
 }
 
@@ -394,7 +398,8 @@ static json_t *make_behaviour(const struct maker *m)
 
 	return json_pack(
 		"{s:{s:s}, s:{s:s, s:o, s:o, s:o, s:o}, s:{s:b, s:o, s:o}, s:{s:f, s:o, s:o}, "
-		"s:{s:[s, o]}, s:{s:o}, s:{s:o}, s:{s:o}}",
+		"s:{s:[s, o]}, s:{s:o}, s:{s:o}, s:{s:o}, "
+		"s:{s:o, s:f}}",
 		"throttling", "model", spec_throttling_words[s->throttling], "operations", "shape",
 		spec_shape_words[s->shape], "create", paced(m, 130, 300), "update",
 		paced(m, 60, 240), "delete", paced(m, 120, 300), "retryAfter", poll_pace(m),
@@ -403,7 +408,35 @@ static json_t *make_behaviour(const struct maker *m)
 		paced(m, 14400, 259200), "down", paced(m, 1200, 28800), "graph", "lag", "0s",
 		json_sprintf("%lldms", (long long)s->lag.ms), "activity", "delay",
 		paced(m, 180, 1200), "plan", "write", paced(m, 5, 9), "providers", "registration",
-		paced(m, 30, 240));
+		paced(m, 30, 240), "devices", "lag", paced(m, 3600, 93600), "resourceIds",
+		1 - s->unnamed / 1e6);
+}
+
+/* --- devices of Defender for Endpoint, beyond those that machines are --- */
+
+static json_t *make_devices(const struct maker *m)
+{
+	json_t *devices = json_array();
+
+	for (unsigned i = 0; i < m->spec->direct; i++)
+		json_array_append_new(devices,
+			json_pack("{s:o, s:s, s:s}", "name",
+				json_sprintf("direct-%06u.contoso.test", i + 1), "os",
+				i % 3 == 2 ? "Ubuntu" : "WindowsServer2019", "version",
+				i % 3 == 2 ? "30.124082.4.0" : "10.8760.20348.2461"));
+	for (unsigned i = 0; i < m->spec->machines; i++) {
+		if (!m->traits[i].duplicated)
+			continue;
+		json_array_append_new(devices,
+			json_pack("{s:o, s:s, s:s, s:s}", "name",
+				json_sprintf(
+					m->traits[i].connector ? "i-%017x" : "srv-%06u", i + 1),
+				"os",
+				m->traits[i].family == FAMILY_LINUX ? "Ubuntu"
+								    : "WindowsServer2019",
+				"health", "Inactive", "seen", "-40d"));
+	}
+	return devices;
 }
 
 static json_t *make_document(struct maker *m)
@@ -415,11 +448,13 @@ static json_t *make_document(struct maker *m)
 	for (unsigned i = 0; i < s->subscriptions; i++)
 		json_array_append_new(subscriptions, make_subscription(m, i));
 	return json_pack(
-		"{s:[{s:s, s:s, s:s}], s:[{s:s, s:s, s:s, s:[{s:s, s:s}]}], s:o, s:o, s:o}",
+		"{s:[{s:s, s:s, s:s}], s:[{s:s, s:s, s:s, s:[s], s:[{s:s, s:s}]}], s:o, s:o, s:o, "
+		"s:o}",
 		"tenants", "id", s->tenant, "name", "Contoso", "domain", "contoso.test",
 		"principals", "tenant", s->tenant, "client", s->client, "secret", s->secret,
-		"roles", "scope", "/", "role", "Owner", "managementGroups", make_groups(m),
-		"subscriptions", subscriptions, "behaviour", make_behaviour(m));
+		"applicationPermissions", "Machine.Read.All", "roles", "scope", "/", "role",
+		"Owner", "managementGroups", make_groups(m), "subscriptions", subscriptions,
+		"devices", make_devices(m), "behaviour", make_behaviour(m));
 }
 
 int estate_generate(const char *specification, uint64_t seed, struct wall start,

@@ -175,6 +175,11 @@ struct trusted_subject {
 
 enum managed_kind { MANAGED_NOT, MANAGED_VM, MANAGED_ARC };
 
+struct call_window {
+	struct wall began;
+	unsigned calls;
+};
+
 struct federation {
 	char *issuer;
 	char *subject;
@@ -193,6 +198,8 @@ struct principal {
 	struct vec subjects;
 	enum managed_kind managed; /* of what the estate's one machine is that asks for tokens */
 	bool system_assigned;
+	bool reads_devices;              /* Machine.Read.All */
+	struct call_window minute, hour; /* of calls to Defender for Endpoint's API */
 	struct role *roles;
 	size_t role_count;
 };
@@ -236,6 +243,7 @@ struct throttle;
 struct estate {
 	char *arm_host;
 	char *login_host;
+	char *defender_host; /* or NULL */
 	uint64_t seed;
 	struct rng rng;
 	struct wall start;
@@ -257,6 +265,7 @@ struct estate {
 	void (*put_key)(void *ctx, const char *name, const char *content);
 	void *put_key_ctx;
 
+	struct vec devices;     /* of Defender for Endpoint, beyond those that machines are */
 	struct vec hands;       /* other writers that the document describes */
 	json_t *allowed_writes; /* kinds of writes that the document permits beyond the rules */
 	struct fault_book *faults;

@@ -66,6 +66,11 @@ void knobs_default(struct knobs *k)
 	k->tokens.life = DUR_S(3600);
 	k->tokens.refuse_replay = true;
 	k->tokens.arc_selects = true;
+	k->devices.lag = SPAN(DUR_H(1), DUR_H(26));
+	k->devices.id_share = 1000000;
+	k->devices.page_limit = 10000;
+	k->devices.per_minute = 100;
+	k->devices.per_hour = 1500;
 	k->ledger.read_within = DUR_MIN(10);
 }
 
@@ -155,6 +160,13 @@ static const struct field token_fields[] = {
 	{"refuseReplay", FIELD_BOOL, AT(tokens.refuse_replay)},
 	{"arcSelects", FIELD_BOOL, AT(tokens.arc_selects)},
 };
+static const struct field device_fields[] = {
+	{"lag", FIELD_SPAN, AT(devices.lag)},
+	{"resourceIds", FIELD_SHARE, AT(devices.id_share)},
+	{"pageLimit", FIELD_COUNT, AT(devices.page_limit)},
+	{"perMinute", FIELD_COUNT, AT(devices.per_minute)},
+	{"perHour", FIELD_COUNT, AT(devices.per_hour)},
+};
 static const struct field ledger_fields[] = {
 	{"readWithin", FIELD_DURATION, AT(ledger.read_within)}};
 
@@ -178,6 +190,7 @@ static const struct {
 	GROUP("activity", activity_fields),
 	GROUP("providers", provider_fields),
 	GROUP("tokens", token_fields),
+	GROUP("devices", device_fields),
 	GROUP("ledger", ledger_fields),
 };
 

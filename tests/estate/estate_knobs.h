@@ -115,6 +115,12 @@ struct knobs {
 	} tokens;
 
 	struct {
+		struct span lag;   /* from an installed sensor to its device */
+		unsigned id_share; /* of machines' devices that name them, in millionths */
+		unsigned page_limit, per_minute, per_hour;
+	} devices;
+
+	struct {
 		struct dur read_within; /* rule 4: a write follows a read of the same resource */
 	} ledger;
 };

@@ -533,6 +533,8 @@ static bool is_denied(const struct call *c, int status)
 
 static bool is_absent(const struct call *c, int status)
 {
+	if (c->defender)
+		return str_equal(c->error_code, "ResourceNotFound");
 	return c->route != NULL && status == 404 &&
 		!str_equal(c->error_code, "InvalidResourceType");
 }

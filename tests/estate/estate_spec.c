@@ -59,6 +59,13 @@ static const struct key {
 	{"unreached", KEY_SHARE, AT(unreached), 0, NULL,
 		"machines that Defender for Cloud's own deployer does not reach"},
 	{"flapping", KEY_SHARE, AT(flapping), 0, NULL, "machines that come and go"},
+	{"direct", KEY_COUNT, AT(direct), MACHINES_MAX, NULL,
+		"servers onboarded to Defender for Endpoint directly, which are in no "
+		"subscription"},
+	{"duplicates", KEY_SHARE, AT(duplicates), 0, NULL,
+		"machines of which Defender for Endpoint knows a second, older device"},
+	{"unnamed", KEY_SHARE, AT(unnamed), 0, NULL,
+		"machines whose device does not name them by their resource id"},
 	{"plan", KEY_WORD, AT(plan), 0, plan_words, "none, P1, P2 or mixed: the servers plan"},
 	{"integration", KEY_SWITCH, AT(integration), 0, NULL, "on or off: setting WDATP"},
 	{"unified", KEY_SWITCH, AT(unified), 0, NULL, "on or off: setting WDATP_UNIFIED_SOLUTION"},

@@ -120,7 +120,8 @@ void scenario_make_estate(struct scenario *s)
 	struct estate_options options = {.seed = s->options.seed,
 		.start = SCENARIO_START,
 		.arm_host = "management.test",
-		.login_host = "login.test"};
+		.login_host = "login.test",
+		.defender_host = "defender.test"};
 	json_t *document = base_document(&s->options);
 	struct diags diags = DIAGS_INIT;
 

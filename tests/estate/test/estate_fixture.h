@@ -187,8 +187,10 @@ static inline struct estate_verdict verdict(struct fixture *f)
 /* Makes an estate from a document; the clock stands at 2026-11-24T08:00:00Z. */
 static inline void fixture_open_json(struct fixture *f, json_t *take_document)
 {
-	struct estate_options options = {
-		.seed = 7, .arm_host = "management.test", .login_host = "login.test"};
+	struct estate_options options = {.seed = 7,
+		.arm_host = "management.test",
+		.login_host = "login.test",
+		.defender_host = "defender.test"};
 	mdc_cleanup(diags_fini) struct diags diags = DIAGS_INIT;
 	struct buf errors = BUF_INIT(65536);
 
