@@ -110,6 +110,16 @@ void arm_call_restart(struct arm_call *call)
 	arm_client_dispatch_at(call->client, now_of(call));
 }
 
+static const char *base_of(const struct arm_call *call)
+{
+	return arm_wire_base(&call->identity->cloud, call->request.quota);
+}
+
+static const char *audience_of(const struct arm_call *call)
+{
+	return arm_wire_audience(&call->identity->cloud, call->request.quota);
+}
+
 static void fill_result(struct arm_call *call, struct arm_result *ret)
 {
 	*ret = (struct arm_result){
@@ -120,7 +130,7 @@ static void fill_result(struct arm_call *call, struct arm_result *ret)
 	};
 	str_copy(ret->correlation_id, sizeof(ret->correlation_id), call->correlation_id);
 	if (call->identity != NULL)
-		arm_wire_origin(&call->identity->cloud, ret->arm_origin, sizeof(ret->arm_origin));
+		arm_wire_origin(base_of(call), ret->arm_origin, sizeof(ret->arm_origin));
 	if (ret->reply != NULL) {
 		struct arm_trace trace;
 
@@ -175,14 +185,14 @@ static void ask_for_token(struct arm_call *call)
 		step(call, CALL_INPUT_TOKEN_FAILED, &error);
 		return;
 	}
-	call->waiter = credentials_get(c->credentials, call->identity_name,
-		call->identity->cloud.audience, token_came, call);
+	call->waiter = credentials_get(
+		c->credentials, call->identity_name, audience_of(call), token_came, call);
 }
 
 static void renew_token(struct arm_call *call)
 {
-	credentials_refuse(call->client->credentials, call->identity_name,
-		call->identity->cloud.audience, call->token);
+	credentials_refuse(
+		call->client->credentials, call->identity_name, audience_of(call), call->token);
 	drop_token(call);
 	http_reply_fini(&call->reply);
 	ask_for_token(call);
@@ -229,6 +239,7 @@ static void count_sent(struct arm_call *call)
 	case ARM_QUOTA_WRITE: n->arm_writes++; break;
 	case ARM_QUOTA_DELETE: n->arm_deletes++; break;
 	case ARM_QUOTA_GRAPH: n->graph_queries++; break;
+	case ARM_QUOTA_DEFENDER: n->device_lists++; break;
 	}
 }
 
@@ -368,16 +379,16 @@ static bool prepare(struct arm_call *call, struct arm_error *ret)
 		return false;
 	}
 	call->identity = identity_hold(id);
-	if (!arm_wire_origin(&id->cloud, origin, sizeof(origin))) {
-		*ret = error_of(ARM_ERROR_IDENTITY, "ResourceManager",
-			"resource-manager of the identity's cloud is not an https URL");
+	if (!arm_wire_origin(base_of(call), origin, sizeof(origin))) {
+		*ret = error_of(ARM_ERROR_IDENTITY, "ServiceUrl",
+			"the service's URL in the identity's cloud is not an https URL");
 		return false;
 	}
-	call->url = arm_wire_url(
-		&id->cloud, call->operation_url != NULL ? call->operation_url : call->request.path);
+	call->url = arm_wire_url(base_of(call),
+		call->operation_url != NULL ? call->operation_url : call->request.path);
 	if (call->url == NULL) {
-		*ret = error_of(ARM_ERROR_REQUEST, "ForeignUrl",
-			"the URL is not one of the identity's resource-manager");
+		*ret = error_of(
+			ARM_ERROR_REQUEST, "ForeignUrl", "the URL is not one of the service's");
 		return false;
 	}
 	arm_wire_provider(&call->request, call->url, call->provider);
@@ -388,8 +399,8 @@ static bool prepare(struct arm_call *call, struct arm_error *ret)
 void arm_call_begin(struct arm_call *call)
 {
 	struct arm_error error;
-	bool reads =
-		call->request.quota == ARM_QUOTA_READ || call->request.quota == ARM_QUOTA_GRAPH;
+	enum arm_quota quota = call->request.quota;
+	bool reads = quota != ARM_QUOTA_WRITE && quota != ARM_QUOTA_DELETE;
 
 	list_remove(&call->link);
 	list_append(&call->client->begun, &call->link);

@@ -5,7 +5,8 @@
  * lib/engine/call.c. It retries nothing but one connect failure; what failed goes back to its
  * caller with its class.
  *
- * Tokens go to the resource-manager of the identity's cloud alone, over TLS. Signed operation URLs
+ * Tokens go to the service that they are for, the resource-manager of the identity's cloud or its
+ * API of Defender for Endpoint, and to nobody else, over TLS. Signed operation URLs
  * and replies are wiped after use and never logged. A write waits for its quota for a short time
  * only, since what was read before it grows old.
  */
@@ -84,7 +85,7 @@ bool arm_client_object_id(const struct arm_client *c, const char *identity,
  */
 json_t *arm_client_report(struct arm_client *c);
 struct arm_client_counts {
-	uint64_t arm_reads, arm_writes, arm_deletes, graph_queries, token_requests;
+	uint64_t arm_reads, arm_writes, arm_deletes, graph_queries, device_lists, token_requests;
 	uint64_t throttled, failed;
 };
 void arm_client_counts(const struct arm_client *c, struct arm_client_counts *ret);

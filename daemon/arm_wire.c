@@ -14,9 +14,18 @@
 #define PROVIDERS "/providers/"
 #define PRICINGS "Microsoft.Security/pricings"
 
-bool arm_wire_origin(const struct cloud_config *cloud, char *ret, size_t size)
+const char *arm_wire_base(const struct cloud_config *cloud, enum arm_quota quota)
 {
-	const char *base = cloud->resource_manager;
+	return quota == ARM_QUOTA_DEFENDER ? cloud->defender : cloud->resource_manager;
+}
+
+const char *arm_wire_audience(const struct cloud_config *cloud, enum arm_quota quota)
+{
+	return quota == ARM_QUOTA_DEFENDER ? defender_audience(cloud->defender) : cloud->audience;
+}
+
+bool arm_wire_origin(const char *base, char *ret, size_t size)
+{
 	mdc_autofree char *origin = NULL;
 
 	if (base == NULL || !str_starts_nocase(base, SCHEME) || !http_url_same_origin(base, base))
@@ -25,9 +34,8 @@ bool arm_wire_origin(const struct cloud_config *cloud, char *ret, size_t size)
 	return str_copy(ret, size, origin);
 }
 
-char *arm_wire_url(const struct cloud_config *cloud, const char *path_or_url)
+char *arm_wire_url(const char *base, const char *path_or_url)
 {
-	const char *base = cloud->resource_manager;
 	size_t len = strlen(base);
 	char *url;
 

@@ -11,13 +11,17 @@
 #define ARM_BODY_MAX (4 * 1024 * 1024)
 #define ARM_PROVIDER_SIZE 80
 
-/* "https://management.azure.com" of the cloud's URL. False when that is not an https URL. */
-bool arm_wire_origin(const struct cloud_config *cloud, char *ret, size_t size);
+/* The service that a call is for: its URL in the configuration, or NULL, and whose token it wants.
+ */
+const char *arm_wire_base(const struct cloud_config *cloud, enum arm_quota quota);
+const char *arm_wire_audience(const struct cloud_config *cloud, enum arm_quota quota);
+/* "https://management.azure.com" of the service's URL. False when that is not an https URL. */
+bool arm_wire_origin(const char *base, char *ret, size_t size);
 /*
  * The absolute URL of a path, or of an operation URL that is passed through; NULL where it would
- * leave the cloud's origin. Caller frees.
+ * leave the service's origin. Caller frees.
  */
-char *arm_wire_url(const struct cloud_config *cloud, const char *path_or_url);
+char *arm_wire_url(const char *base, const char *path_or_url);
 
 /*
  * What the governor knows the call's provider as (governor.h): the request's, the one named in an

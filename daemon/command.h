@@ -7,6 +7,7 @@
  *   command_status.c   status, config
  *   command_partial.c  what of the estate is not known now
  *   command_list.c     list, history
+ *   command_gaps.c     gaps
  *   command_plan.c     plan
  *   command_explain.c  explain
  *   command_preflight.c  preflight
@@ -83,6 +84,7 @@ json_t *command_unconfirmed(const struct daemon *d);
 
 json_t *command_status(const struct command_context *c);
 json_t *command_list(const struct command_context *c);
+json_t *command_gaps(const struct command_context *c);
 json_t *command_history(const struct command_context *c);
 json_t *command_config(const struct command_context *c);
 json_t *command_plan(const struct command_context *c);

@@ -105,6 +105,7 @@ static void on_pass_ended(void *ctx, const struct pass_report *report)
 	reconciler_pass_ended(d->reconciler);
 	scheduler_pass_ended(d->scheduler, report);
 	preflight_pass_ended(d->preflight, report);
+	devices_pass_ended(d->devices, report);
 	daemon_look_at_store(d);
 	daemon_update_status(d);
 	if (d->life->once != NULL)
@@ -237,6 +238,7 @@ void daemon_stop(struct daemon *d)
 	log_say(d->world->log, LOG_STOPPING_MESSAGE, "stopping: %zu operations run on in Azure",
 		executor_running(d->executor));
 	scheduler_stop(d->scheduler);
+	devices_stop(d->devices);
 	executor_withdraw_all(d->executor, REASON_STOPPING);
 	executor_stop(d->executor);
 	daemon_tell_checkpoint(d);
@@ -303,6 +305,7 @@ static void make_parts(struct daemon *d, enum store_condition condition)
 	executor_bind(d->executor, d->reconciler);
 	d->scheduler = scheduler_new(w, &scheduler);
 	d->preflight = preflight_new(w, d->client, d->inventory);
+	d->devices = devices_new(w, d->client, d->inventory);
 	d->life->housekeeping = loop_timer_new(w->loop, daemon_keep_house, d);
 	d->life->stop_timer = loop_timer_new(w->loop, look_at_stop, d);
 	d->life->store_was_healthy = true;
@@ -445,6 +448,7 @@ static struct daemon *take_apart(struct daemon *d, struct store *(*end)(struct s
 	d->control = control_socket_close(d->control);
 	d->scheduler = scheduler_free(d->scheduler);
 	d->preflight = preflight_free(d->preflight);
+	d->devices = devices_free(d->devices);
 	d->observer = observer_free(d->observer);
 	if (d->store != NULL && end == store_close)
 		journal_replay_remember(d->store, d->world->log);

@@ -8,6 +8,7 @@
 
 #include "daemon/arm_client.h"
 #include "daemon/config_file.h"
+#include "daemon/devices.h"
 #include "daemon/executor.h"
 #include "daemon/gate.h"
 #include "daemon/observer.h"
@@ -45,6 +46,7 @@ struct daemon {
 	struct tenants *tenants;
 	struct reconciler *reconciler;
 	struct observer *observer;
+	struct devices *devices;
 	struct executor *executor;
 	struct scheduler *scheduler;
 	struct preflight *preflight;

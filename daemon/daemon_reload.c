@@ -63,6 +63,7 @@ void daemon_apply_config(struct daemon *d)
 		gate_measure(d->gate, d->config, d->inventory);
 	scheduler_configure(d->scheduler, d->config);
 	preflight_configure(d->preflight, d->config);
+	devices_configure(d->devices, d->config);
 }
 
 void reload_result_fini(struct reload_result *r)

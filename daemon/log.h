@@ -70,6 +70,8 @@
 		"the state is stored again") \
 	MESSAGE(CONFLICT, "0d9c1a5be2f34c0a8b6f5d1e7a40c326", LOG_WARNING, \
 		"someone undoes what is corrected") \
+	MESSAGE(DEVICES, "0d9c1a5be2f34c0a8b6f5d1e7a40c343", LOG_WARNING, \
+		"the inventory of Defender for Endpoint cannot be read, or can be again") \
 	MESSAGE(EXPIRED, "0d9c1a5be2f34c0a8b6f5d1e7a40c342", LOG_WARNING, \
 		"an exclusion or a grant has ended") \
 	MESSAGE(CONFIG_DOUBTFUL, "0d9c1a5be2f34c0a8b6f5d1e7a40c328", LOG_WARNING, \

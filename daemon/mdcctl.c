@@ -112,7 +112,8 @@ static int show(const struct request *r, const json_t *result)
 		return status_of(r->command, result);
 	case OUTPUT_NAME: show_names(result); return status_of(r->command, result);
 	case OUTPUT_TABLE:
-	case OUTPUT_WIDE: break;
+	case OUTPUT_WIDE:
+	case OUTPUT_CSV: break;
 	}
 	return show_answer(&s, r->command, result);
 }
@@ -142,6 +143,10 @@ static int check(const struct request *r)
 	if (r->output == OUTPUT_NAME && !has_names(r->command)) {
 		fprintf(stderr, "mdcctl: %s has no names: -o name is for list, plan, history\n",
 			r->command);
+		return -EINVAL;
+	}
+	if (r->output == OUTPUT_CSV && !str_equal(r->command, "gaps")) {
+		fprintf(stderr, "mdcctl: %s has no CSV: --csv is for gaps\n", r->command);
 		return -EINVAL;
 	}
 	return 0;

@@ -11,6 +11,7 @@
  *   mdcctl_status.c    status
  *   mdcctl_plan.c      plan
  *   mdcctl_items.c     explain, list, history
+ *   mdcctl_gaps.c      gaps
  *   mdcctl_text.c      times, colours, texts from outside
  *   mdcctl_table.c     columns
  *
@@ -31,7 +32,7 @@
 
 /* --- the command line --- */
 
-enum output { OUTPUT_TABLE, OUTPUT_WIDE, OUTPUT_NAME, OUTPUT_JSON };
+enum output { OUTPUT_TABLE, OUTPUT_WIDE, OUTPUT_NAME, OUTPUT_JSON, OUTPUT_CSV };
 
 struct request {
 	const char *socket;
@@ -84,6 +85,7 @@ int show_plan(const struct screen *s, const json_t *plan);
 void show_plan_summary(const struct screen *s, const json_t *plan);
 int show_explanation(const struct screen *s, const json_t *explanation);
 int show_list(const struct screen *s, const json_t *list);
+int show_inventory_gaps(const struct screen *s, const json_t *gaps);
 int show_history(const struct screen *s, const json_t *history);
 int show_preflight(const struct screen *s, const json_t *report);
 /* The exit status of a plan, whatever its output; says so where it cannot be told. */

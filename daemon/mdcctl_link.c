@@ -199,6 +199,7 @@ static const struct pages {
 	uint64_t standard;
 } pages[] = {
 	{"list", "items", "after", 1000},
+	{"gaps", "gaps", "after", 1000},
 	{"history", "transitions", "before", 50},
 	{"plan", "steps", NULL, 100},
 };

@@ -24,6 +24,9 @@ static const char usage[] =
 	"  explain RESOURCE           everything about a machine, a connector or a subscription\n"
 	"  list [--state S,...] [--control C,...] [--reason R] [--scope S] [--subscription S]\n"
 	"       [--limit N]           items, one a line\n"
+	"  gaps [--kind K,...] [--scope S] [--limit N] [--csv]\n"
+	"                             devices of Defender for Endpoint without a machine, and\n"
+	"                             machines without a device\n"
 	"  history [RESOURCE] [--limit N] [--before SEQ]\n"
 	"                             the latest transitions and writes, newest first\n"
 	"  preflight                  what the configuration needs and Azure does not give, with\n"
@@ -46,7 +49,7 @@ static const char usage[] =
 	"\n"
 	"A RESOURCE is the name of a machine, the name or id of a subscription, or a resource id.\n"
 	"\n"
-	"  -o, --output FORM   table, wide, json, or name: resource ids, one a line\n"
+	"  -o, --output FORM   table, wide, json, name: resource ids, one a line; csv: of gaps\n"
 	"      --json          the same as -o json\n"
 	"  -n, --limit N       rows to show, or \"all\"\n"
 	"  -s, --socket PATH   (" SOCKET_PATH ", or the variable " SOCKET_VARIABLE ")\n"
@@ -64,6 +67,7 @@ static const struct command {
 	{"plan", WORDS_NONE, " scope limit "},
 	{"explain", WORDS_MUST, " "},
 	{"list", WORDS_NONE, " state control reason scope subscription limit "},
+	{"gaps", WORDS_NONE, " kind scope limit csv "},
 	{"history", WORDS_MAY, " before limit "},
 	{"config", WORDS_NONE, " "},
 	{"preflight", WORDS_NONE, " role scope config "},
@@ -82,6 +86,7 @@ enum {
 	OPTION_JSON,
 	OPTION_YES,
 	OPTION_ROLE,
+	OPTION_CSV,
 	OPTION_FILE,
 	OPTION_VERSION
 };
@@ -97,6 +102,8 @@ static const struct option long_options[] = {
 	{"yes", no_argument, NULL, OPTION_YES},
 	{"role", no_argument, NULL, OPTION_ROLE},
 	{"config", required_argument, NULL, OPTION_FILE},
+	{"kind", required_argument, NULL, OPTION_TEXT},
+	{"csv", no_argument, NULL, OPTION_CSV},
 	{"output", required_argument, NULL, 'o'},
 	{"json", no_argument, NULL, OPTION_JSON},
 	{"socket", required_argument, NULL, 's'},
@@ -104,7 +111,7 @@ static const struct option long_options[] = {
 	{"version", no_argument, NULL, OPTION_VERSION},
 	{0},
 };
-#define COMMAND_OPTIONS 10 /* the first ones are of some commands only */
+#define COMMAND_OPTIONS 12 /* the first ones are of some commands only */
 
 /* --- what is wrong --- */
 
@@ -156,14 +163,15 @@ static int take_output(struct request *r, const char *form)
 	static const char *const forms[] = {[OUTPUT_TABLE] = "table",
 		[OUTPUT_WIDE] = "wide",
 		[OUTPUT_NAME] = "name",
-		[OUTPUT_JSON] = "json"};
+		[OUTPUT_JSON] = "json",
+		[OUTPUT_CSV] = "csv"};
 
 	for (size_t i = 0; i < ARRAY_LEN(forms); i++)
 		if (str_equal(form, forms[i])) {
 			r->output = (enum output)i;
 			return 0;
 		}
-	return misuse("--output wants table, wide, name or json, not \"%s\"", form);
+	return misuse("--output wants table, wide, name, json or csv, not \"%s\"", form);
 }
 
 static int take_limit(struct request *r, const char *text)
@@ -208,6 +216,7 @@ static int take_option(struct request *r, int option, const char *name, char **a
 	case OPTION_JSON: r->output = OUTPUT_JSON; return 0;
 	case OPTION_YES: r->yes = true; return 0;
 	case OPTION_ROLE: r->role = true; return 0;
+	case OPTION_CSV: r->output = OUTPUT_CSV; return 0;
 	case OPTION_FILE: r->file = optarg; return 0;
 	case OPTION_VERSION: puts("mdcctl " MDC_VERSION); return 1;
 	case OPTION_TEXT: return take_text(r, name, optarg);
@@ -289,6 +298,9 @@ static int take_words(struct request *r, int argc, char **argv, uint64_t given)
 		error = misuse("%s: unexpected argument \"%s\"", c->name, argv[at]);
 	if (error == 0)
 		error = check_options(c, given);
+	/* A file is whole. */
+	if (r->output == OUTPUT_CSV && r->limit == 0)
+		r->limit = LIMIT_MOST;
 	return error == 0 && str_equal(c->name, "preflight") ? check_preflight(r) : error;
 }
 

@@ -51,6 +51,7 @@ int show_answer(const struct screen *s, const char *command, const json_t *resul
 		{"plan", show_plan},
 		{"explain", show_explanation},
 		{"list", show_list},
+		{"gaps", show_inventory_gaps},
 		{"history", show_history},
 		{"config", show_config},
 		{"preflight", show_preflight},

@@ -328,6 +328,24 @@ void arm_find_activity_on(const char *subscription, const char *resource_id, str
 		subscription, &(struct activity_filter){"resourceUri", resource_id, from, to}, ret);
 }
 
+void defender_list_devices(unsigned top, uint64_t skip, struct arm_request *ret)
+{
+	*ret = (struct arm_request){
+		.method = "GET",
+		.path = xasprintf("/api/machines?$top=%u&$skip=%" PRIu64, top, skip),
+		.quota = ARM_QUOTA_DEFENDER,
+		.provider = "",
+	};
+}
+
+/* The application is one in all of the public cloud, whatever host of a region is asked. */
+const char *defender_audience(const char *api)
+{
+	return str_ends_nocase(api, ".microsoft.us") || str_ends_nocase(api, ".microsoft.us/")
+		? api
+		: "https://api.securitycenter.microsoft.com";
+}
+
 int arm_follow_link(const struct arm_request *first, const char *arm_base, const char *link,
 	struct arm_request *ret)
 {

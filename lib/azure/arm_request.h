@@ -18,6 +18,8 @@ enum arm_quota {
 	ARM_QUOTA_WRITE,
 	ARM_QUOTA_DELETE,
 	ARM_QUOTA_GRAPH, /* Resource Graph's own quota */
+	/* Of the API of Defender for Endpoint, which is another service on a host of its own. */
+	ARM_QUOTA_DEFENDER,
 };
 
 struct arm_request {
@@ -61,6 +63,11 @@ void arm_find_activity(const char *subscription, const char *correlation_id, str
 	struct wall to, struct arm_request *ret);
 void arm_find_activity_on(const char *subscription, const char *resource_id, struct wall from,
 	struct wall to, struct arm_request *ret);
+/* Devices of Defender for Endpoint: at most `top` (DEVICES_PER_PAGE) from the `skip`th on. */
+#define DEVICES_PER_PAGE 10000
+void defender_list_devices(unsigned top, uint64_t skip, struct arm_request *ret);
+/* The resource that tokens for it are asked for, by the API's URL. */
+const char *defender_audience(const char *api);
 /* A nextLink: same origin as `arm_base` or -EXDEV; not a URL -EINVAL. Keeps the quota of `first`.
  */
 int arm_follow_link(const struct arm_request *first, const char *arm_base, const char *link,

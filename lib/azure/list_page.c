@@ -119,9 +119,10 @@ static int take_truncated(struct list_page *p, const json_t *value)
 
 static int take_member(struct list_page *p, const char *key, const json_t *value)
 {
-	/* One of Azure's specifications calls it "@nextLink". */
+	/* One of Azure's specifications calls it "@nextLink", and OData "@odata.nextLink". */
 	if (p->kind == LIST_ARM)
-		return str_equal_nocase(key, "nextLink") || str_equal_nocase(key, "@nextLink")
+		return str_equal_nocase(key, "nextLink") || str_equal_nocase(key, "@nextLink") ||
+				str_equal_nocase(key, "@odata.nextLink")
 			? take_link(p, value)
 			: 0;
 	if (str_equal_nocase(key, "$skipToken"))

@@ -29,6 +29,7 @@ void quota_settings_for(enum quota_model model, struct quota_settings *ret)
 		.tenant_writes = {200, 10},
 		.tenant_deletes = {200, 10},
 		.graph = {15, 3},
+		.defender = {20, 0.4},
 		.reserve_percent = 5,
 		.writes_in_flight_first = 5,
 		.writes_in_flight_most = 50,
@@ -92,6 +93,7 @@ static struct quota_rate rate_of(
 	case ARM_QUOTA_READ: return tenant ? s->tenant_reads : s->reads;
 	case ARM_QUOTA_WRITE: return tenant ? s->tenant_writes : s->writes;
 	case ARM_QUOTA_DELETE: return tenant ? s->tenant_deletes : s->deletes;
+	case ARM_QUOTA_DEFENDER: return s->defender;
 	case ARM_QUOTA_GRAPH: break;
 	}
 	return s->graph;
@@ -104,6 +106,7 @@ static char *quota_key(
 	case QUOTA_SUBSCRIPTION: return xasprintf("s %s %s %d", c->principal, c->subscription, op);
 	case QUOTA_TENANT: return xasprintf("t %s %s %d", c->principal, c->tenant, op);
 	case QUOTA_GRAPH: return xasprintf("g %s %s", c->principal, c->tenant);
+	case QUOTA_DEFENDER: return xasprintf("d %s %s", c->principal, c->tenant);
 	case QUOTA_POLICY:
 		return xasprintf("p %s %s %s %s", c->principal, c->tenant, c->subscription, policy);
 	}
@@ -200,6 +203,10 @@ static void fill_route(
 	if (c->quota == ARM_QUOTA_GRAPH) {
 		r->quotas[r->count++] = need_quota(g, QUOTA_GRAPH, c, c->quota, now);
 		r->quotas[r->count++] = need_quota(g, QUOTA_TENANT, c, ARM_QUOTA_READ, now);
+		return;
+	}
+	if (c->quota == ARM_QUOTA_DEFENDER) {
+		r->quotas[r->count++] = need_quota(g, QUOTA_DEFENDER, c, c->quota, now);
 		return;
 	}
 	if (*c->subscription != '\0')

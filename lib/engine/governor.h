@@ -44,7 +44,8 @@ struct quota_settings {
 	enum quota_model model;
 	struct quota_rate reads, writes, deletes;
 	struct quota_rate tenant_reads, tenant_writes, tenant_deletes;
-	struct quota_rate graph; /* 15 in 5 s: size 15, refill 3 */
+	struct quota_rate graph;    /* 15 in 5 s: size 15, refill 3 */
+	struct quota_rate defender; /* 100 a minute and 1500 an hour: size 20, refill 0.4 */
 	unsigned reserve_percent;
 	unsigned writes_in_flight_first; /* per (subscription, provider); adapts from here */
 	unsigned writes_in_flight_most;

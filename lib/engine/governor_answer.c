@@ -217,7 +217,7 @@ static void throttled(const struct answering *a, const struct suspect *lowest)
 		halve(a->route->lane, a->ticket->serial);
 		return;
 	}
-	if (q == NULL || a->call->quota == ARM_QUOTA_GRAPH)
+	if (q == NULL || a->call->quota == ARM_QUOTA_GRAPH || a->call->quota == ARM_QUOTA_DEFENDER)
 		q = a->route->quotas[0];
 	bucket_freeze(&q->bucket, until, a->now);
 }

@@ -11,6 +11,7 @@ enum quota_scope {
 	QUOTA_SUBSCRIPTION,
 	QUOTA_TENANT,
 	QUOTA_GRAPH,
+	QUOTA_DEFENDER,
 	QUOTA_POLICY, /* a provider's own, known by its header only */
 };
 

@@ -7,6 +7,7 @@ static const char *scope_word(enum quota_scope scope)
 	case QUOTA_SUBSCRIPTION: return "subscription";
 	case QUOTA_TENANT: return "tenant";
 	case QUOTA_GRAPH: return "graph";
+	case QUOTA_DEFENDER: return "defender";
 	case QUOTA_POLICY: return "policy";
 	}
 	return "";
@@ -19,6 +20,7 @@ static const char *operation_word(enum arm_quota op)
 	case ARM_QUOTA_WRITE: return "writes";
 	case ARM_QUOTA_DELETE: return "deletes";
 	case ARM_QUOTA_GRAPH: return "queries";
+	case ARM_QUOTA_DEFENDER: return "lists";
 	}
 	return "";
 }
@@ -48,7 +50,7 @@ static json_t *quota_row(const struct quota *q, struct mono now)
 	json_t *row = json_object();
 
 	set_text(row, "scope", scope_word(q->scope));
-	if (q->scope == QUOTA_TENANT || q->scope == QUOTA_GRAPH)
+	if (q->scope == QUOTA_TENANT || q->scope == QUOTA_GRAPH || q->scope == QUOTA_DEFENDER)
 		set_text(row, "tenant", q->tenant);
 	set_text(row, "principal", q->principal);
 	set_text(row, "subscription", q->subscription);

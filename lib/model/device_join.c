@@ -43,7 +43,7 @@ struct device_join {
 	struct subscription **subscriptions;
 	size_t subscription_count, at;
 	uint32_t place; /* within the subscription */
-	bool complete;
+	bool complete, forgets;
 	struct wall asked;
 	struct device_gaps gaps;
 };
@@ -365,9 +365,15 @@ static void take(struct entry *e, const struct entry *speaker, const struct mach
 
 static void tell_machine(struct device_join *j, struct inventory *inv, struct machine *m)
 {
-	struct entry *best = walk_candidates(j, m, NULL, NULL);
 	struct sensor_facts facts = {.at = j->asked};
+	struct entry *best;
 	bool changed;
+
+	if (j->forgets) {
+		inventory_set_sensor(inv, m, NULL, &changed);
+		return;
+	}
+	best = walk_candidates(j, m, NULL, NULL);
 
 	if (best != NULL) {
 		walk_candidates(j, m, take, best);
@@ -434,6 +440,14 @@ void device_join_begin(struct device_join *j, const struct inventory *inv, const
 		if (str_equal_nocase(s->tenant, tenant))
 			j->subscriptions[j->subscription_count++] = s;
 	}
+}
+
+void device_join_begin_forgetting(
+	struct device_join *j, const struct inventory *inv, const char *tenant)
+{
+	device_join_begin(j, inv, tenant, false, WALL_UNSET);
+	j->forgets = true;
+	j->phase = JOIN_TELLS;
 }
 
 /* The next machine; NULL: that was the last one. */

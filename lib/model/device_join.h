@@ -65,6 +65,9 @@ bool device_join_is_whole(const struct device_join *j);
  */
 void device_join_begin(struct device_join *j, const struct inventory *inv, const char *tenant,
 	bool complete, struct wall asked);
+/* In place of devices: nothing is known of the tenant's any more. */
+void device_join_begin_forgetting(
+	struct device_join *j, const struct inventory *inv, const char *tenant);
 bool device_join_some(struct device_join *j, struct inventory *inv, size_t most) MDC_MUST_CHECK;
 
 struct device_gaps {

@@ -105,6 +105,7 @@ void scenario_configure(struct scenario *s, const char *config)
 					    "    login = \"https://login.test\"\n"
 					    "    resource-manager = \"https://management.test\"\n"
 					    "    audience = \"https://management.azure.com\"\n"
+					    "%s"
 					    "}\n"
 					    "identity \"main\" {\n"
 					    "    cloud = simulated  tenant = \"" TENANT "\"\n"
@@ -113,7 +114,8 @@ void scenario_configure(struct scenario *s, const char *config)
 					    "    secret-file = \"" SECRET_PATH "\"\n"
 					    "}\n"
 					    "%s",
-		s->directory, s->directory, config);
+		s->directory, s->directory,
+		s->options.defender ? "    defender = \"https://defender.test\"\n" : "", config);
 
 	write_file(s->config_path, text);
 }

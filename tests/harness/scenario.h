@@ -104,6 +104,8 @@ struct scenario_options {
 	const char *document;
 	/* The estate's own delays, by its seed; else all are fixed and answers come at once. */
 	bool lively;
+	/* The cloud has the API of Defender for Endpoint. */
+	bool defender;
 	/* Sections besides cloud and identity; NULL: CONFIG_ENFORCE. */
 	const char *config;
 };

@@ -19,6 +19,7 @@
 #define SMALL \
 	"{'tenants': [{'id': '" TENANT "', 'name': 'Contoso'}]," \
 	" 'principals': [{'tenant': '" TENANT "', 'client': '" CLIENT "', 'secret': '" SECRET "'," \
+	"                 'applicationPermissions': ['Machine.Read.All']," \
 	"                 'roles': [{'scope': '/', 'role': 'Owner'}]}," \
 	"                {'tenant': '" TENANT "', 'client': '" OTHER_CLIENT "'," \
 	"                 'secret': '" OTHER_SECRET "', 'name': 'other'," \

@@ -149,6 +149,7 @@ static bool add_line(struct buf *b, enum log_message kind, const struct entry *e
 	case LOG_FAILURE_GROUP_MESSAGE:
 	case LOG_CONFLICT_MESSAGE:
 	case LOG_CREDENTIAL_MESSAGE:
+	case LOG_DEVICES_MESSAGE:
 	case LOG_EXPIRED_MESSAGE:
 	case LOG_CONFIG_DOUBTFUL_MESSAGE:
 	case LOG_NOT_STARTED_MESSAGE:

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/mdcctl.h"
+
+#include "lib/base/str.h"
+
+#include <string.h>
+
+/* --- for people --- */
+
+static void gap_row(struct table *t, const struct screen *s, const json_t *gaps, const json_t *row)
+{
+	char seen[AGE_TEXT_SIZE];
+	const char *device = text_of(row, "device"), *machine = text_of(row, "machine");
+
+	if (s->output == OUTPUT_WIDE) {
+		snprintf(seen, sizeof(seen), "%s", text_of(row, "last_seen"));
+		table_row(t,
+			(const char *const[]){text_of(row, "gap"), device,
+				text_of(row, "device_id"), text_of(row, "resource_id"),
+				text_of(row, "scope"), text_of(row, "platform"),
+				text_of(row, "sensor_version"), seen, text_of(row, "sentence")});
+		return;
+	}
+	age_of(gaps, row, "last_seen", seen);
+	table_row(t,
+		(const char *const[]){text_of(row, "gap"),
+			*device != '\0' ? device : text_of(row, "device_id"), machine,
+			text_of(row, "subscription_name"), seen, text_of(row, "sentence")});
+}
+
+static void show_unproven(const json_t *gaps)
+{
+	json_t *text;
+	size_t i;
+
+	json_array_foreach (json_object_get(gaps, "unproven"), i, text) {
+		struct buf line = BUF_INIT(65536);
+
+		add_text(&line, json_string_value(text));
+		fprintf(stderr, "mdcctl: not known: %s\n", buf_str(&line));
+		buf_fini(&line);
+	}
+}
+
+static json_int_t sum_of(const json_t *totals)
+{
+	json_int_t sum = 0;
+	const char *kind;
+	json_t *n;
+
+	json_object_foreach ((json_t *)totals, kind, n)
+		sum += json_integer_value(n);
+	return sum;
+}
+
+static void show_rows(const struct screen *s, const json_t *gaps)
+{
+	static const char *const narrow[] = {
+		"GAP", "DEVICE", "MACHINE", "SUBSCRIPTION", "SEEN", "WHY", NULL};
+	static const char *const wide[] = {"GAP", "DEVICE", "DEVICE ID", "RESOURCE", "SCOPE",
+		"PLATFORM", "SENSOR", "SEEN", "WHY", NULL};
+	struct table *t = table_new(s->output == OUTPUT_WIDE ? wide : narrow);
+	json_t *row;
+	size_t i;
+
+	json_array_foreach (json_object_get(gaps, "gaps"), i, row)
+		gap_row(t, s, gaps, row);
+	table_print(t, s);
+	table_free(t);
+}
+
+/* --- for spreadsheets --- */
+
+/* Quoted where it has to be. A cell that a spreadsheet would take for a formula is made none. */
+static void add_cell(struct buf *line, const char *text)
+{
+	struct buf safe = BUF_INIT(65536);
+
+	if (*text != '\0' && strchr("=+-@", *text) != NULL)
+		buf_addc(&safe, '\'');
+	add_text(&safe, text);
+	if (strpbrk(buf_str(&safe), ",\"") == NULL) {
+		buf_adds(line, buf_str(&safe));
+	} else {
+		buf_addc(line, '"');
+		for (const char *p = buf_str(&safe); *p != '\0'; p++) {
+			if (*p == '"')
+				buf_addc(line, '"');
+			buf_addc(line, *p);
+		}
+		buf_addc(line, '"');
+	}
+	buf_fini(&safe);
+}
+
+static void show_csv(const struct screen *s, const json_t *gaps)
+{
+	static const char *const columns[] = {"gap", "device", "device_id", "platform",
+		"sensor_version", "last_seen", "machine", "resource_id", "subscription",
+		"subscription_name", "scope", "tenant", "sentence"};
+	json_t *row;
+	size_t i;
+
+	for (size_t k = 0; k < ARRAY_LEN(columns); k++)
+		fprintf(s->out, "%s%s", k > 0 ? "," : "", columns[k]);
+	fputc('\n', s->out);
+	json_array_foreach (json_object_get(gaps, "gaps"), i, row) {
+		struct buf line = BUF_INIT(1 << 20);
+
+		for (size_t k = 0; k < ARRAY_LEN(columns); k++) {
+			if (k > 0)
+				buf_addc(&line, ',');
+			add_cell(&line, text_of(row, columns[k]));
+		}
+		fprintf(s->out, "%s\n", buf_str(&line));
+		buf_fini(&line);
+	}
+}
+
+int show_inventory_gaps(const struct screen *s, const json_t *gaps)
+{
+	json_int_t shown = (json_int_t)json_array_size(json_object_get(gaps, "gaps"));
+	json_int_t total = sum_of(json_object_get(gaps, "totals"));
+
+	if (s->output == OUTPUT_CSV)
+		show_csv(s, gaps);
+	else
+		show_rows(s, gaps);
+	show_unproven(gaps);
+	/* Not among the rows, which may be counted. */
+	if (shown < total)
+		fprintf(stderr, "mdcctl: %lld more: --limit N, or --limit all\n",
+			(long long)(total - shown));
+	return 0;
+}
