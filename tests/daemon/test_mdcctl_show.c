@@ -43,6 +43,9 @@ static const struct golden goldens[] = {
 	{"list", "list", "list", {0}, 0},
 	{"list", "list_80_colour", "list", {.width = 80, .colour = true}, 0},
 	{"list", "list_wide", "list", {.output = OUTPUT_WIDE}, 0},
+	{"gaps", "gaps", "gaps", {0}, 0},
+	{"gaps", "gaps_wide", "gaps", {.output = OUTPUT_WIDE}, 0},
+	{"gaps", "gaps_csv", "gaps", {.output = OUTPUT_CSV}, 0},
 	{"history", "history", "history", {0}, 0},
 	{"history", "history_wide", "history", {.output = OUTPUT_WIDE}, 0},
 	{"config", "config", "config", {0}, 0},
@@ -131,15 +134,16 @@ static void answers_that_are_not_as_expected_are_survived(void **state)
 {
 	static const char *const documents[] = {"{}",
 		"{\"items\":5,\"steps\":{},\"facts\":[1,null]}",
-		"{\"items\":[{}],\"steps\":[{}],\"groups\":[{}],\"waits\":[{}],\"scopes\":[{}],"
+		"{\"gaps\":[{}],\"totals\":[1],\"unproven\":[5],\"items\":[{}],\"steps\":[{}],"
+		"\"groups\":[{}],\"waits\":[{}],\"scopes\":[{}],"
 		"\"controls\":[{}],\"passes\":[{}],\"transitions\":[{}],\"history\":[{}],"
 		"\"partial\":[5],\"needs_restart\":[\"x\"],\"writes\":{\"paused\":{\"x\":5},"
 		"\"unconfirmed\":{}},\"missing\":[{}],\"unread\":[5],\"client\":{\"tokens\":[{}],"
 		"\"quotas\":[{}]}}",
 		("{\"now\":\"yesterday\",\"started\":\"2026\",\"passes\":[{\"ended\":\"x\","
 		 "\"took_ms\":-5}],\"scopes\":[{\"states\":{\"x\":-1,\"compliant\":\"y\"}}]}")};
-	static const char *const commands[] = {
-		"status", "plan", "explain", "list", "history", "config", "halt", "preflight"};
+	static const char *const commands[] = {"status", "plan", "explain", "list", "gaps",
+		"history", "config", "halt", "preflight"};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(documents); i++)
