@@ -16,6 +16,7 @@ static const struct control *const controls[] = {
 	[CONTROL_MDE_EXTENSION] = &mde_extension_control,
 	[CONTROL_LEGACY_REPLACED] = &legacy_replaced_control,
 	[CONTROL_MACHINE_PLAN] = &machine_plan_control,
+	[CONTROL_SENSOR_ONBOARDED] = &sensor_onboarded_control,
 };
 _Static_assert(ARRAY_LEN(controls) == CONTROL_N_, "a row for each control");
 

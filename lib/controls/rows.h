@@ -17,6 +17,7 @@ extern const struct control subscription_move_control;
 extern const struct control mde_extension_control;
 extern const struct control legacy_replaced_control;
 extern const struct control machine_plan_control;
+extern const struct control sensor_onboarded_control;
 
 /* Whether it is known that a resource provider is not registered (yet). */
 bool provider_is_missing(const struct control_view *v);

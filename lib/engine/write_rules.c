@@ -498,6 +498,7 @@ static enum write_refusal check_body(const struct write_context *c, const struct
 	case CONTROL_LEGACY_REPLACED: return check_agent_removal(c);
 	case CONTROL_MACHINE_PLAN: return check_machine_plan(c);
 	case CONTROL_ARC_CONNECTED:
+	case CONTROL_SENSOR_ONBOARDED:
 	case CONTROL_N_: break;
 	}
 	return WRITE_REFUSED_NOT_LISTED;

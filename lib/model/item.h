@@ -50,7 +50,8 @@ enum item_state item_state_from_word(const char *word);
 	CONTROL(SUBSCRIPTION_MOVE, "subscription-move") \
 	CONTROL(MDE_EXTENSION, "mde-extension") \
 	CONTROL(LEGACY_REPLACED, "legacy-replaced") \
-	CONTROL(MACHINE_PLAN, "machine-plan")
+	CONTROL(MACHINE_PLAN, "machine-plan") \
+	CONTROL(SENSOR_ONBOARDED, "sensor-onboarded")
 
 enum control_id {
 #define CONTROL_ENUM(name, word) CONTROL_##name,

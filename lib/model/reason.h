@@ -100,6 +100,14 @@
 		"replaced; the Log Analytics agent is still installed", "") \
 	REASON(SENSOR_AWAITED, "sensor-awaited", \
 		"the new sensor is provisioned and has not reported yet", "") \
+	REASON(SENSOR_ABSENT, "sensor-absent", \
+		"the extension succeeded, and Defender for Endpoint has no onboarded device for " \
+		"the machine", \
+		"look at the sensor on the machine (its service Sense, or `mdatp health`) and at " \
+		"`mdcctl gaps`") \
+	REASON(SENSOR_SILENT, "sensor-silent", \
+		"Defender for Endpoint knows the device and does not hear from its sensor", \
+		"look at the sensor on the machine and at its way to Defender for Endpoint") \
 	REASON(SENSOR_OUTDATED, "sensor-outdated", \
 		"the sensor is too old for Defender for Cloud to recognise its machine", \
 		"update it: KB5005292 on Windows Server 2012 R2 and 2016, else with the system") \

@@ -95,6 +95,8 @@ static void test_gaps_are_told_both_ways(void **state)
 	assert_true(sensor_of(s, MACHINE("web1"))->onboarded);
 	assert_int_equal(sensor_of(s, MACHINE("db1"))->health, SENSOR_ACTIVE);
 	assert_false(sensor_of(s, MACHINE("web2"))->listed);
+	scenario_item_is(s, "db1", "sensor-onboarded", "compliant", "in-sync");
+	assert_null(scenario_item(s, "web2", "sensor-onboarded")); /* nothing to prove yet */
 	scenario_is_good(s);
 }
 
@@ -157,6 +159,7 @@ static void test_without_the_permission_everything_else_works(void **state)
 	assert_int_equal(json_array_size(json_object_get(answer, "gaps")), 0);
 	assert_int_equal(json_array_size(json_object_get(answer, "unproven")), 1);
 	assert_null(sensor_of(s, MACHINE("web1")));
+	assert_null(scenario_item(s, "web1", "sensor-onboarded"));
 	/* Told once, and once when it can be read. */
 	assert_int_equal(log_capture_count(s->log, LOG_DEVICES_MESSAGE), 1);
 	scenario_run(s, DUR_H(8));
@@ -226,9 +229,11 @@ static void test_the_inventory_proves_a_replacement_and_the_old_agent_goes(void 
 	scenario_begin(s);
 	scenario_run(s, DUR_H(3));
 	assert_true(scenario_exists(s, SENSOR("old1", "MDE.Windows")));
+	scenario_item_is(s, "old1", "sensor-onboarded", "waiting", "sensor-awaited");
 	/* Not before the new sensor is seen at work. */
 	scenario_writes_are(s, "/old1/extensions/MMAExtension", 0, 0);
 	scenario_run(s, DUR_DAYS(3));
+	scenario_item_is(s, "old1", "sensor-onboarded", "compliant", "in-sync");
 	scenario_writes_are(s, "/old1/extensions/MMAExtension", 1, 1);
 	assert_false(scenario_exists(s, SENSOR("old1", "MMAExtension")));
 	scenario_is_good(s);

@@ -126,6 +126,7 @@ static json_t *current_of(const struct step *step)
 	case CONTROL_CONNECTOR:
 	case CONTROL_MACHINE_PLAN:
 	case CONTROL_ARC_CONNECTED:
+	case CONTROL_SENSOR_ONBOARDED:
 	case CONTROL_N_: break;
 	}
 	return NULL;
@@ -171,6 +172,7 @@ static void take_effect(struct estate *e, const struct step *step)
 	case CONTROL_CONNECTOR:
 	case CONTROL_MACHINE_PLAN:
 	case CONTROL_ARC_CONNECTED:
+	case CONTROL_SENSOR_ONBOARDED:
 	case CONTROL_N_: break;
 	}
 }

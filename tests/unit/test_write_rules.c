@@ -157,6 +157,7 @@ static void each_control_of_a_subscription_needs_its_option(void **state)
 		case CONTROL_LINUX_INTEGRATION:
 		case CONTROL_CONNECTOR:
 		case CONTROL_ARC_CONNECTED:
+		case CONTROL_SENSOR_ONBOARDED:
 		case CONTROL_MDE_EXTENSION:
 		case CONTROL_LEGACY_REPLACED:
 		case CONTROL_SUBSCRIPTION_MOVE:
@@ -324,6 +325,7 @@ static void only_the_views_own_targets_are_on_the_list(void **state)
 		case CONTROL_LINUX_INTEGRATION:
 		case CONTROL_CONNECTOR:
 		case CONTROL_ARC_CONNECTED:
+		case CONTROL_SENSOR_ONBOARDED:
 		case CONTROL_SUBSCRIPTION_MOVE:
 		case CONTROL_MACHINE_PLAN:
 		case CONTROL_LEGACY_REPLACED:
