@@ -81,8 +81,9 @@ static size_t differences(const struct control_view *v, struct difference ret[DI
 	return n;
 }
 
-static const char *const fields[] = {"onboardingStatus", "healthStatus", "agentVersion", NULL};
-static const char *const reads[] = {NULL};
+/* In ARM; all else comes from the inventory of Defender for Endpoint. */
+static const char *const fields[] = {"properties.provisioningState", NULL};
+static const char *const reads[] = {"Microsoft.HybridCompute/machines/extensions/read", NULL};
 static const enum control_id after[] = {CONTROL_N_};
 
 const struct control sensor_onboarded_control = {

@@ -116,6 +116,8 @@ static const struct change {
 		NULL, "'51'"},
 	{CONTROL_MDE_EXTENSION, "properties.instanceView.status.message",
 		SENSOR("bad", "MDE.Windows"), NULL, "'something else'"},
+	{CONTROL_SENSOR_ONBOARDED, "properties.provisioningState", SENSOR("good", "MDE.Windows"),
+		NULL, "'Failed'"},
 	{CONTROL_LEGACY_REPLACED, "properties.publisher", MACHINE("old") "/extensions/MMA", NULL,
 		"'Somebody.Else'"},
 	{CONTROL_LEGACY_REPLACED, "properties.type", MACHINE("old") "/extensions/MMA", NULL,
