@@ -392,6 +392,15 @@ static json_t *poll_pace(const struct maker *m)
 	return json_string(m->spec->pace >= 60 ? "1s" : m->spec->pace > 1 ? "5s" : "0s");
 }
 
+static json_t *device_lag(const struct maker *m)
+{
+	long long most = (long long)m->spec->device_lag.ms;
+
+	if (most == 0)
+		return paced(m, 3600, 93600);
+	return json_pack("[o, o]", json_sprintf("%lldms", most / 2), json_sprintf("%lldms", most));
+}
+
 static json_t *make_behaviour(const struct maker *m)
 {
 	const struct spec *s = m->spec;
@@ -408,7 +417,7 @@ static json_t *make_behaviour(const struct maker *m)
 		paced(m, 14400, 259200), "down", paced(m, 1200, 28800), "graph", "lag", "0s",
 		json_sprintf("%lldms", (long long)s->lag.ms), "activity", "delay",
 		paced(m, 180, 1200), "plan", "write", paced(m, 5, 9), "providers", "registration",
-		paced(m, 30, 240), "devices", "lag", paced(m, 3600, 93600), "resourceIds",
+		paced(m, 30, 240), "devices", "lag", device_lag(m), "resourceIds",
 		1 - s->unnamed / 1e6);
 }
 

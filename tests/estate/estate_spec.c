@@ -84,6 +84,8 @@ static const struct key {
 	{"shape", KEY_WORD, AT(shape), 0, spec_shape_words,
 		"async, location, body or bare: of long-running operations"},
 	{"lag", KEY_DURATION, AT(lag), 0, NULL, "most lag of Resource Graph, 30s when left out"},
+	{"device-lag", KEY_DURATION, AT(device_lag), 0, NULL,
+		"how long until Defender for Endpoint shows a new sensor, at most; 26h by pace"},
 	{"pace", KEY_COUNT, AT(pace), 100000, NULL,
 		"everything that takes its time there is this many times faster"},
 	{"tenant", KEY_TEXT, AT(tenant), 40, NULL, "the tenant's id"},

@@ -20,7 +20,7 @@ struct spec {
 	bool integration, unified, exclude_linux, vulnerability, modern, deployer, registered,
 		connectors;
 	unsigned pace;
-	struct dur lag;
+	struct dur lag, device_lag; /* the second 0: as it is, by pace */
 	char tenant[40], client[40], secret[100], regions[200], codes[100];
 };
 
