@@ -137,6 +137,9 @@ static void calls_beyond_the_limit_are_refused_until_the_window_ends(void **stat
 static void machines_become_devices_some_hours_after_their_sensor(void **state)
 {
 	struct fixture f;
+	json_t *sensor = parse("{\"name\":\"MDE.Windows\",\"properties\":{\"publisher\":"
+			       "\"Microsoft.Azure.AzureDefenderForServers\",\"type\":"
+			       "\"MDE.Windows\",\"provisioningState\":\"Succeeded\"}}");
 
 	(void)state;
 	open_estate(
@@ -151,11 +154,9 @@ static void machines_become_devices_some_hours_after_their_sensor(void **state)
 		str_ends_nocase(tree_text(row(&f, 0), "vmMetadata.resourceId"), "/machines/m1"));
 	assert_string_equal(tree_text(row(&f, 0), "vmMetadata.subscriptionId"), SUB);
 	pass(&f, DUR_MIN(1));
-	assert_int_equal(estate_meddle(f.e, MACHINES "/m2/extensions/MDE.Windows", NULL,
-				 parse("{\"name\":\"MDE.Windows\",\"properties\":{\"publisher\":"
-				       "\"Microsoft.Azure.AzureDefenderForServers\",\"type\":"
-				       "\"MDE.Windows\",\"provisioningState\":\"Succeeded\"}}")),
-		0);
+	assert_int_equal(
+		estate_meddle(f.e, MACHINES "/m2/extensions/MDE.Windows", NULL, sensor), 0);
+	json_decref(sensor);
 	pass(&f, DUR_MIN(4 * 60 + 59));
 	sign_in(&f, CLIENT);
 	assert_int_equal(get(&f, DEVICES), 200);
