@@ -2,6 +2,7 @@
 /* arm_call: carries out what lib/engine/call.c wants for one call. */
 #include "daemon/arm_client_parts.h"
 
+#include "daemon/jwt_claims.h"
 #include "daemon/token_job.h"
 #include "lib/azure/arm_headers.h"
 #include "lib/base/str.h"
@@ -191,8 +192,10 @@ static void ask_for_token(struct arm_call *call)
 
 static void renew_token(struct arm_call *call)
 {
-	credentials_refuse(
-		call->client->credentials, call->identity_name, audience_of(call), call->token);
+	mdc_autofree char *claims = jwt_claims_wanted(&call->reply.headers);
+
+	credentials_refuse(call->client->credentials, call->identity_name, audience_of(call),
+		call->token, claims);
 	drop_token(call);
 	http_reply_fini(&call->reply);
 	ask_for_token(call);

@@ -39,6 +39,7 @@ struct cached_token {
 	struct mono began; /* the last job */
 	char *token;
 	struct mono refresh_at, usable_until, expires;
+	char *claims;     /* that the next token is to have, or NULL */
 	bool refused;     /* the token before was: the next one replaces it */
 	bool replacement; /* `token` replaced a refused one */
 	struct arm_error failure;
@@ -111,7 +112,11 @@ static void begin(struct cached_token *t)
 
 	t->began = now_of(c);
 	t->failed_files = token_files_version(c->world, t->identity);
-	t->job = token_job_new(c->world, t->identity, t->audience, &c->requests, job_done, t);
+	t->job = token_job_new(c->world, t->identity,
+		&(struct token_wish){.audience = t->audience, .claims = t->claims}, &c->requests,
+		job_done, t);
+	free(t->claims);
+	t->claims = NULL;
 }
 
 static void waiter_free(struct credential_waiter *w)
@@ -371,6 +376,7 @@ static void cached_token_free(void *cached)
 	identity_drop(t->identity);
 	free(t->name);
 	free(t->audience);
+	free(t->claims);
 	t->magic = 0;
 	free(t);
 }
@@ -478,8 +484,8 @@ void credentials_cancel(struct credentials *c, struct credential_waiter *w)
 	waiter_free(w);
 }
 
-void credentials_refuse(
-	struct credentials *c, const char *identity, const char *audience, const char *token)
+void credentials_refuse(struct credentials *c, const char *identity, const char *audience,
+	const char *token, const char *claims)
 {
 	mdc_autofree char *key = cached_token_key(identity, audience);
 	struct cached_token *t = map_get(&c->tokens, key);
@@ -490,6 +496,8 @@ void credentials_refuse(
 		return;
 	drop_token(t);
 	t->refused = true;
+	free(t->claims);
+	t->claims = claims != NULL ? xstrdup(claims) : NULL;
 }
 
 uint64_t credentials_requests(const struct credentials *c)

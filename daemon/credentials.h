@@ -38,10 +38,11 @@ struct credential_waiter *credentials_get(struct credentials *c, const char *ide
 void credentials_cancel(struct credentials *c, struct credential_waiter *w);
 /*
  * The token was refused: it is not given again. Does nothing when another is there already, or when
- * this one has just replaced a refused one: a third would be refused too.
+ * this one has just replaced a refused one: a third would be refused too. `claims` is what the next
+ * one is to say, or NULL (jwt_claims.h).
  */
-void credentials_refuse(
-	struct credentials *c, const char *identity, const char *audience, const char *token);
+void credentials_refuse(struct credentials *c, const char *identity, const char *audience,
+	const char *token, const char *claims);
 
 /* Who the identity is, as a token that it has tells (jwt_claims.h); false where none does. */
 bool credentials_object_id(const struct credentials *c, const char *identity,

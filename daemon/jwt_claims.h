@@ -7,7 +7,7 @@
 #ifndef MDCD_JWT_CLAIMS_H
 #define MDCD_JWT_CLAIMS_H
 
-#include "lib/base/base.h"
+#include "lib/base/http_message.h"
 
 #include <stdbool.h>
 
@@ -15,5 +15,11 @@
 
 /* The principal's object id; false where the token does not tell. */
 bool token_object_id(const char *token, char ret[static OBJECT_ID_SIZE]) MDC_MUST_CHECK;
+
+/*
+ * The claims that a refusal asks the next token to have, as JSON text; the caller's. NULL where it
+ * asks for none: `Bearer …, error="insufficient_claims", claims="…"` in WWW-Authenticate.
+ */
+char *jwt_claims_wanted(const struct http_headers *headers);
 
 #endif

@@ -35,6 +35,7 @@ struct token_job {
 	const struct world *world;
 	struct identity *identity;
 	char *audience;
+	char *claims;
 	uint64_t *requests;
 	token_done_fn done;
 	void *ctx;
@@ -278,11 +279,14 @@ static char *client_form(const struct token_job *job, const char *proof)
 	mdc_autofree char *scope = xasprintf("%s/.default", job->audience);
 	mdc_autofree char *scope_field = token_form_field("scope", scope);
 	mdc_autofree char *client = token_form_field("client_id", job->identity->config.client);
+	mdc_autofree char *claims =
+		job->claims != NULL ? token_form_field("claims", job->claims) : xstrdup("");
 	static const char grant[] = "grant_type=client_credentials";
-	size_t size = sizeof(grant) + strlen(client) + strlen(scope_field) + strlen(proof);
+	size_t size = sizeof(grant) + strlen(client) + strlen(scope_field) + strlen(claims) +
+		strlen(proof);
 	char *form = xmalloc(size);
 
-	snprintf(form, size, "%s%s%s%s", grant, client, scope_field, proof);
+	snprintf(form, size, "%s%s%s%s%s", grant, client, scope_field, claims, proof);
 	return form;
 }
 
@@ -332,14 +336,15 @@ static void start(struct token_job *job)
 }
 
 struct token_job *token_job_new(const struct world *w, struct identity *identity,
-	const char *audience, uint64_t *requests, token_done_fn done, void *ctx)
+	const struct token_wish *wish, uint64_t *requests, token_done_fn done, void *ctx)
 {
 	struct token_job *job = xcalloc(1, sizeof(*job));
 
 	job->magic = JOB_MAGIC;
 	job->world = w;
 	job->identity = identity_hold(identity);
-	job->audience = xstrdup(audience);
+	job->audience = xstrdup(wish->audience);
+	job->claims = wish->claims != NULL ? xstrdup(wish->claims) : NULL;
 	job->requests = requests;
 	job->done = done;
 	job->ctx = ctx;
@@ -365,6 +370,7 @@ struct token_job *token_job_free(struct token_job *job)
 	secret_free(job->outcome.token);
 	identity_drop(job->identity);
 	free(job->audience);
+	free(job->claims);
 	job->magic = 0;
 	free(job);
 	return NULL;

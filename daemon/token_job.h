@@ -30,9 +30,15 @@ typedef void (*token_done_fn)(void *ctx, struct token_outcome *outcome);
 
 struct token_job;
 
-/* `done` is called once, later. `requests` counts what is sent. */
+struct token_wish {
+	const char *audience; /* the resource that it is for */
+	/* What that resource wants it to say, as it asked for it: a JSON text, or NULL. Endpoints
+	 * of managed identities and the Azure CLI know no such wish. */
+	const char *claims;
+};
+/* `done` is called once, later. `requests` counts what is sent. The wish is copied. */
 struct token_job *token_job_new(const struct world *w, struct identity *identity,
-	const char *audience, uint64_t *requests, token_done_fn done, void *ctx);
+	const struct token_wish *wish, uint64_t *requests, token_done_fn done, void *ctx);
 /* Also from within `done`. */
 struct token_job *token_job_free(struct token_job *job);
 /* The method's word in configurations ("client-secret"). */

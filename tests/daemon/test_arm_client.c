@@ -175,6 +175,43 @@ static void an_expired_token_is_renewed_once(void **state)
 	fixture_fini(&f);
 }
 
+/* Once, and the token after that is again an ordinary one. */
+static void claims_that_are_asked_for_are_passed_on(void **state)
+{
+	struct fixture f;
+	struct transport *net;
+	unsigned with = 0, without = 0;
+
+	(void)state;
+	fixture_init(&f);
+	net = f.fake.world.transport;
+	answers_token(&f, "tok-old", false);
+	answers_token(&f, "tok-new", false);
+	/* {"access_token":{"nbf":{"value":"1"}}} */
+	answers(&f,
+		&(struct fake_answer){.status = 401,
+			.headers = {"WWW-Authenticate: Bearer authorization_uri=\"https://x\", "
+				    "error=\"insufficient_claims\", claims=\""
+				    "eyJhY2Nlc3NfdG9rZW4iOnsibmJmIjp7InZhbHVlIjoiMSJ9fX0\""}});
+	answers(&f, &(struct fake_answer){.status = 200, .body = "{}"});
+	assert_int_equal(got(&f).result.error.class, ARM_ERROR_NONE);
+	for (size_t i = 0; i < fake_transport_count(net); i++) {
+		const char *body = fake_transport_request(net, (int)i)->request.body;
+
+		if (body == NULL)
+			continue;
+		if (strstr(body, "&claims=") == NULL)
+			without++;
+		else if (strstr(body,
+				 "&claims=%7B%22access_token%22%3A%7B%22nbf%22%3A%7B%22value"
+				 "%22%3A%221%22%7D%7D%7D"))
+			with++;
+	}
+	assert_int_equal(without, 1);
+	assert_int_equal(with, 1);
+	fixture_fini(&f);
+}
+
 static void a_second_401_is_the_answer(void **state)
 {
 	struct fixture f;
@@ -453,6 +490,7 @@ int main(void)
 		cmocka_unit_test(calls_are_counted_by_what_they_spend),
 		cmocka_unit_test(errors_come_back_with_their_class),
 		cmocka_unit_test(an_expired_token_is_renewed_once),
+		cmocka_unit_test(claims_that_are_asked_for_are_passed_on),
 		cmocka_unit_test(a_second_401_is_the_answer),
 		cmocka_unit_test(without_a_token_nothing_is_sent),
 		cmocka_unit_test(what_broke_is_sent_again_where_that_is_safe),

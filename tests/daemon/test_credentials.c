@@ -437,10 +437,10 @@ static void a_refused_token_is_not_given_again(void **state)
 	answers_token(&f, "one", 3600);
 	answers_token(&f, "two", 3600);
 	assert_string_equal(asked(&f).token, "one");
-	credentials_refuse(f.credentials, "main", ARM, "another");
-	credentials_refuse(f.credentials, "main", DEFENDER, "one");
+	credentials_refuse(f.credentials, "main", ARM, "another", NULL);
+	credentials_refuse(f.credentials, "main", DEFENDER, "one", NULL);
 	assert_string_equal(asked(&f).token, "one");
-	credentials_refuse(f.credentials, "main", ARM, "one");
+	credentials_refuse(f.credentials, "main", ARM, "one", NULL);
 	assert_string_equal(asked(&f).token, "two");
 	teardown(&f);
 }
@@ -458,7 +458,7 @@ static void a_service_that_refuses_all_tokens_makes_no_storm(void **state)
 		answers_token(&f, token, 3600);
 	}
 	for (unsigned i = 0; i < 120; i++)
-		credentials_refuse(f.credentials, "main", ARM, asked(&f).token);
+		credentials_refuse(f.credentials, "main", ARM, asked(&f).token, NULL);
 	assert_in_range(fake_transport_count(net(&f)), 3, 6);
 	teardown(&f);
 }

@@ -67,11 +67,50 @@ static void a_huge_one_is_not_looked_into(void **state)
 	free(token);
 }
 
+static void a_challenge_says_what_is_wanted(void **state)
+{
+#define ERROR "error=\"insufficient_claims\", "
+	static const struct {
+		const char *challenge, *wanted;
+	} rows[] = {
+		{"Bearer " ERROR "claims=\"eyJhIjp7fX0\"", "{\"a\":{}}"},
+		{"bearer realm=\"\", " ERROR "claims=\"eyJhIjp7fX0=\"", "{\"a\":{}}"},
+		{"Bearer " ERROR "claims=eyJhIjp7fX0=", "{\"a\":{}}"},
+		{"Bearer claims=\"eyJhIjp7fX0=\", error=\"insufficient_claims\"", "{\"a\":{}}"},
+		{"Bearer error=\"invalid_token\", claims=\"eyJhIjp7fX0=\"", NULL},
+		{"Basic " ERROR "claims=\"eyJhIjp7fX0=\"", NULL},
+		{"Bearer " ERROR "claims=\"bm8ganNvbg==\"", NULL},
+		{"Bearer " ERROR "claims=\"", NULL},
+		{"Bearer " ERROR "claims=", NULL},
+		{"Bearer " ERROR "noclaims=\"eyJhIjp7fX0=\"", NULL},
+		{"Bearer " ERROR, NULL},
+		{"Bearer", NULL},
+		{"", NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct http_headers headers = {0};
+		char *wanted;
+
+		http_headers_add(&headers, "WWW-Authenticate", "Basic realm=x");
+		http_headers_add(&headers, "WWW-Authenticate", rows[i].challenge);
+		wanted = jwt_claims_wanted(&headers);
+		if ((wanted == NULL) != (rows[i].wanted == NULL))
+			fail_msg("row %zu", i);
+		if (wanted != NULL)
+			assert_string_equal(wanted, rows[i].wanted);
+		free(wanted);
+		http_headers_fini(&headers);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_object_id_is_read),
 		cmocka_unit_test(what_does_not_tell_tells_nothing),
+		cmocka_unit_test(a_challenge_says_what_is_wanted),
 		cmocka_unit_test(a_huge_one_is_not_looked_into),
 	};
 

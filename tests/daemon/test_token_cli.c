@@ -32,8 +32,8 @@ static struct child_processes *children(struct cli *c)
 static void ask(struct cli *c)
 {
 	c->id = identity_new(identity_of(&c->f));
-	c->job = token_job_new(
-		&c->f.fake.world, c->id, c->f.audience, &c->f.requests, note, &c->told);
+	c->job = token_job_new(&c->f.fake.world, c->id,
+		&(struct token_wish){.audience = c->f.audience}, &c->f.requests, note, &c->told);
 	loop_virtual_settle(c->f.fake.world.loop);
 }
 

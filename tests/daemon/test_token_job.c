@@ -461,7 +461,8 @@ static void a_freed_job_ends_nothing(void **state)
 		setup(&f);
 		id = identity_new(&f.small.identities[0]);
 		answers(&f, 200, GOOD, NULL);
-		job = token_job_new(&f.fake.world, id, SMALL_ARM, &f.requests, note, &t);
+		job = token_job_new(&f.fake.world, id, &(struct token_wish){.audience = SMALL_ARM},
+			&f.requests, note, &t);
 		if (moment == 1)
 			loop_virtual_settle(f.fake.world.loop);
 		if (moment == 2)

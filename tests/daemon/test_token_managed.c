@@ -220,7 +220,8 @@ static void a_pause_can_be_given_up(void **state)
 	setup_vm(&f);
 	id = identity_new(identity_of(&f));
 	answers(&f, 503, "", NULL);
-	job = token_job_new(&f.fake.world, id, SMALL_ARM, &f.requests, note, &t);
+	job = token_job_new(&f.fake.world, id, &(struct token_wish){.audience = SMALL_ARM},
+		&f.requests, note, &t);
 	loop_virtual_run_for(f.fake.world.loop, DUR_S(1));
 	token_job_free(job);
 	loop_virtual_run_for(f.fake.world.loop, DUR_MIN(1));

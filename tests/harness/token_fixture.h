@@ -92,8 +92,8 @@ static inline struct told sign_in_within(struct fixture *f, struct dur limit)
 {
 	struct told t = {0};
 	struct identity *id = identity_new(identity_of(f));
-	struct token_job *job =
-		token_job_new(&f->fake.world, id, f->audience, &f->requests, note, &t);
+	struct token_job *job = token_job_new(&f->fake.world, id,
+		&(struct token_wish){.audience = f->audience}, &f->requests, note, &t);
 
 	assert_int_equal(t.times, 0);
 	loop_virtual_run_for(f->fake.world.loop, limit);
