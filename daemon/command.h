@@ -6,6 +6,7 @@
  *   command_target.c   what an argument names: a resource, a scope, a state, …
  *   command_status.c   status, config
  *   command_partial.c  what of the estate is not known now
+ *   command_devices.c  what is known of the inventories of Defender for Endpoint
  *   command_list.c     list, history
  *   command_gaps.c     gaps
  *   command_plan.c     plan
@@ -79,6 +80,10 @@ json_t *command_step(const struct daemon *d, const struct step *step);
 void command_build_plan(const struct daemon *d, struct plan *ret);
 /* Sentences that say what is not known of a scope (NULL: of all); empty when all is. */
 json_t *command_partial(const struct daemon *d, const struct scope_config *scope);
+/* The inventory of Defender for Endpoint of each tenant: by whom it was read, when, how many. */
+json_t *command_devices(const struct daemon *d);
+/* Sentences that say which of them prove nothing now, and why; empty when all are read. */
+json_t *command_unproven(const struct daemon *d);
 /* What waits for `confirm`, with a token that stands for exactly that; null when nothing does. */
 json_t *command_unconfirmed(const struct daemon *d);
 

@@ -175,56 +175,10 @@ static void walk_all(struct walk *w)
 	}
 }
 
-/* --- what is known --- */
-
-static const char *unproven_because(enum devices_state state)
-{
-	switch (state) {
-	case DEVICES_READ: return NULL;
-	case DEVICES_UNREAD: return "it has not been read yet";
-	case DEVICES_PARTIAL: return "the last list was not complete";
-	case DEVICES_DENIED:
-		return "no identity may read it: grant the application permission Machine.Read.All "
-		       "of "
-		       "WindowsDefenderATP";
-	case DEVICES_FAILED: return "it could not be read";
-	}
-	return NULL;
-}
-
-static void add_source(const struct devices_tenant *t, json_t *sources, json_t *unproven)
-{
-	const char *why = unproven_because(t->state);
-
-	json_array_append_new(sources,
-		json_pack("{s:o, s:o, s:s, s:o, s:I, s:o}", "tenant", json_plain(t->tenant),
-			"identity", json_plain(t->identity), "state", devices_state_word(t->state),
-			"read", json_wall(t->read_at), "devices", (json_int_t)t->count, "error",
-			json_or_null(t->error)));
-	if (why != NULL)
-		json_array_append_new(unproven,
-			json_sprintf("the inventory of Defender for Endpoint of tenant %s: %s",
-				t->tenant, why));
-}
-
 static void add_sources(const struct daemon *d, json_t *result)
 {
-	json_t *sources = json_array(), *unproven = json_array();
-
-	for (size_t i = 0; i < devices_tenant_count(d->devices); i++) {
-		struct devices_tenant t;
-
-		devices_tenant(d->devices, i, &t);
-		add_source(&t, sources, unproven);
-	}
-	if (json_array_size(sources) == 0)
-		json_array_append_new(unproven,
-			json_string(
-				"the inventory of Defender for Endpoint: none has been read; it "
-				"takes \"defender\" in the cloud of an identity, and a first "
-				"pass over machines"));
-	json_object_set_new(result, "sources", sources);
-	json_object_set_new(result, "unproven", unproven);
+	json_object_set_new(result, "sources", command_devices(d));
+	json_object_set_new(result, "unproven", command_unproven(d));
 }
 
 static json_t *totals_of(const struct walk *w)

@@ -236,6 +236,8 @@ json_t *command_status(const struct command_context *c)
 		"stopping", d->stopping, "needs_restart", restart_options(d));
 	json_object_set_new(status, "writes", status_writes(d));
 	json_object_set_new(status, "partial", command_partial(d, NULL));
+	json_object_set_new(status, "devices", command_devices(d));
+	json_object_set_new(status, "unproven", command_unproven(d));
 	json_object_set_new(status, "scopes", status_scopes(d));
 	json_object_set_new(status, "controls", controls_of(&counts));
 	json_object_set_new(status, "passes", status_passes(d));

@@ -444,6 +444,11 @@ void devices_pass_ended(struct devices *d, const struct pass_report *report)
 		begin_run(d);
 }
 
+bool devices_are_being_read(const struct devices *d)
+{
+	return d->running;
+}
+
 void devices_stop(struct devices *d)
 {
 	d->stopped = true;

@@ -24,6 +24,7 @@ struct devices *devices_free(struct devices *d);
 void devices_configure(struct devices *d, const struct config *c);
 /* The first pass over machines begins it: only then it is known whose they are. */
 void devices_pass_ended(struct devices *d, const struct pass_report *report);
+bool devices_are_being_read(const struct devices *d);
 /* No more of it. */
 void devices_stop(struct devices *d);
 

@@ -125,6 +125,21 @@ static void show_findings(const struct screen *s, const json_t *report, const ch
 	}
 }
 
+/* Nothing that is written needs it. */
+static void show_unproven(const struct screen *s, const json_t *texts)
+{
+	json_t *text;
+	size_t i;
+
+	if (json_array_size(texts) == 0)
+		return;
+	fprintf(s->out, "%sNot proven:%s\n\n", colour_begin(s, COLOUR_STRONG),
+		colour_end(s, COLOUR_STRONG));
+	json_array_foreach (texts, i, text)
+		show_line(s, "sensors", json_string_value(text));
+	putc('\n', s->out);
+}
+
 int show_preflight(const struct screen *s, const json_t *report)
 {
 	long long total = (long long)number_of(report, "total");
@@ -132,6 +147,7 @@ int show_preflight(const struct screen *s, const json_t *report)
 
 	show_findings(s, report, "missing", "Missing:", COLOUR_BAD);
 	show_findings(s, report, "unread", "Not known:", COLOUR_BUSY);
+	show_unproven(s, json_object_get(report, "unproven"));
 	if (dropped > 0)
 		fprintf(s->out, "(and %lld findings that are not listed)\n", (long long)dropped);
 	switch (preflight_status(report)) {

@@ -151,6 +151,7 @@ static void show_attention(const struct screen *s, const json_t *status)
 	show_pauses(s, status, json_object_get(writes, "paused"));
 	show_unconfirmed(s, json_object_get(writes, "unconfirmed"));
 	show_texts(s, COLOUR_BUSY, "INCOMPLETE", json_object_get(status, "partial"));
+	show_texts(s, COLOUR_NONE, "unproven", json_object_get(status, "unproven"));
 	show_identities(s, json_object_get(client, "tokens"));
 	show_quotas(s, json_object_get(client, "quotas"));
 	show_restart(s, json_object_get(status, "needs_restart"));
@@ -301,6 +302,23 @@ static void show_passes(const struct screen *s, const json_t *status)
 	table_free(t);
 }
 
+static void show_devices(const struct screen *s, const json_t *status)
+{
+	json_t *source;
+	size_t i;
+
+	json_array_foreach (json_object_get(status, "devices"), i, source) {
+		char age[AGE_TEXT_SIZE], count[COUNT_TEXT_SIZE];
+
+		age_of(status, source, "read", age);
+		count_format(number_of(source, "devices"), count);
+		if (*age != '\0')
+			line(s, COLOUR_NONE, "devices",
+				"%s servers in the inventory of tenant %s, read %s", count,
+				text_of(source, "tenant"), age);
+	}
+}
+
 static void show_work(const struct screen *s, const json_t *status)
 {
 	const json_t *o = json_object_get(status, "operations");
@@ -369,6 +387,7 @@ int show_status(const struct screen *s, const json_t *status)
 	putc('\n', s->out);
 	show_passes(s, status);
 	putc('\n', s->out);
+	show_devices(s, status);
 	show_work(s, status);
 	show_next(s, status);
 	return 0;

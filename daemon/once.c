@@ -19,8 +19,21 @@ struct once {
 	struct mono quiet_since; /* when something was last seen to move */
 	uint64_t transitions;
 	bool observed;
+	bool reads_devices;
 	bool ended;
 };
+
+/* What their inventory told of machines is judged in the next pass over these. */
+static void look_at_devices(struct once *o)
+{
+	bool read_before = o->reads_devices;
+
+	o->reads_devices = devices_are_being_read(o->daemon->devices);
+	if (!read_before || o->reads_devices)
+		return;
+	o->quiet_since = loop_mono(o->daemon->world->loop);
+	scheduler_now(o->daemon->scheduler, PASS_MACHINES);
+}
 
 static bool moves(const struct once *o, const struct reconciler_counts *counts)
 {
@@ -77,7 +90,7 @@ static bool is_over(struct once *o, const struct reconciler_counts *counts, stru
 	o->transitions = counts->transitions;
 	/* A pass that begins by its timer, and finds nothing, is no movement. */
 	return mono_since(now, o->quiet_since).ms >= QUIET_FOR.ms &&
-		!observer_is_busy(o->daemon->observer);
+		!observer_is_busy(o->daemon->observer) && !o->reads_devices;
 }
 
 static void look(void *ctx)
@@ -88,6 +101,7 @@ static void look(void *ctx)
 
 	if (o->ended)
 		return;
+	look_at_devices(o);
 	reconciler_count(o->daemon->reconciler, &counts);
 	if (!is_over(o, &counts, loop_mono(loop))) {
 		loop->ops->timer_arm(o->timer, mono_add(loop_mono(loop), LOOK_EVERY));

@@ -135,7 +135,8 @@ static inline void fixture_estate(struct fixture *f, const char *specification)
 	const struct estate_options options = {.seed = 7,
 		.start = loop_wall(f->fake.world.loop),
 		.arm_host = "arm.test",
-		.login_host = "login.test"};
+		.login_host = "login.test",
+		.defender_host = "defender.test"};
 	json_t *document = NULL;
 
 	assert_int_equal(estate_generate(specification, 7, options.start, &f->diags, &document), 0);

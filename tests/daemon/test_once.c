@@ -6,6 +6,7 @@
 
 #define OBSERVE FIXTURE_POLICY FIXTURE_SCOPE("observe")
 #define ENFORCE FIXTURE_POLICY FIXTURE_SCOPE("enforce")
+#define OPEN_CLOUD "cloud \"simulated\" { "
 #define IN_SYNC "subscriptions=1,machines=5,plan=P2,integration=on,provisioned=100%,legacy=0%"
 
 static void begin(struct fixture *f, const char *estate, const char *config)
@@ -244,6 +245,29 @@ static void without_a_token_it_is_an_error(void **state)
 	}
 }
 
+static void the_inventory_of_sensors_is_waited_for(void **state)
+{
+	static const char slow[] = "[{\"when\": {\"host\": \"defender\", \"times\": 1},"
+				   " \"do\": {\"status\": 429, \"retryAfter\": \"40s\"}}]";
+	json_t *faults = json_loads(slow, 0, NULL);
+	mdc_autofree char *text = NULL;
+	struct fixture f;
+	struct dur took;
+
+	(void)state;
+	begin(&f, IN_SYNC, OBSERVE);
+	text = xasprintf("state-directory = \"%s/state\"\nlog = stderr\n%s%s%s%s", f.directory,
+		OPEN_CLOUD "defender = \"https://defender.test\" ",
+		FIXTURE_CLOUD + strlen(OPEN_CLOUD), FIXTURE_POLL, OBSERVE);
+	fixture_write(f.config_path, text);
+	assert_int_equal(estate_set_faults(f.estate, faults, &f.diags), 0);
+	assert_int_equal(verdict(&f, &took), 0);
+	assert_in_range(took.ms, 40000, 60000);
+	the_summary_holds(&f, "5 machines in 1 subscription; 17 in sync, 0 to go");
+	json_decref(faults);
+	fixture_fini(&f);
+}
+
 static void who_stops_it_gets_no_verdict(void **state)
 {
 	struct fixture f;
@@ -289,6 +313,7 @@ int main(void)
 		cmocka_unit_test(what_is_not_known_is_an_error_and_never_in_sync),
 		cmocka_unit_test(an_identity_that_sees_no_subscription_is_an_error),
 		cmocka_unit_test(without_a_token_it_is_an_error),
+		cmocka_unit_test(the_inventory_of_sensors_is_waited_for),
 		cmocka_unit_test(who_stops_it_gets_no_verdict),
 		cmocka_unit_test(it_opens_no_socket_and_leaves_a_running_daemon_alone),
 	};
