@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/jwt_claims.h"
 
+#include "daemon/base64.h"
 #include "lib/azure/arm_document.h"
 #include "lib/base/str.h"
 #include "lib/base/xalloc.h"
 
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
 #include <string.h>
 
 /* Tokens of members of hundreds of groups have some 20 kB. */
@@ -15,32 +15,15 @@
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_";
 
-/* Base64 with the alphabet for URLs and without padding, as OpenSSL knows it; padded by `=`. */
-static char *as_base64(const char *text, size_t len)
-{
-	size_t padded = (len + 3) / 4 * 4;
-	char *copy = xmalloc(padded + 1);
-
-	for (size_t i = 0; i < padded; i++)
-		copy[i] = i >= len ? '=' : text[i] == '-' ? '+' : text[i] == '_' ? '/' : text[i];
-	copy[padded] = '\0';
-	return copy;
-}
-
 static json_t *read_claims(const char *text, size_t len)
 {
-	char *base64 = as_base64(text, len);
-	size_t padded = strlen(base64), room = padded / 4 * 3 + 1;
-	unsigned char *decoded = xmalloc(room);
-	int n = EVP_DecodeBlock(decoded, (const unsigned char *)base64, (int)padded);
-	json_t *claims = NULL;
+	size_t decoded_len = 0;
+	char *decoded = base64_decode(text, len, &decoded_len);
+	json_t *claims = decoded != NULL ? json_body(decoded, decoded_len) : NULL;
 
-	if (n >= 0 && (size_t)n >= padded - len)
-		claims = json_body((const char *)decoded, (size_t)n - (padded - len));
-	OPENSSL_cleanse(decoded, room);
-	OPENSSL_cleanse(base64, padded);
+	if (decoded != NULL)
+		OPENSSL_cleanse(decoded, decoded_len);
 	free(decoded);
-	free(base64);
 	return claims;
 }
 

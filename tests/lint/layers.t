@@ -48,7 +48,7 @@ done <<-END
 	ev\.h> loop_ev\.
 	confuse\.h> config_values\.
 	curl/ transport_|tls_trust\.
-	openssl/ transport_|tls_trust\.|jwt|digest\.|store_chain\.
+	openssl/ transport_|tls_trust\.|jwt|base64\.|digest\.|store_chain\.
 	sqlite3\.h> store_
 	systemd/ notify\.
 END
