@@ -228,7 +228,17 @@ static void tags_fact(json_t *facts, const struct machine *m)
 	buf_fini(&text);
 }
 
-static json_t *machine_facts(const struct machine *m)
+/* That of a machine's sensor is to be the same. */
+static void organisation_fact(json_t *facts, const struct daemon *d, const struct subscription *s)
+{
+	struct stamp at = {.source = SOURCE_ARM};
+	const char *organisation = executor_organisation(d->executor, s, &at.at);
+
+	if (organisation != NULL)
+		fact(facts, "organisation of Defender for Endpoint", organisation, &at);
+}
+
+static json_t *machine_facts(const struct daemon *d, const struct machine *m)
 {
 	json_t *facts = json_array();
 	const struct stamp *at = &m->stamp;
@@ -249,10 +259,11 @@ static json_t *machine_facts(const struct machine *m)
 	if (m->legacy.present)
 		agent_policy_fact(facts, m);
 	sensor_facts(facts, m);
+	organisation_fact(facts, d, m->subscription);
 	return facts;
 }
 
-static json_t *subscription_facts(const struct subscription *s)
+static json_t *subscription_facts(const struct daemon *d, const struct subscription *s)
 {
 	static const char *const states[] = {[SUBSCRIPTION_STATE_UNKNOWN] = NULL,
 		[SUBSCRIPTION_ENABLED] = "enabled",
@@ -284,6 +295,7 @@ static json_t *subscription_facts(const struct subscription *s)
 			fact(facts, single_row((enum single_id)i)->label,
 				str_empty(s->singles[i].word) ? "not set" : s->singles[i].word,
 				&s->singles[i].stamp);
+	organisation_fact(facts, d, s);
 	snprintf(machines, sizeof(machines), "%u", s->machine_count);
 	fact(facts, "machines", machines, &s->machines_stamp);
 	return facts;
@@ -311,15 +323,15 @@ static json_t *connector_facts(const struct connector *c)
 	return facts;
 }
 
-static json_t *facts_of(const struct item_ref *ref)
+static json_t *facts_of(const struct daemon *d, const struct item_ref *ref)
 {
 	switch (item_resource(ref)) {
-	case ON_MACHINE: return machine_facts(ref->machine);
+	case ON_MACHINE: return machine_facts(d, ref->machine);
 	case ON_CONNECTOR: return connector_facts(ref->connector);
 	case ON_SUBSCRIPTION:
 	case RESOURCE_KIND_N_: break;
 	}
-	return subscription_facts(ref->subscription);
+	return subscription_facts(d, ref->subscription);
 }
 
 /* --- explain --- */
@@ -354,7 +366,7 @@ json_t *command_explain(const struct command_context *c)
 		s->scope != NULL
 			? json_string(s->scope->mode == MODE_ENFORCE ? "enforce" : "observe")
 			: json_null(),
-		"facts", facts_of(&ref), "items", items, "history", latest_history(d, &ref));
+		"facts", facts_of(d, &ref), "items", items, "history", latest_history(d, &ref));
 	/* What it waits for is often its subscription's. */
 	if (item_resource(&ref) != ON_SUBSCRIPTION)
 		json_object_set_new(result, "subscription_items",

@@ -233,6 +233,12 @@ size_t executor_waiting(const struct executor *x)
 	return x->queued + x->flying;
 }
 
+const char *executor_organisation(
+	const struct executor *x, const struct subscription *s, struct wall *ret_at)
+{
+	return onboarding_organisation(x->packages, s->id, ret_at);
+}
+
 size_t executor_watched(const struct executor *x, const struct subscription **ret, size_t room)
 {
 	size_t n = 0;

@@ -55,6 +55,10 @@ size_t executor_watched(const struct executor *x, const struct subscription **re
 /* Fills in the plan's running counts; maps are borrowed until the next call. */
 void executor_limits(struct executor *x, struct plan_limits *ret);
 
+/* See onboarding_organisation(). */
+const char *executor_organisation(
+	const struct executor *x, const struct subscription *s, struct wall *ret_at);
+
 struct executor_counts {
 	uint64_t sent, succeeded, failed;
 	/* Never sent: what is read before failed, the decision was another one then, a rule. */

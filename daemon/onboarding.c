@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/onboarding.h"
 
+#include "daemon/base64.h"
 #include "lib/azure/arm_document.h"
 #include "lib/base/map.h"
 #include "lib/base/str.h"
@@ -26,6 +27,8 @@ struct packages {
 	char *windows;
 	char *linux_;
 	bool valid;
+	char organisation[GUID_TEXT_SIZE];
+	struct wall organisation_at;
 	struct loop_timer *wiping; /* they do not stay longer than they are good for */
 	struct arm_call *call;
 	struct list waiters;
@@ -122,6 +125,22 @@ static char *package_of(const json_t *document, bool windows)
 	return text != NULL && strlen(text) <= PACKAGE_MAX ? xstrdup(text) : NULL;
 }
 
+static void note_organisation(struct packages *p, const char *package)
+{
+	size_t len = 0;
+	char *script = package != NULL ? base64_decode(package, strlen(package), &len) : NULL;
+	char found[GUID_TEXT_SIZE];
+
+	if (script == NULL)
+		return;
+	if (mde_organisation(script, found)) {
+		str_copy(p->organisation, sizeof(p->organisation), found);
+		p->organisation_at = loop_wall(p->owner->world->loop);
+	}
+	explicit_bzero(script, len);
+	free(script);
+}
+
 /* An answer without either is no statement that there are none, unless it is a list. */
 static bool take_packages(struct packages *p, const struct arm_result *result)
 {
@@ -135,6 +154,7 @@ static bool take_packages(struct packages *p, const struct arm_result *result)
 	p->windows = package_of(document, true);
 	p->linux_ = package_of(document, false);
 	p->valid = sound;
+	note_organisation(p, p->windows != NULL ? p->windows : p->linux_);
 	json_decref(document);
 	return sound;
 }
@@ -204,6 +224,17 @@ void onboarding_forget(struct onboarding *o, const void *ctx)
 		forget_in(&p->waiters, ctx);
 		forget_in(&p->answering, ctx);
 	}
+}
+
+const char *onboarding_organisation(
+	const struct onboarding *o, const char *subscription, struct wall *ret_at)
+{
+	const struct packages *p = map_get(&o->subscriptions, subscription);
+
+	if (p == NULL || *p->organisation == '\0')
+		return NULL;
+	*ret_at = p->organisation_at;
+	return p->organisation;
 }
 
 struct onboarding *onboarding_new(const struct world *w, struct arm_client *client)

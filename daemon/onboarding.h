@@ -21,5 +21,11 @@ void onboarding_get(struct onboarding *o, const char *identity, const char *subs
 	bool windows, onboarding_fn done, void *ctx);
 /* `done` will not be called for that ctx. */
 void onboarding_forget(struct onboarding *o, const void *ctx);
+/*
+ * The organisation of Defender for Endpoint that the subscription's packages onboard into, as the
+ * last one said, and when that was read; NULL where none was needed yet, or none said. No secret.
+ */
+const char *onboarding_organisation(
+	const struct onboarding *o, const char *subscription, struct wall *ret_at);
 
 #endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/azure/arm_document.h"
 
-#include "lib/azure/arm_id.h"
 #include "lib/base/str.h"
 
 #include <stdio.h>
@@ -432,4 +431,18 @@ const char *mde_onboarding_package(const json_t *document, bool windows)
 			return text;
 	}
 	return NULL;
+}
+
+bool mde_organisation(const char *script, char ret[static GUID_TEXT_SIZE])
+{
+	static const char name[] = "orgId";
+
+	for (const char *at = strstr(script, name); at != NULL; at = strstr(at, name)) {
+		at += strlen(name);
+		at += strspn(at, "\\\"' :");
+		snprintf(ret, GUID_TEXT_SIZE, "%.*s", GUID_TEXT_SIZE - 1, at);
+		if (str_is_guid(ret))
+			return true;
+	}
+	return false;
 }

@@ -10,6 +10,7 @@
 #ifndef MDC_ARM_DOCUMENT_H
 #define MDC_ARM_DOCUMENT_H
 
+#include "lib/azure/arm_id.h"
 #include "lib/base/base.h"
 #include "lib/base/tick.h"
 
@@ -172,5 +173,10 @@ const char *arm_document_state(const json_t *document);
 
 /* Microsoft.Security/mdeOnboardings, 2021-10-01-preview: a document or a list; secrets. */
 const char *mde_onboarding_package(const json_t *document, bool windows);
+/*
+ * The organisation of Defender for Endpoint into which a decoded package onboards (orgId in the
+ * JSON that it holds, which scripts quote in their own ways); false where none is found.
+ */
+bool mde_organisation(const char *script, char ret[static GUID_TEXT_SIZE]) MDC_MUST_CHECK;
 
 #endif

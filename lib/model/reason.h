@@ -104,7 +104,10 @@
 		"the extension succeeded, and Defender for Endpoint has no onboarded device for " \
 		"the machine", \
 		"look at the sensor on the machine (its service Sense, or `mdatp health`) and at " \
-		"`mdcctl gaps`") \
+		"`mdcctl gaps`; where its organisation is another one (`mdatp health --field " \
+		"org_id`, or OrgID below HKLM\\SOFTWARE\\Microsoft\\Windows Advanced Threat " \
+		"Protection\\Status) than `mdcctl explain` shows, offboard it first: nobody " \
+		"reassigns it") \
 	REASON(SENSOR_SILENT, "sensor-silent", \
 		"Defender for Endpoint knows the device and does not hear from its sensor", \
 		"look at the sensor on the machine and at its way to Defender for Endpoint") \

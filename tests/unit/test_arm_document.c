@@ -637,6 +637,35 @@ static void values_of_wrong_types_are_read_as_absent(void **state)
 	}
 }
 
+#define ORGANISATION "0a1b2c3d-0000-4000-8000-00000000000f"
+
+static void the_organisation_is_found_however_a_script_quotes_it(void **state)
+{
+	static const struct {
+		const char *script;
+		bool found;
+	} rows[] = {
+		{"{\"previousOrgIds\":[],\"orgId\":\"" ORGANISATION "\"}", true},
+		{"/d \"{\\\"body\\\":\\\"{\\\\\\\"orgId\\\\\\\":\\\\\\\"" ORGANISATION "\\\\\\\"",
+			true},
+		{"'orgId' : '" ORGANISATION "'", true},
+		{"orgId=5 orgId: " ORGANISATION, true},
+		{"\"previousOrgIds\":[\"" ORGANISATION "\"]", false},
+		{"\"orgId\":\"0a1b2c3d-0000\"}", false},
+		{"orgId", false},
+		{"", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		char found[GUID_TEXT_SIZE];
+
+		assert_int_equal(mde_organisation(rows[i].script, found), rows[i].found);
+		if (rows[i].found)
+			assert_string_equal(found, ORGANISATION);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -662,6 +691,7 @@ int main(void)
 		cmocka_unit_test(an_unknown_provisioning_state_is_not_an_end),
 		cmocka_unit_test(finds_the_onboarding_package_wherever_it_is),
 		cmocka_unit_test(values_of_wrong_types_are_read_as_absent),
+		cmocka_unit_test(the_organisation_is_found_however_a_script_quotes_it),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
