@@ -97,7 +97,8 @@ struct wall estate_next_change(const struct estate *e);
 /*
  * Another hand at work, for tests: sets, replaces or (with NULL) deletes a resource document or one
  * member of it ("properties.status") without any check. -ENOENT when the parent is not there. The
- * member "managementGroup" of a subscription moves it below that group.
+ * member "managementGroup" of a subscription moves it below that group; the member "sensor" of a
+ * machine ("reporting", "silent", "foreign") says where its sensor reports from now on.
  */
 int estate_meddle(struct estate *e, const char *resource_id, const char *member, json_t *value);
 /* The stored document with its effective read-only fields, borrowed; NULL when absent. */

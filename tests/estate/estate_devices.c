@@ -5,8 +5,10 @@
  *
  * A machine is a device from some hours after its sensor was installed ("devices": {"lag"}) for as
  * long as it has one, the legacy sensor included; what was there at the start is known at once.
- * Whether a device names its machine's resource id is drawn by "resourceIds". The document's
- * "devices" are there besides: servers that were onboarded directly, duplicates, shadows, clients.
+ * A machine that was onboarded before it came to Azure is a device from the start, and the same
+ * one with its extension. Whether a device names its machine's resource id is drawn by
+ * "resourceIds". The document's "devices" are there besides: servers that were onboarded directly,
+ * duplicates, shadows, clients.
  */
 #include "lib/base/str.h"
 #include "lib/base/xalloc.h"
@@ -161,7 +163,9 @@ static struct wall last_report(const struct estate *e, const struct machine *m, 
 		(int64_t)estate_share_of(e, m->res.id, "report") * (REPORTS_EVERY.ms / 1000000);
 	struct wall until = e->now, last;
 
-	if (!m->connected &&
+	if (m->sensor == SENSOR_IS_SILENT)
+		until = m->silent_since;
+	else if (!m->connected &&
 		wall_parse(tree_text(m->res.doc, "properties.lastStatusChange"), &until) != 0)
 		until = e->now;
 	last.ms = until.ms - (until.ms - phase) % REPORTS_EVERY.ms;
@@ -177,10 +181,10 @@ static bool device_of(
 	struct span lag = e->knobs.devices.lag;
 	struct wall first;
 
-	if (sensor == NULL)
+	if ((sensor == NULL && !m->onboarded) || m->sensor == SENSOR_IS_FOREIGN)
 		return false;
-	first = sensor->changed;
-	if (wall_before(e->start, first))
+	first = sensor != NULL ? sensor->changed : e->start;
+	if (wall_before(e->start, first) && !m->onboarded)
 		first.ms += lag.low.ms +
 			(int64_t)((double)(lag.high.ms - lag.low.ms) *
 				estate_share_of(e, m->res.id, "lag") / 1e6);
@@ -199,7 +203,8 @@ static bool device_of(
 		.last_seen = last_report(e, m, first)};
 	if (ret->name == NULL)
 		ret->name = m->res.name;
-	if (!legacy && estate_share_of(e, m->res.id, "resource id") < e->knobs.devices.id_share)
+	if (!legacy && sensor != NULL &&
+		estate_share_of(e, m->res.id, "resource id") < e->knobs.devices.id_share)
 		ret->machine = m->res.id;
 	ret->health =
 		wall_since(e->now, ret->last_seen).ms > INACTIVE_AFTER.ms ? "Inactive" : "Active";

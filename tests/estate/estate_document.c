@@ -39,6 +39,7 @@
  *                                       workspace, settings, code, level, message, since }],
  *                        outcomes: [codes of the handler's next attempts, the last repeating],
  *                        rebootAfter (ends a pending restart), reached (by Defender for Cloud),
+ *                        onboarded (to Defender for Endpoint, before it came to Azure),
  *                        stuck (operations never end),
  *                        timeline: [{ after*, status* }] }
  *   devices           [{ name*, id, os (osPlatform), version, health, onboarding, machine (resource

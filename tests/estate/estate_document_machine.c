@@ -13,7 +13,7 @@ struct machine_spec {
 	const char *name, *group, *location, *os, *os_type, *os_version, *status, *agent, *fqdn,
 		*cloud, *kind, *config_mode;
 	struct wall since, created;
-	bool extensions_enabled, reached, stuck;
+	bool extensions_enabled, reached, onboarded, stuck;
 	int plan; /* 0: none of its own */
 	struct dur reboot_after;
 	const json_t *tags, *allow, *block, *properties, *extensions, *outcomes, *timeline;
@@ -46,6 +46,7 @@ static const struct field machine_fields[] = {
 	{"extensions", FIELD_ARRAY, AT(extensions)},
 	{"outcomes", FIELD_TEXTS, AT(outcomes)},
 	{"rebootAfter", FIELD_DURATION, AT(reboot_after)},
+	{"onboarded", FIELD_BOOL, AT(onboarded)},
 	{"reached", FIELD_BOOL, AT(reached)},
 	{"stuck", FIELD_BOOL, AT(stuck)},
 	{"timeline", FIELD_ARRAY, AT(timeline)},
@@ -360,6 +361,7 @@ static void configure(
 	json_t *object;
 
 	m->never_deployed = !spec->reached;
+	m->onboarded = spec->onboarded;
 	m->stuck = spec->stuck;
 	m->reboot_after = spec->reboot_after;
 	m->outcomes = json_deep_copy(spec->outcomes);

@@ -119,6 +119,14 @@ enum os_path {
 };
 
 struct operation;
+/* Where its sensor reports, whatever the extension says. */
+enum sensor_way {
+	SENSOR_REPORTS,
+	SENSOR_IS_SILENT,  /* nowhere, since `silent_since` */
+	SENSOR_IS_FOREIGN, /* to another organisation */
+	SENSOR_WAY_N_
+};
+
 struct machine {
 	struct resource res;
 	struct group *group;
@@ -129,6 +137,7 @@ struct machine {
 	bool windows;
 	bool connected;
 	bool never_deployed; /* Defender for Cloud does not reach it */
+	bool onboarded;      /* to Defender for Endpoint directly, before it came to Azure */
 	bool excluded;       /* OpenShift and the like */
 
 	struct estate_event deploy;
@@ -142,6 +151,8 @@ struct machine {
 	struct dur reboot_after;
 	struct wall reboot_due;
 	bool stuck; /* operations never end */
+	enum sensor_way sensor;
+	struct wall silent_since;
 };
 
 struct tenant {

@@ -153,6 +153,23 @@ static int move(struct estate *e, struct subscription *sub, const json_t *name)
 	return 0;
 }
 
+/* Nor is this: no part of Azure knows what the sensor on a machine does. */
+static int set_sensor(struct estate *e, struct machine *m, const json_t *word)
+{
+	static const char *const words[] = {[SENSOR_REPORTS] = "reporting",
+		[SENSOR_IS_SILENT] = "silent",
+		[SENSOR_IS_FOREIGN] = "foreign"};
+
+	for (unsigned i = 0; i < SENSOR_WAY_N_; i++) {
+		if (!str_equal(json_string_value(word), words[i]))
+			continue;
+		m->sensor = (enum sensor_way)i;
+		m->silent_since = e->now;
+		return 0;
+	}
+	return -ENOENT;
+}
+
 int estate_meddle(struct estate *e, const char *resource_id, const char *member, json_t *value)
 {
 	struct subscription *sub = subscription_of(e, resource_id);
@@ -162,6 +179,8 @@ int estate_meddle(struct estate *e, const char *resource_id, const char *member,
 		return -ENOENT;
 	if (r == &sub->res && str_equal(member, "managementGroup"))
 		return move(e, sub, value);
+	if (machine_of(r) != NULL && str_equal(member, "sensor"))
+		return set_sensor(e, machine_of(r), value);
 	record(e, sub, resource_id, value == NULL && member == NULL);
 	if (member != NULL)
 		estate_replace(e, r, tree_with(r->doc, member, json_deep_copy(value)));
