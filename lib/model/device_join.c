@@ -411,15 +411,17 @@ static void collect(struct device_join *j, struct entry *e)
 {
 	struct device_gaps *g = &j->gaps;
 	enum gap_kind kind = gap_of(j, e);
+	struct device_gap *gap;
 
 	if (kind == GAP_KIND_N_)
 		return;
 	if ((g->n & (g->n - 1)) == 0)
 		g->v = xreallocarray(g->v, g->n == 0 ? 1 : g->n * 2, sizeof(*g->v));
-	g->v[g->n++] = (struct device_gap){.kind = kind,
-		.device = e->device,
-		.machine =
-			e->machine != NULL ? mdc_take(e->machine) : xstrdup(e->device->resource)};
+	gap = &g->v[g->n++];
+	gap->kind = kind;
+	gap->device = e->device;
+	gap->machine = e->machine != NULL ? e->machine : xstrdup(e->device->resource);
+	e->machine = NULL;
 	/* Its entry keeps it until the end: others of its name look at it. */
 }
 
