@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define HISTORY_SHOWN 5
+#define BY_HAND_MOST (16 << 10)
 
 /* --- the controls of the resource --- */
 
@@ -51,6 +52,26 @@ static const char *unread_of(const struct item_ref *ref)
 	return why != NULL ? why : s->unread[UNREAD_SWITCHES].why;
 }
 
+/* What only a person can do, a line each. */
+static json_t *by_hand_of(const struct daemon *d, const struct item_ref *ref)
+{
+	const struct control *control = control_by_id(ref->control);
+	struct control_view view = item_view(ref, d->config, loop_wall(d->world->loop));
+	struct buf text = BUF_INIT(BY_HAND_MOST);
+	json_t *lines = json_array();
+
+	if (control->by_hand != NULL && view.scope != NULL)
+		control->by_hand(&view, &text);
+	for (const char *line = buf_str(&text); *line != '\0';) {
+		size_t len = strcspn(line, "\n");
+
+		json_array_append_new(lines, json_stringn(line, len));
+		line += len + (line[len] == '\n');
+	}
+	buf_fini(&text);
+	return lines;
+}
+
 static json_t *explain_item(const struct daemon *d, const struct item_ref *ref)
 {
 	const struct item *item = item_of(ref);
@@ -65,6 +86,7 @@ static json_t *explain_item(const struct daemon *d, const struct item_ref *ref)
 	json_object_set_new(row, "held", json_null());
 	json_object_set_new(row, "held_because", json_null());
 	json_object_set_new(row, "differences", command_differences(d, ref));
+	json_object_set_new(row, "by_hand", by_hand_of(d, ref));
 	json_object_set_new(row, "first_drift", json_wall(item->first_drift));
 	json_object_set_new(row, "corrections", json_integer(item->corrections));
 	if (ref->control == CONTROL_MDE_EXTENSION)

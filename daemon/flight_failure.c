@@ -38,17 +38,32 @@ static bool cured_by_time(enum arm_error_class class)
 		class == ARM_ERROR_IDENTITY || class == ARM_ERROR_ABSENT;
 }
 
-static struct item_event event_of_error(const struct executor *x, const struct arm_result *result,
+/* What the control knows better than the class says. */
+static enum reason special_reason(const struct flight *f, const struct arm_error *error)
+{
+	const struct control *control = control_by_id(f->op.control);
+	struct control_view view;
+
+	if (control->refusal == NULL || f->ref.subscription == NULL ||
+		f->ref.subscription->scope == NULL)
+		return REASON_NONE;
+	view = item_view(&f->ref, f->executor->config, loop_wall(f->executor->world->loop));
+	return control->refusal(&view, error);
+}
+
+static struct item_event event_of_error(const struct flight *f, const struct arm_result *result,
 	char detail[static ARM_ERROR_TEXT_SIZE])
 {
+	const struct executor *x = f->executor;
 	const struct arm_error *error = &result->error;
-	bool retry = cured_by_time(error->class);
+	enum reason special = special_reason(f, error);
+	bool retry = special == REASON_NONE && cured_by_time(error->class);
 
 	str_copy(detail, ARM_ERROR_TEXT_SIZE,
 		*error->message != '\0' ? error->message : error->code);
 	return (struct item_event){
 		.kind = retry ? EVENT_CALL_RETRYABLE : EVENT_CALL_REFUSED,
-		.reason = reason_of_error(error->class),
+		.reason = special != REASON_NONE ? special : reason_of_error(error->class),
 		.detail = detail,
 		.until = result->retry_after.ms > 0
 			? wall_add(loop_wall(x->world->loop), result->retry_after)
@@ -216,7 +231,7 @@ void flight_fail(struct flight *f, const struct arm_result *result)
 {
 	struct executor *x = f->executor;
 	char detail[ARM_ERROR_TEXT_SIZE];
-	struct item_event event = event_of_error(x, result, detail);
+	struct item_event event = event_of_error(f, result, detail);
 
 	hold_others(f, result);
 	flight_log_failure(f, result);

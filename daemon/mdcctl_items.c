@@ -66,6 +66,15 @@ static void show_operation(const struct screen *s, const json_t *answer, const j
 	say(s, "  correlation", text_of(operation, "correlation_id"));
 }
 
+static void show_hand_work(const struct screen *s, const json_t *lines)
+{
+	json_t *line;
+	size_t i;
+
+	json_array_foreach (lines, i, line)
+		say(s, "  by hand", json_string_value(line));
+}
+
 static void explain_item(const struct screen *s, const json_t *answer, const json_t *item)
 {
 	enum colour colour = colour_of_state(text_of(item, "state"));
@@ -90,6 +99,7 @@ static void explain_item(const struct screen *s, const json_t *answer, const jso
 	time_of(answer, item, "due", time);
 	say(s, "  next look", time);
 	show_operation(s, answer, json_object_get(item, "operation"));
+	show_hand_work(s, json_object_get(item, "by_hand"));
 	say_coloured(s, COLOUR_STRONG, "  what helps", text_of(item, "unblock"));
 }
 

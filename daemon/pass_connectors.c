@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Connectors of AWS and GCP: listed where a policy wants something of them; always from ARM. */
+/* Connectors of AWS and GCP: listed where they matter; always from ARM. */
 #include "daemon/pass.h"
 
 #include "lib/base/str.h"
-#include "lib/controls/control.h"
 
 bool connectors_matter(const struct subscription *s)
 {
-	return s->scope != NULL && control_by_id(CONTROL_CONNECTOR)->may_write(s->scope->policy);
+	return s->scope != NULL && s->scope->lists_connectors;
 }
 
 bool note_connector(

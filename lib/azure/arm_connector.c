@@ -10,21 +10,41 @@
 #define DEFENDER_ASSESSMENT "TVM"
 
 static const struct {
-	const char *word;     /* properties.environmentName */
-	const char *offering; /* offeringType */
+	const char *word;        /* properties.environmentName */
+	const char *offering;    /* offeringType */
+	const char *environment; /* environmentData.environmentType */
 } clouds[] = {
-	[CONNECTOR_AWS] = {"AWS", "DefenderForServersAws"},
-	[CONNECTOR_GCP] = {"GCP", "DefenderForServersGcp"},
+	[CONNECTOR_AWS] = {"AWS", "DefenderForServersAws", "AwsAccount"},
+	[CONNECTOR_GCP] = {"GCP", "DefenderForServersGcp", "GcpProject"},
 };
 
 static const struct {
 	const char *name;
-	bool own_role; /* on AWS it acts by a role of its own */
+	enum connector_identity role; /* on AWS it acts by a role of its own */
 } parts[] = {
-	[CONNECTOR_ARC] = {"arcAutoProvisioning", true},
-	[CONNECTOR_MDE] = {"mdeAutoProvisioning", false},
-	[CONNECTOR_VULNERABILITY] = {"vaAutoProvisioning", false},
-	[CONNECTOR_AGENTLESS] = {"vmScanners", true},
+	[CONNECTOR_ARC] = {"arcAutoProvisioning", CONNECTOR_ARC_ROLE},
+	[CONNECTOR_MDE] = {"mdeAutoProvisioning", CONNECTOR_IDENTITY_N_},
+	[CONNECTOR_VULNERABILITY] = {"vaAutoProvisioning", CONNECTOR_IDENTITY_N_},
+	[CONNECTOR_AGENTLESS] = {"vmScanners", CONNECTOR_AGENTLESS_ROLE},
+};
+
+static const struct {
+	enum connector_cloud cloud;
+	const char *object, *member;
+	const char *path;
+} identities[] = {
+#define IDENTITY(cloud, object, member) \
+	{ \
+		cloud, object, member, object "." member \
+	}
+	[CONNECTOR_SERVERS_ROLE] = IDENTITY(CONNECTOR_AWS, "defenderForServers", "cloudRoleArn"),
+	[CONNECTOR_ARC_ROLE] = IDENTITY(CONNECTOR_AWS, "arcAutoProvisioning", "cloudRoleArn"),
+	[CONNECTOR_AGENTLESS_ROLE] = IDENTITY(CONNECTOR_AWS, "vmScanners", "cloudRoleArn"),
+	[CONNECTOR_WORKLOAD_PROVIDER] =
+		IDENTITY(CONNECTOR_GCP, "defenderForServers", "workloadIdentityProviderId"),
+	[CONNECTOR_SERVICE_ACCOUNT] =
+		IDENTITY(CONNECTOR_GCP, "defenderForServers", "serviceAccountEmailAddress"),
+#undef IDENTITY
 };
 
 const char *connector_cloud_word(enum connector_cloud cloud)
@@ -35,6 +55,23 @@ const char *connector_cloud_word(enum connector_cloud cloud)
 const char *connector_part_name(enum connector_part part)
 {
 	return part < CONNECTOR_PART_N_ ? parts[part].name : "";
+}
+
+const char *connector_identity_path(enum connector_identity identity)
+{
+	return identity < CONNECTOR_IDENTITY_N_ ? identities[identity].path : "";
+}
+
+enum connector_cloud connector_identity_cloud(enum connector_identity identity)
+{
+	return identity < CONNECTOR_IDENTITY_N_ ? identities[identity].cloud
+						: CONNECTOR_CLOUD_OTHER;
+}
+
+enum connector_identity connector_part_role(enum connector_cloud cloud, enum connector_part part)
+{
+	return cloud == CONNECTOR_AWS && part < CONNECTOR_PART_N_ ? parts[part].role
+								  : CONNECTOR_IDENTITY_N_;
 }
 
 static enum connector_cloud cloud_of(const json_t *document)
@@ -79,23 +116,33 @@ static const char *sub_plan_of(const json_t *offering)
 	return word != NULL ? word : json_path_text(offering, "subPlan.type");
 }
 
-static bool is_identified(const json_t *offering, enum connector_cloud cloud)
+/* What its cloud needs for the offering as such. */
+static bool is_identified(const struct arm_connector *c)
 {
-	if (cloud == CONNECTOR_AWS)
-		return json_path_text(offering, "defenderForServers.cloudRoleArn") != NULL;
-	return json_path_text(offering, "defenderForServers.workloadIdentityProviderId") != NULL &&
-		json_path_text(offering, "defenderForServers.serviceAccountEmailAddress") != NULL;
+	const char *const *found = c->offering.identities;
+
+	if (c->cloud == CONNECTOR_AWS)
+		return found[CONNECTOR_SERVERS_ROLE] != NULL;
+	return found[CONNECTOR_WORKLOAD_PROVIDER] != NULL &&
+		found[CONNECTOR_SERVICE_ACCOUNT] != NULL;
 }
 
-static void read_part(const json_t *offering, enum connector_part part, bool identified,
-	struct arm_connector *ret)
+static void read_identities(const json_t *offering, struct arm_connector *ret)
 {
-	const json_t *object = json_path(offering, parts[part].name);
-	bool needs_role = parts[part].own_role && ret->cloud == CONNECTOR_AWS;
+	for (unsigned i = 0; i < CONNECTOR_IDENTITY_N_; i++)
+		if (identities[i].cloud == ret->cloud)
+			ret->offering.identities[i] = json_path_text(offering, identities[i].path);
+	ret->offering.identified = is_identified(ret);
+}
 
-	ret->offering.parts[part] = json_tri(json_path(object, "enabled"));
-	ret->offering.ready[part] =
-		identified && (!needs_role || json_text(object, "cloudRoleArn") != NULL);
+static void read_part(const json_t *offering, enum connector_part part, struct arm_connector *ret)
+{
+	enum connector_identity role = connector_part_role(ret->cloud, part);
+
+	ret->offering.parts[part] =
+		json_tri(json_path(json_path(offering, parts[part].name), "enabled"));
+	ret->offering.ready[part] = ret->offering.identified &&
+		(role == CONNECTOR_IDENTITY_N_ || ret->offering.identities[role] != NULL);
 }
 
 static void read_offering(const json_t *document, struct arm_connector *ret)
@@ -105,10 +152,10 @@ static void read_offering(const json_t *document, struct arm_connector *ret)
 
 	ret->offering.present = count > 0;
 	ret->offering.doubled = count > 1;
-	ret->offering.identified = is_identified(offering, ret->cloud);
+	read_identities(offering, ret);
 	ret->offering.sub_plan = sub_plan_of(offering);
 	for (unsigned p = 0; p < CONNECTOR_PART_N_; p++)
-		read_part(offering, (enum connector_part)p, ret->offering.identified, ret);
+		read_part(offering, (enum connector_part)p, ret);
 	ret->offering.by_defender =
 		str_equal_nocase(json_path_text(offering, "vaAutoProvisioning.configuration.type"),
 			DEFENDER_ASSESSMENT);
@@ -223,6 +270,92 @@ void arm_connector_switch(json_t *document, enum connector_part part, bool on)
 	if (part == CONNECTOR_VULNERABILITY && on)
 		put(object_in(object, "configuration"), "type", json_string(DEFENDER_ASSESSMENT));
 }
+
+/* --- creating --- */
+
+static void set_text(json_t *object, const char *key, const char *text)
+{
+	if (!str_empty(text))
+		json_object_set_new(object, key, json_string(text));
+}
+
+static json_t *new_offering(const struct connector_description *d, const char *sub_plan,
+	const bool wanted[static CONNECTOR_PART_N_])
+{
+	json_t *offering = json_pack("{s:s, s:{s:s}}", "offeringType", clouds[d->cloud].offering,
+		"subPlan", "type", sub_plan);
+
+	for (unsigned i = 0; i < CONNECTOR_IDENTITY_N_; i++)
+		if (identities[i].cloud == d->cloud && !str_empty(d->identities[i]))
+			set_text(object_in(offering, identities[i].object), identities[i].member,
+				d->identities[i]);
+	for (unsigned p = 0; p < CONNECTOR_PART_N_; p++) {
+		json_t *object;
+
+		/* P1 does not know it at all. */
+		if (p == CONNECTOR_AGENTLESS && str_equal(sub_plan, "P1")) {
+			drop(offering, parts[p].name);
+			continue;
+		}
+		object = object_in(offering, parts[p].name);
+		put(object, "enabled", json_boolean(wanted[p]));
+		if (p == CONNECTOR_VULNERABILITY && wanted[p])
+			put(object_in(object, "configuration"), "type",
+				json_string(DEFENDER_ASSESSMENT));
+	}
+	return offering;
+}
+
+static void add_excluded(const struct connector_description *d, const char *key, json_t *object)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < d->excluded_count; i++)
+		json_array_append_new(list, json_string(d->excluded[i]));
+	json_object_set_new(object, key, list);
+}
+
+/* NULL: it is not an organization's. */
+static json_t *new_organization(const struct connector_description *d)
+{
+	bool aws = d->cloud == CONNECTOR_AWS;
+	json_t *object;
+
+	if (str_empty(aws ? d->stackset : d->organization_account))
+		return NULL;
+	object = json_pack("{s:s}", "organizationMembershipType", "Organization");
+	set_text(object, "stacksetName", aws ? d->stackset : NULL);
+	set_text(object, "workloadIdentityProviderId", aws ? NULL : d->organization_provider);
+	set_text(object, "serviceAccountEmailAddress", aws ? NULL : d->organization_account);
+	add_excluded(d, aws ? "excludedAccountIds" : "excludedProjectNumbers", object);
+	return object;
+}
+
+static json_t *new_environment(const struct connector_description *d)
+{
+	json_t *environment = json_pack("{s:s, s:i}", "environmentType",
+		clouds[d->cloud].environment, "scanInterval", (int)d->scan_hours);
+	json_t *organization = new_organization(d);
+
+	if (d->cloud == CONNECTOR_GCP)
+		json_object_set_new(environment, "projectDetails",
+			json_pack("{s:s, s:s}", "projectNumber", d->hierarchy, "projectId",
+				d->project));
+	if (organization != NULL)
+		json_object_set_new(environment, "organizationalData", organization);
+	return environment;
+}
+
+json_t *arm_connector_new(const struct connector_description *d, const char *sub_plan,
+	const bool wanted[static CONNECTOR_PART_N_])
+{
+	return json_pack("{s:s, s:{s:s, s:s, s:o, s:[o]}}", "location", d->location, "properties",
+		"hierarchyIdentifier", d->hierarchy, "environmentName", clouds[d->cloud].word,
+		"environmentData", new_environment(d), "offerings",
+		new_offering(d, sub_plan, wanted));
+}
+
+/* --- comparing --- */
 
 /* Without what we set; an object that held nothing else is as good as none. */
 static json_t *without_owned(const json_t *document)

@@ -25,6 +25,21 @@ enum connector_part {
 /* The member's name in the contract. */
 const char *connector_part_name(enum connector_part part);
 
+/* As whom Defender for Cloud acts in the other cloud. People make it there. */
+enum connector_identity {
+	CONNECTOR_SERVERS_ROLE,
+	CONNECTOR_ARC_ROLE,
+	CONNECTOR_AGENTLESS_ROLE,
+	CONNECTOR_WORKLOAD_PROVIDER,
+	CONNECTOR_SERVICE_ACCOUNT,
+	CONNECTOR_IDENTITY_N_
+};
+/* The member's path in the offering, and the cloud that has it. */
+const char *connector_identity_path(enum connector_identity identity);
+enum connector_cloud connector_identity_cloud(enum connector_identity identity);
+/* The role without which a switch cannot be on in that cloud, or CONNECTOR_IDENTITY_N_. */
+enum connector_identity connector_part_role(enum connector_cloud cloud, enum connector_part part);
+
 /* The Defender for Servers offering of a connector. */
 struct connector_offering {
 	bool present;
@@ -34,6 +49,7 @@ struct connector_offering {
 	const char *sub_plan; /* "P1", "P2"; NULL: not set */
 	enum tri parts[CONNECTOR_PART_N_]; /* UNKNOWN: not there */
 	bool ready[CONNECTOR_PART_N_];     /* all that is needed to switch it on is there */
+	const char *identities[CONNECTOR_IDENTITY_N_]; /* NULL or "": not there */
 };
 
 struct arm_connector {
@@ -47,6 +63,28 @@ struct arm_connector {
 };
 /* -EINVAL for what is not a connector's document. */
 int arm_connector_read(const json_t *document, struct arm_connector *ret) MDC_MUST_CHECK;
+
+/* A connector that does not exist yet, as somebody described it. Whoever fills it owns the texts.
+ */
+struct connector_description {
+	enum connector_cloud cloud;
+	char *location;
+	char *hierarchy;                         /* AWS account id, GCP project number */
+	char *project;                           /* GCP project id */
+	char *identities[CONNECTOR_IDENTITY_N_]; /* NULL: none */
+	unsigned scan_hours;
+	/* Of an organization: its StackSet in AWS, its own identity in GCP; NULL: a single one. */
+	char *stackset;
+	char *organization_provider, *organization_account;
+	char **excluded; /* accounts or projects of the organization */
+	size_t excluded_count;
+};
+/*
+ * The document that creates it, with the Defender for Servers offering alone: what is not in
+ * `parts` is written down as off. Caller owns the result.
+ */
+json_t *arm_connector_new(const struct connector_description *d, const char *sub_plan,
+	const bool parts[static CONNECTOR_PART_N_]);
 
 /* `current` without what the service alone may set. Caller owns the result. */
 json_t *arm_connector_document(const json_t *current);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A connector's offering is switched on with what is there already: roles and identities of the
- * other cloud are made by people, and never invented here.
+ * A connector's offering is switched on with what is there already or described: roles and
+ * identities of the other cloud are made by people, and never invented here.
  */
 #include "lib/base/str.h"
+#include "lib/controls/connector_described.h"
 #include "lib/controls/plan_level.h"
 #include "lib/controls/rows.h"
 #include "lib/controls/verdict.h"
@@ -89,7 +90,8 @@ static struct verdict judge_parts(const struct control_view *v, const struct con
 	return verdict;
 }
 
-static struct verdict judge(const struct control_view *v, const struct connector_offering *o)
+static struct verdict judge_offering(
+	const struct control_view *v, const struct connector_offering *o)
 {
 	struct verdict plan, parts;
 
@@ -106,6 +108,32 @@ static struct verdict judge(const struct control_view *v, const struct connector
 	/* A plan that stays as it is keeps nothing from being switched on. */
 	parts = judge_parts(v, o);
 	return parts.kind == VERDICT_COMPLIANT ? plan : parts;
+}
+
+/* As it is known, or as it was just read. */
+struct seen {
+	enum connector_cloud cloud;
+	const char *hierarchy;
+	const struct connector_offering *offering;
+};
+
+static struct verdict judge(const struct control_view *v, const struct seen *seen)
+{
+	const struct connector_config *described = connector_description(v);
+	struct verdict verdict = connector_judge_account(described, seen->cloud, seen->hierarchy);
+
+	if (verdict.kind == VERDICT_COMPLIANT)
+		verdict = judge_offering(v, seen->offering);
+	return verdict.kind == VERDICT_COMPLIANT
+		? connector_judge_identities(described, seen->offering)
+		: verdict;
+}
+
+static struct verdict judge_known(const struct control_view *v)
+{
+	const struct connector *c = v->connector;
+
+	return judge(v, &(struct seen){c->cloud, c->hierarchy, &c->offering});
 }
 
 /* The connector of the organization that it is a member of, or NULL. */
@@ -130,35 +158,44 @@ static struct verdict after_parent(const struct control_view *v, struct verdict 
 
 	of_parent.connector = parent_of(v);
 	if (own.kind != VERDICT_DRIFTED || of_parent.connector == NULL ||
-		judge(&of_parent, &of_parent.connector->offering).kind != VERDICT_DRIFTED)
+		judge_known(&of_parent).kind != VERDICT_DRIFTED)
 		return own;
 	return verdict_waiting(
 		REASON_PREREQUISITE, wall_add(v->now, DUR_H(1)), of_parent.connector->name);
 }
 
+/* What was only described once was never there. */
 static bool is_gone(const struct control_view *v)
 {
 	const struct connector *c = v->connector;
 
-	return wall_is_set(c->missing) && wall_since(v->now, c->missing).ms >= CONNECTOR_KEPT.ms;
+	return wall_is_set(c->missing) &&
+		(c->stamp.source == SOURCE_NONE ||
+			wall_since(v->now, c->missing).ms >= CONNECTOR_KEPT.ms);
 }
 
 static struct verdict assess_connector(const struct control_view *v)
 {
+	const struct connector_config *described = connector_description(v);
 	struct verdict verdict;
 
-	if (!is_wanted(v->scope->policy) || is_gone(v))
+	if (!is_wanted(v->scope->policy) || (described == NULL && is_gone(v)))
 		return verdict_not_applicable();
-	verdict = after_parent(v, judge(v, &v->connector->offering));
-	verdict.stamp = v->connector->stamp;
+	if (described != NULL && wall_is_set(v->connector->missing)) {
+		verdict = connector_judge_absent(v, described);
+		verdict.stamp = v->subscription->connectors_stamp;
+	} else {
+		verdict = after_parent(v, judge_known(v));
+		verdict.stamp = v->connector->stamp;
+	}
 	return verdict;
 }
 
 static enum reason unobserved(const struct control_view *v)
 {
-	if (v->connector->stamp.source == SOURCE_NONE)
-		return REASON_NOT_OBSERVED;
-	return wall_is_set(v->connector->missing) ? REASON_VANISHED : REASON_NONE;
+	if (wall_is_set(v->connector->missing))
+		return connector_description(v) != NULL ? REASON_NONE : REASON_VANISHED;
+	return v->connector->stamp.source == SOURCE_NONE ? REASON_NOT_OBSERVED : REASON_NONE;
 }
 
 /* --- showing --- */
@@ -182,9 +219,12 @@ static void add_part(const struct connector_offering *o, unsigned part, struct d
 
 static size_t differences(const struct control_view *v, struct difference ret[DIFFERENCES_MAX])
 {
+	const struct connector_config *described = connector_description(v);
 	const struct connector_offering *o = &v->connector->offering;
 	size_t n = 0;
 
+	if (described != NULL && wall_is_set(v->connector->missing))
+		return connector_absent_differences(v, described, ret);
 	if (plan_differs(v, o)) {
 		ret[n] = (struct difference){.field = "offerings[].subPlan"};
 		str_copy(ret[n].wanted, sizeof(ret[n].wanted),
@@ -225,16 +265,33 @@ static json_t *document_to_send(const struct control_view *v, const struct compo
 	return document;
 }
 
+/* Nothing is there: it is made, where it is described and nothing speaks against it. */
+static enum compose_result compose_new(
+	const struct control_view *v, struct arm_request *ret, struct verdict *ret_verdict)
+{
+	const struct connector_config *described = connector_description(v);
+	struct verdict verdict = described != NULL ? connector_judge_absent(v, described)
+						   : verdict_unreadable("the connector");
+
+	if (verdict.kind != VERDICT_DRIFTED)
+		return compose_instead(&verdict, ret_verdict);
+	arm_put_connector(described->id, connector_new_document(v, described), ret);
+	return COMPOSED;
+}
+
 static enum compose_result compose(const struct control_view *v, const struct compose_input *in,
 	struct arm_request *ret, struct verdict *ret_verdict)
 {
 	struct arm_connector current;
 	struct verdict verdict;
 
-	if (in->current == NULL || arm_connector_read(in->current, &current) != 0)
+	if (in->current == NULL)
+		return compose_new(v, ret, ret_verdict);
+	if (arm_connector_read(in->current, &current) != 0)
 		verdict = verdict_unreadable("the connector");
 	else
-		verdict = judge(v, &current.offering);
+		verdict = judge(
+			v, &(struct seen){current.cloud, current.hierarchy, &current.offering});
 	if (verdict.kind != VERDICT_DRIFTED)
 		return compose_instead(&verdict, ret_verdict);
 	arm_put_connector(v->connector->id, document_to_send(v, in, &current.offering), ret);
@@ -262,9 +319,9 @@ static bool needs(const struct control_view *v, enum control_id prerequisite)
 const struct control connector_control = {
 	.id = CONTROL_CONNECTOR,
 	.corrects = true,
-	.help = "The AWS or GCP connector has the Defender for Servers plan of the policy, and "
-		"what "
-		"the policy lists is switched on for its machines: the Arc agent, Defender for "
+	.help = "The AWS or GCP connector is there where the configuration describes it, has the "
+		"Defender for Servers plan of the policy, and what the policy lists is switched on "
+		"for its machines: the Arc agent, Defender for "
 		"Endpoint, the vulnerability assessment, agentless scanning.",
 	.fields = fields,
 	.reads = reads,
@@ -278,6 +335,8 @@ const struct control connector_control = {
 	.differences = differences,
 	.read = read_connector,
 	.compose = compose,
+	.refusal = connector_refusal,
+	.by_hand = connector_by_hand,
 	/* Answered at once; both limits are for what went wrong: an answer that was lost. */
 	.settle = {10 * 60 * 1000},
 	.operation_limit = {15 * 60 * 1000},

@@ -9,6 +9,7 @@
 #ifndef MDC_CONTROL_H
 #define MDC_CONTROL_H
 
+#include "lib/azure/arm_error.h"
 #include "lib/azure/arm_request.h"
 #include "lib/model/config.h"
 #include "lib/model/inventory.h"
@@ -102,6 +103,13 @@ struct control {
 	/* Decides again on the fresh document and composes the write. */
 	enum compose_result (*compose)(const struct control_view *v, const struct compose_input *in,
 		struct arm_request *ret, struct verdict *ret_verdict);
+	/*
+	 * What a refused read or write means where its class says too little: REASON_NONE: nothing
+	 * more. NULL: never more.
+	 */
+	enum reason (*refusal)(const struct control_view *v, const struct arm_error *error);
+	/* What only a person can do for it, a line each, for `explain`; NULL: nothing. */
+	void (*by_hand)(const struct control_view *v, struct buf *ret);
 	/*
 	 * Whether the answer to an accepted write says that a part of it failed: why, and what
 	 * failed. NULL: an accepted write has no parts.

@@ -75,7 +75,8 @@ static bool is_in_effect(const struct verdict *v)
 			v->reason == REASON_PLAN_EXTENSION_FAILED ||
 			v->reason == REASON_PLAN_EXTENSION_OFF ||
 			v->reason == REASON_PLAN_EXTENSION_UNREADY ||
-			v->reason == REASON_CONNECTOR_NEEDS_P2;
+			v->reason == REASON_CONNECTOR_NEEDS_P2 ||
+			v->reason == REASON_CONNECTOR_IDENTITY;
 	case VERDICT_UNKNOWN:
 	case VERDICT_WAITING:
 	case VERDICT_MANUAL:

@@ -102,7 +102,8 @@ static bool is_observed(const struct control_view *v)
 	if (!s->visible || !is_fresh(s->stamp, subscriptions, v->now))
 		return false;
 	if (v->connector != NULL)
-		return !wall_is_set(v->connector->missing) &&
+		return (!wall_is_set(v->connector->missing) ||
+			       scope_connector(v->scope, v->connector->id) != NULL) &&
 			is_fresh(s->connectors_stamp, subscriptions, v->now);
 	return v->machine == NULL ||
 		(v->machine->extensions_known && !v->machine->tags_unknown &&
@@ -418,6 +419,56 @@ static bool lowers_connector(
 	return before->by_defender && !after->by_defender;
 }
 
+/* As whom it acts is what was written down, and nothing is on that the policy does not list. */
+static bool is_offering_as_described(
+	const struct control_view *v, const struct connector_config *described, const json_t *body)
+{
+	static const char *const members[] = {"offeringType", "subPlan", "defenderForServers",
+		"arcAutoProvisioning", "mdeAutoProvisioning", "vaAutoProvisioning", "vmScanners",
+		NULL};
+	const json_t *offerings = json_path(body, "properties.offerings");
+	struct arm_connector sent;
+
+	if (json_array_size(offerings) != 1 || !has_only(json_array_get(offerings, 0), members) ||
+		arm_connector_read(body, &sent) != 0 || sent.cloud != described->is.cloud ||
+		!str_equal(sent.hierarchy, described->is.hierarchy) || !sent.offering.present ||
+		!sent.offering.identified)
+		return false;
+	for (unsigned i = 0; i < CONNECTOR_IDENTITY_N_; i++)
+		if (!str_empty(sent.offering.identities[i]) &&
+			!str_equal(sent.offering.identities[i], described->is.identities[i]))
+			return false;
+	for (unsigned p = 0; p < CONNECTOR_PART_N_; p++)
+		if (sent.offering.parts[p] == TRI_YES && !v->scope->policy->connector.parts[p])
+			return false;
+	return true;
+}
+
+/* Nothing was there; what is made has been described, and nobody else has the account. */
+static enum write_refusal check_new_connector(const struct write_context *c)
+{
+	static const char *const body_members[] = {"location", "properties", NULL};
+	static const char *const members[] = {
+		"hierarchyIdentifier", "environmentName", "environmentData", "offerings", NULL};
+	const struct control_view *v = c->view;
+	const struct connector_config *described = scope_connector(v->scope, v->connector->id);
+	const json_t *body = c->request->body;
+	json_t *named;
+	bool same;
+
+	if (described == NULL || !wall_is_set(v->connector->missing))
+		return WRITE_REFUSED_NOT_READ;
+	if (!has_only(body, body_members) || !has_only(json_path(body, "properties"), members) ||
+		inventory_connector_of_account(v->subscription->inventory, described->is.cloud,
+			described->is.hierarchy, v->connector) != NULL)
+		return WRITE_REFUSED_NOT_LISTED;
+	named = json_copy((json_t *)body);
+	json_object_set_new(named, "id", json_string(described->id));
+	same = is_offering_as_described(v, described, named);
+	json_decref(named);
+	return same ? WRITE_ALLOWED : WRITE_REFUSED_NOT_LISTED;
+}
+
 /* The document as it was read, but for the plan and the switches of the one offering. */
 static enum write_refusal check_connector(const struct write_context *c)
 {
@@ -425,8 +476,10 @@ static enum write_refusal check_connector(const struct write_context *c)
 	json_t *stripped, *named;
 	bool same, lowers;
 
-	if (c->current == NULL || arm_connector_read(c->current, &before) != 0 ||
-		!before.offering.present || before.offering.doubled)
+	if (c->current == NULL)
+		return check_new_connector(c);
+	if (arm_connector_read(c->current, &before) != 0 || !before.offering.present ||
+		before.offering.doubled)
 		return WRITE_REFUSED_NOT_READ;
 	stripped = arm_connector_document(c->current);
 	/* What is sent bears no id; with it, it reads as a connector's document does. */

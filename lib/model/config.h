@@ -68,6 +68,7 @@ enum config_type {
 	CONFIG_PROXY,   /* "http://HOST:PORT", "https://HOST:PORT", or "none" */
 	CONFIG_TYPE_N_
 };
+struct config_shape;
 struct config_row {
 	const char *section; /* "", "identity", "policy/extension", … */
 	const char *name;
@@ -79,6 +80,7 @@ struct config_row {
 	const char *unit;     /* what a CONFIG_COUNT counts */
 	/* The values that this version acts on, as "a|b" ("": none may be written); NULL: all. */
 	const char *supported;
+	const struct config_shape *shape; /* of a text (config_shape.h), or NULL */
 	bool reloadable;
 	const char *example; /* for the example file where there is no default */
 	const char *help;    /* one or two sentences */
@@ -225,6 +227,14 @@ struct grant_config {
 	char *owner, *ticket, *reason;
 };
 
+/* A connector that is made where it is not there. */
+struct connector_config {
+	char *name;
+	char *id;           /* the resource's */
+	char *subscription; /* lower case */
+	struct connector_description is;
+};
+
 enum scope_mode { MODE_OBSERVE, MODE_ENFORCE };
 
 struct scope_config {
@@ -242,6 +252,10 @@ struct scope_config {
 	size_t exclude_count;
 	struct grant_config *grants;
 	size_t grant_count;
+	struct connector_config *connectors;
+	size_t connector_count;
+	/* Connectors are listed here: they matter, or are of the account that another describes. */
+	bool lists_connectors;
 };
 
 struct config {
@@ -284,6 +298,8 @@ const struct machine_plan_config *policy_machine_plan(const struct policy_config
 	const char *subscription, const char *group, const char *machine, const char *tags);
 /* Whether "name=value\n…" holds any of the selector's tags. */
 bool selector_has_any_tag(const struct selector *s, const char *tags);
+/* What the scope says of that resource, or NULL. */
+const struct connector_config *scope_connector(const struct scope_config *scope, const char *id);
 bool selector_matches(const struct selector *s, const char *subscription, const char *group,
 	const char *machine, const char *tags);
 

@@ -76,6 +76,24 @@ static void identity_fini(struct identity_config *i)
 	free(i->federated_token_file);
 }
 
+static void connector_fini(struct connector_config *c)
+{
+	struct connector_description *d = &c->is;
+
+	for (unsigned i = 0; i < CONNECTOR_IDENTITY_N_; i++)
+		free(d->identities[i]);
+	strings_free(d->excluded, d->excluded_count);
+	free(d->location);
+	free(d->hierarchy);
+	free(d->project);
+	free(d->stackset);
+	free(d->organization_provider);
+	free(d->organization_account);
+	free(c->subscription);
+	free(c->id);
+	free(c->name);
+}
+
 static void scope_fini(struct scope_config *s)
 {
 	for (size_t i = 0; i < s->exclude_count; i++) {
@@ -99,6 +117,9 @@ static void scope_fini(struct scope_config *s)
 	}
 	strings_free(s->subscriptions, s->subscription_count);
 	strings_free(s->management_groups, s->management_group_count);
+	for (size_t i = 0; i < s->connector_count; i++)
+		connector_fini(&s->connectors[i]);
+	free(s->connectors);
 	free(s->excludes);
 	free(s->grants);
 	free(s->name);

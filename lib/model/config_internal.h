@@ -89,6 +89,10 @@ void config_unknown_title(const struct config_builder *b, const struct config_op
 	const char *kind, const char *title);
 void config_build_identities(struct config_builder *b); /* and clouds */
 void config_build_scopes(struct config_builder *b);
+/* Those that the scope describes, and that no two are of one account (config_connector.c). */
+void config_build_connectors(
+	const struct config_builder *b, const struct config_section *s, struct scope_config *scope);
+void config_check_connectors(const struct config_builder *b);
 /* What an exclusion, a grant or a machine-plan is about; and that it says so. */
 void config_build_tags(const struct config_option *option, struct selector *ret);
 void config_build_selector(const struct config_section *s, struct selector *ret);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/model/config.h"
+#include "lib/model/config_shape.h"
 
 #define SWITCH_OFF .type = CONFIG_SWITCH, .standard = "off", .reloadable = true
 #define DURATION(min, max, normal) \
@@ -312,6 +313,77 @@ static const struct config_row rows[] = {
 	{"scope/grant", "reason", CONFIG_TEXT, REQUIRED, .example = "P1 is enough here",
 		.help = "Why."},
 
+	{"scope/aws-connector", "subscription", CONFIG_GUID, REQUIRED,
+		.example = "00000000-0000-0000-0000-000000000000",
+		.help = "The subscription of this scope in which it is made."},
+	{"scope/aws-connector", "resource-group", CONFIG_TEXT, REQUIRED,
+		.shape = &config_shape_group, .example = "rg-connectors",
+		.help = "The resource group in which it is made. It has to be there."},
+	{"scope/aws-connector", "location", CONFIG_TEXT, REQUIRED, .shape = &config_shape_location,
+		.example = "westeurope",
+		.help = "The Azure region that keeps the connector's data."},
+	{"scope/aws-connector", "account", CONFIG_TEXT, REQUIRED, .shape = &config_shape_account,
+		.example = "123456789012", .help = "The id of the AWS account, in 12 digits."},
+	{"scope/aws-connector", "servers-role", CONFIG_TEXT, REQUIRED, .shape = &config_shape_role,
+		.example = "arn:aws:iam::123456789012:role/DefenderForCloud-DefenderForServers",
+		.help = "The ARN of the role by which Defender for Servers acts."},
+	{"scope/aws-connector", "arc-role", CONFIG_TEXT, OPTIONAL, .shape = &config_shape_role,
+		.example = "arn:aws:iam::123456789012:role/DefenderForCloud-ArcAutoProvisioning",
+		.help = "The ARN of the role that installs the Arc agent. Required where the "
+			"policy has arc = on."},
+	{"scope/aws-connector", "agentless-role", CONFIG_TEXT, OPTIONAL,
+		.shape = &config_shape_role,
+		.example = "arn:aws:iam::123456789012:role/DefenderForCloud-AgentlessScanner",
+		.help = "The ARN of the role that scans disks. Required where the policy has "
+			"agentless = on."},
+	{"scope/aws-connector", "stackset", CONFIG_TEXT, OPTIONAL, .shape = &config_shape_stackset,
+		.example = "defender-for-cloud",
+		.help = "Where the account is the management account of an organization: the "
+			"name of the StackSet that makes the roles in its accounts."},
+	{"scope/aws-connector", "excluded-accounts", CONFIG_LIST, OPTIONAL,
+		.shape = &config_shape_account, .example = "210987654321",
+		.help = "Accounts of the organization that are left out."},
+	{"scope/aws-connector", "scan-hours", CONFIG_COUNT, .minimum = "1", .maximum = "24",
+		.standard = "12", .unit = "hours", .reloadable = true,
+		.help = "How often Defender for Cloud looks at the other cloud."},
+
+	{"scope/gcp-connector", "subscription", CONFIG_GUID, REQUIRED,
+		.example = "00000000-0000-0000-0000-000000000000",
+		.help = "The subscription of this scope in which it is made."},
+	{"scope/gcp-connector", "resource-group", CONFIG_TEXT, REQUIRED,
+		.shape = &config_shape_group, .example = "rg-connectors",
+		.help = "The resource group in which it is made. It has to be there."},
+	{"scope/gcp-connector", "location", CONFIG_TEXT, REQUIRED, .shape = &config_shape_location,
+		.example = "westeurope",
+		.help = "The Azure region that keeps the connector's data."},
+	{"scope/gcp-connector", "project-number", CONFIG_TEXT, REQUIRED,
+		.shape = &config_shape_project_number, .example = "123456789012",
+		.help = "The number of the GCP project."},
+	{"scope/gcp-connector", "project-id", CONFIG_TEXT, REQUIRED, .shape = &config_shape_project,
+		.example = "servers-prod", .help = "The id of the GCP project."},
+	{"scope/gcp-connector", "workload-identity-provider", CONFIG_TEXT, REQUIRED,
+		.shape = &config_shape_provider, .example = "defender-for-servers",
+		.help = "The id of the workload identity provider for Defender for Servers."},
+	{"scope/gcp-connector", "service-account", CONFIG_TEXT, REQUIRED,
+		.shape = &config_shape_service_account,
+		.example = "microsoft-defender-for-servers@servers-prod.iam.gserviceaccount.com",
+		.help = "The email address of the service account as which Defender for Servers "
+			"acts."},
+	{"scope/gcp-connector", "organization-provider", CONFIG_TEXT, OPTIONAL,
+		.shape = &config_shape_provider, .example = "auto-provisioner",
+		.help = "Where the project manages an organization: the id of the workload "
+			"identity provider that finds the organization's projects."},
+	{"scope/gcp-connector", "organization-account", CONFIG_TEXT, OPTIONAL,
+		.shape = &config_shape_service_account,
+		.example = "mdc-onboarding-sa@servers-prod.iam.gserviceaccount.com",
+		.help = "The email address of the service account for that."},
+	{"scope/gcp-connector", "excluded-projects", CONFIG_LIST, OPTIONAL,
+		.shape = &config_shape_project_number, .example = "210987654321",
+		.help = "Projects of the organization that are left out, by number."},
+	{"scope/gcp-connector", "scan-hours", CONFIG_COUNT, .minimum = "1", .maximum = "24",
+		.standard = "12", .unit = "hours", .reloadable = true,
+		.help = "How often Defender for Cloud looks at the other cloud."},
+
 	{"scope/ring", "subscriptions", CONFIG_GUIDS, OPTIONAL,
 		.example = "00000000-0000-0000-0000-000000000000",
 		.help = "Subscriptions of this ring. A ring without them takes all the others."},
@@ -369,6 +441,14 @@ static const struct config_section_row section_rows[] = {
 		.help = "What is left alone in the scope."},
 	{"scope/grant", .titled = true, .repeats = true, .example = "cheaper",
 		.help = "A permission to lower protection. Without one no plan is ever lowered."},
+	{"scope/aws-connector", .titled = true, .repeats = true, .example = "aws-prod",
+		.help = "A connector of an AWS account, by its name in Azure, that is made where "
+			"it is not there, with the plan and the switches that the policy gives "
+			"to connectors. One that is there is never made anew: what is different "
+			"on it is told. The roles in AWS are made by people; `mdcctl explain "
+			"NAME` tells which."},
+	{"scope/gcp-connector", .titled = true, .repeats = true, .example = "gcp-prod",
+		.help = "The same for a GCP project, whose identities are made by people."},
 	{"scope/ring", .titled = true, .repeats = true, .unsupported = true, .example = "pilot",
 		.help = "A stage of a rollout, in the order in which they are written."},
 	{"scope/window", .titled = true, .repeats = true, .unsupported = true, .example = "nights",

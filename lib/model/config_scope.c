@@ -451,6 +451,7 @@ static void build_scope(const struct config_builder *b, const struct config_sect
 	claim_groups(b, &claims->of_tenants, config_option_find(s, "management-groups"), scope);
 	claim_everything(b, &claims->of_tenants, s, scope);
 	build_permissions(b, s, scope);
+	config_build_connectors(b, s, scope);
 }
 
 void config_build_scopes(struct config_builder *b)
@@ -469,6 +470,7 @@ void config_build_scopes(struct config_builder *b)
 		build_scope(b, s, &claims, &c->scopes[c->scope_count]);
 		c->scope_count++;
 	}
+	config_check_connectors(b);
 	if (config_child(b->root, "scope", NULL) == NULL)
 		diag_warning(b->diags, b->root->file, 0,
 			"there is no scope, so nothing is watched; add a section scope \"NAME\" { "

@@ -2,6 +2,7 @@
 #include "lib/base/str.h"
 #include "lib/base/xalloc.h"
 #include "lib/model/config_internal.h"
+#include "lib/model/config_shape.h"
 #include "lib/model/near_miss.h"
 
 #include <string.h>
@@ -202,10 +203,15 @@ static bool check_text(const struct config_row *row, const char *text, struct bu
 
 		assert(error == 0);
 	}
-	if (strlen(text) <= longest)
+	if (strlen(text) > longest) {
+		buf_addf(why, "the text is too long; write at most %llu bytes",
+			(unsigned long long)longest);
+		return false;
+	}
+	if (row->shape == NULL || row->shape->fits(text))
 		return true;
-	buf_addf(
-		why, "the text is too long; write at most %llu bytes", (unsigned long long)longest);
+	buf_addf(why, "\"%s\" is not %s; write %s", config_show(text).text, row->shape->what,
+		row->shape->instead);
 	return false;
 }
 

@@ -120,6 +120,7 @@ struct subscription *inventory_add_subscription(struct inventory *inv, const cha
 	if (s != NULL || map_count(&inv->subscriptions) >= INVENTORY_SUBSCRIPTIONS_MAX)
 		return s;
 	s = xcalloc(1, sizeof(*s));
+	s->inventory = inv;
 	str_copy(s->id, sizeof(s->id), id);
 	str_fold(s->id);
 	s->name = xstrdup("");

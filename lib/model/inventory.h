@@ -115,7 +115,7 @@ struct connector {
 	struct connector_offering offering; /* its text is interned */
 	struct wall changed;                /* when the offering was seen to change */
 	struct wall missing;                /* since when complete lists lack it */
-	struct stamp stamp;
+	struct stamp stamp;                 /* SOURCE_NONE: only described, and never seen */
 	struct item items[CONNECTOR_CONTROLS];
 };
 
@@ -146,7 +146,8 @@ struct single_facts {
 enum unread { UNREAD_SWITCHES /* plan, settings, … */, UNREAD_MACHINES, UNREAD_N_ };
 
 struct subscription {
-	char id[GUID_TEXT_SIZE]; /* lower case */
+	struct inventory *inventory; /* that holds it */
+	char id[GUID_TEXT_SIZE];     /* lower case */
 	char *name;
 	char tenant[GUID_TEXT_SIZE];
 	char home[GUID_TEXT_SIZE]; /* the tenant that it was first seen in; "" : not known yet */
@@ -328,8 +329,14 @@ int inventory_set_connector(struct inventory *inv, const struct arm_connector *f
 	struct stamp stamp, struct connector **ret, bool *ret_changed) MDC_MUST_CHECK;
 /* It was asked for, or stands in no complete list. */
 void inventory_connector_missing(struct connector *c, struct stamp stamp);
-/* After a complete list of the subscription's connectors, asked for at `stamp`. */
+/*
+ * After a complete list of the subscription's connectors, asked for at `stamp`. Those that its
+ * scope describes and that are not there are added, as missing and never seen.
+ */
 void inventory_connectors_complete(struct subscription *s, struct stamp stamp);
+/* One that is there, of that account or project, or NULL. */
+const struct connector *inventory_connector_of_account(const struct inventory *inv,
+	enum connector_cloud cloud, const char *hierarchy, const struct connector *besides);
 /* Whether it has made the machine, as far as account, project and cloud tell. */
 bool connector_owns(const struct connector *c, const struct machine *m);
 

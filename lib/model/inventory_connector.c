@@ -3,6 +3,7 @@
 
 #include "lib/base/str.h"
 #include "lib/base/xalloc.h"
+#include "lib/model/config.h"
 
 #include <string.h>
 
@@ -39,6 +40,8 @@ static struct connector *add(struct subscription *s, const struct arm_id *id)
 	c->name = strrchr(c->id, '/') + 1;
 	c->group = xstrdup(id->group);
 	c->hierarchy = c->parent = c->offering.sub_plan = "";
+	for (unsigned i = 0; i < CONNECTOR_IDENTITY_N_; i++)
+		c->offering.identities[i] = "";
 	items_init(c->items, CONNECTOR_CONTROLS, FIRST_CONNECTOR_CONTROL);
 	s->connectors =
 		xreallocarray(s->connectors, s->connector_count + 1, sizeof(*s->connectors));
@@ -77,8 +80,11 @@ static bool set_offering(
 		changed = changed || known->parts[p] != fresh->parts[p] ||
 			known->ready[p] != fresh->ready[p];
 	next.sub_plan = known->sub_plan;
+	memcpy(next.identities, known->identities, sizeof(next.identities));
 	*known = next;
 	inventory_set_text(inv, &known->sub_plan, fresh->sub_plan, &changed);
+	for (unsigned i = 0; i < CONNECTOR_IDENTITY_N_; i++)
+		inventory_set_text(inv, &known->identities[i], fresh->identities[i], &changed);
 	return changed;
 }
 
@@ -107,7 +113,7 @@ int inventory_set_connector(struct inventory *inv, const struct arm_connector *f
 	/* What was so when first seen may have been so for long. */
 	if (set_offering(inv, c, &facts->offering)) {
 		changed = true;
-		c->changed = first ? WALL_UNSET : stamp.at;
+		c->changed = first && !wall_is_set(c->missing) ? WALL_UNSET : stamp.at;
 	}
 	*ret_changed = first || changed || wall_is_set(c->missing);
 	c->missing = WALL_UNSET;
@@ -121,11 +127,50 @@ void inventory_connector_missing(struct connector *c, struct stamp stamp)
 		c->missing = stamp.at;
 }
 
+/* What the configuration describes is looked after although it is not there. */
+static void describe(struct subscription *s, struct stamp stamp)
+{
+	for (size_t i = 0; s->scope != NULL && i < s->scope->connector_count; i++) {
+		const struct connector_config *d = &s->scope->connectors[i];
+		struct connector *c;
+		bool changed = false;
+
+		if (!str_equal(d->subscription, s->id))
+			continue;
+		if (find_or_add(s->inventory, d->id, &c) != 0 || c->stamp.source != SOURCE_NONE)
+			continue;
+		c->cloud = d->is.cloud;
+		c->scan_hours = d->is.scan_hours;
+		inventory_set_text(s->inventory, &c->hierarchy, d->is.hierarchy, &changed);
+		inventory_connector_missing(c, stamp);
+	}
+}
+
+const struct connector *inventory_connector_of_account(const struct inventory *inv,
+	enum connector_cloud cloud, const char *hierarchy, const struct connector *besides)
+{
+	struct map_entry *entry;
+
+	map_for_each ((struct map *)&inv->subscriptions, entry) {
+		const struct subscription *s = entry->value;
+
+		for (size_t i = 0; s->visible && i < s->connector_count; i++) {
+			const struct connector *c = s->connectors[i];
+
+			if (c != besides && c->cloud == cloud && !wall_is_set(c->missing) &&
+				str_equal(c->hierarchy, hierarchy))
+				return c;
+		}
+	}
+	return NULL;
+}
+
 void inventory_connectors_complete(struct subscription *s, struct stamp stamp)
 {
 	for (size_t i = 0; i < s->connector_count; i++)
 		if (wall_before(s->connectors[i]->stamp.at, stamp.at))
 			inventory_connector_missing(s->connectors[i], stamp);
+	describe(s, stamp);
 	s->connectors_stamp = stamp;
 }
 
@@ -155,7 +200,8 @@ bool connector_owns(const struct connector *c, const struct machine *m)
 	size_t len;
 	const char *value = tag_value(m->tags, names[c->cloud], &len);
 
-	if (!m->connector_made || m->subscription != c->subscription)
+	if (!m->connector_made || m->subscription != c->subscription ||
+		c->stamp.source == SOURCE_NONE)
 		return false;
 	if (len > 0)
 		return len == strlen(c->hierarchy) && strncmp(value, c->hierarchy, len) == 0;

@@ -225,6 +225,31 @@
 		"the connector lacks the role or identity in the other cloud that it needs", \
 		"switch it on once in Defender for Cloud and run its CloudFormation template or " \
 		"script again, which makes the role") \
+	REASON(CONNECTOR_ABSENT, "connector-absent", \
+		"the connector that the configuration describes is not there", \
+		"first make in the other cloud what `mdcctl explain` lists as work by hand") \
+	REASON(CONNECTOR_TAKEN, "connector-taken", \
+		"the account or project has another connector already", \
+		"remove the description, or delete the other connector if nobody wants it") \
+	REASON(CONNECTOR_PLANLESS, "connector-planless", \
+		"the policy does not say with which plan the connector is made", \
+		"configure `connector { plan = P1 }` or P2 in the policy") \
+	REASON(CONNECTORS_UNREAD, "connectors-unread", \
+		"whether a subscription has a connector of that account or project is not known", \
+		"let the identity read there (Security Reader), or leave it out of all scopes") \
+	REASON(CONNECTOR_OTHER, "connector-other", \
+		"the connector of that name is of another account or project", \
+		"describe it by another name, or correct the account or project") \
+	REASON(CONNECTOR_IDENTITY, "connector-identity", \
+		"the connector acts by another role or identity than the configuration describes", \
+		"correct the description, or change it in Defender for Cloud: it is not " \
+		"rewritten") \
+	REASON(CONNECTOR_REFUSED, "connector-refused", \
+		"Azure refuses to make the connector as it is described", \
+		"compare account or project, identities and location with what is there, then " \
+		"`mdcctl retry`") \
+	REASON(GROUP_MISSING, "group-missing", "the resource group is not there", \
+		"make it (`az group create`), then `mdcctl retry`") \
 	REASON(CONNECTOR_PLAN, "connector-plan", \
 		"the connector has another Defender for Servers plan than the policy says", "") \
 	REASON(CONNECTOR_PART_OFF, "connector-part-off", \

@@ -133,9 +133,80 @@ static bool check_environment(struct call *c, const struct resource *current)
 		(!str_equal(hierarchy, tree_text(current->doc, "properties.hierarchyIdentifier")) ||
 			environment_of(current->doc) != at))
 		return refuse(c, "hierarchyIdentifier and environmentName cannot be changed");
-	if (current == NULL && str_empty(tree_text(c->body, "location")))
+	return true;
+}
+
+/* --- what is new --- */
+
+static const struct resource *find_same_account(const struct call *c)
+{
+	const char *hierarchy = tree_text(c->body, "properties.hierarchyIdentifier");
+	size_t environment = environment_of(c->body);
+
+	for (size_t i = 0; i < c->e->subscriptions.n; i++) {
+		const struct subscription *sub = c->e->subscriptions.v[i];
+		const struct vec *all = &sub->kinds[RESOURCE_CONNECTOR];
+
+		for (size_t k = 0; k < all->n; k++) {
+			const struct resource *r = all->v[k];
+
+			if (r != NULL && environment_of(r->doc) == environment &&
+				str_equal(hierarchy,
+					tree_text(r->doc, "properties.hierarchyIdentifier")))
+				return r;
+		}
+	}
+	return NULL;
+}
+
+static bool has_digits(const char *text, size_t least, size_t most)
+{
+	size_t n = strspn(text, "0123456789");
+
+	return text[n] == '\0' && n >= least && n <= most;
+}
+
+static bool check_account(struct call *c)
+{
+	const char *hierarchy = tree_text(c->body, "properties.hierarchyIdentifier");
+	const json_t *project = tree_get(c->body, "properties.environmentData.projectDetails");
+	const char *name = environments[environment_of(c->body)].name;
+
+	if (str_equal(name, "AWS") && !has_digits(hierarchy, 12, 12))
+		return refuse(c, "hierarchyIdentifier is not the id of an AWS account");
+	if (!str_equal(name, "GCP"))
+		return true;
+	if (!has_digits(hierarchy, 1, 20))
+		return refuse(c, "hierarchyIdentifier is not the number of a GCP project");
+	if (!str_equal(tree_text(project, "projectNumber"), hierarchy) ||
+		str_empty(tree_text(project, "projectId")))
+		return refuse(c, "projectDetails do not name the project");
+	return true;
+}
+
+/* An account has one connector; which region and roles it gets is said when it is made. */
+static bool check_new(struct call *c)
+{
+	const struct resource *other = find_same_account(c);
+	const json_t *roles = tree_get(c->body, "properties.offerings");
+	size_t i;
+	json_t *offering;
+
+	if (str_empty(tree_text(c->body, "location")))
 		return answer_error(c, 400, "LocationRequired",
 			"The location property is required for this definition.");
+	if (other != NULL)
+		return answer_error(c, 409, "Conflict",
+			"A security connector for this hierarchy identifier exists already: '%s'.",
+			other->id);
+	if (!check_account(c))
+		return false;
+	json_array_foreach (roles, i, offering) {
+		const char *role = tree_text(offering, "defenderForServers.cloudRoleArn");
+
+		if (role != NULL && strncmp(role, "arn:aws", 7) != 0)
+			return refuse(c, "a cloudRoleArn is not the ARN of a role");
+	}
 	return true;
 }
 
@@ -290,7 +361,7 @@ static void put_connector(struct call *c)
 	json_t *doc;
 
 	if (!check_group(c, r) || !check_read_only(c) || !check_environment(c, r) ||
-		!check_offerings(c))
+		!check_offerings(c) || (r == NULL && !check_new(c)))
 		return;
 	ledger_write(c, r, RESOURCE_CONNECTOR, id, c->body);
 	activity_of_call(c, id, "Succeeded", status);

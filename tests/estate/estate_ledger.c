@@ -13,6 +13,7 @@
  * Forbidden: outside the rules of writing. The kinds, which "allowedWrites" may permit:
  *
  *   plan, setting, extension, auto-provisioning, connector   writes that are not on the list
+ *   connector-made  a connector is made that was not there
  *   lowering        protection is lowered
  *   machine-plan    a machine's own plan is lowered
  *   sensor-delete   a working sensor that names its own machine is deleted
@@ -290,8 +291,10 @@ static bool lowers_servers(const json_t *was, const json_t *wanted)
 
 static void judge_connector(struct call *c, const struct resource *current, const json_t *wanted)
 {
-	if (current == NULL || wanted == NULL)
-		forbid(c, "connector", "a connector is made or deleted");
+	if (current == NULL)
+		forbid(c, "connector-made", "a connector is made");
+	else if (wanted == NULL)
+		forbid(c, "connector", "a connector is deleted");
 	else if (loses_offering(current->doc, wanted))
 		forbid(c, "connector", "an offering of somebody else is changed or switched off");
 	else if (lowers_servers(connector_servers(current->doc), connector_servers(wanted)))

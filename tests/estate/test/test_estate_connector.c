@@ -159,13 +159,72 @@ static void the_ledger_knows_what_a_write_takes_away(void **state)
 	}
 }
 
+#define NEW_ACCOUNT "\"hierarchyIdentifier\":\"123456789012\""
+#define NEW_SERVERS \
+	"{\"offeringType\":\"DefenderForServersAws\",\"defenderForServers\":{\"cloudRoleArn\":" \
+	"\"arn:aws:iam::123456789012:role/s\"}}"
+#define GCP_SERVERS \
+	"{\"offeringType\":\"DefenderForServersGcp\",\"defenderForServers\":{" \
+	"\"workloadIdentityProviderId\":\"servers\",\"serviceAccountEmailAddress\":\"a@b\"}}"
+#define GCP_ACCOUNT(details) \
+	"\"environmentName\":\"GCP\",\"hierarchyIdentifier\":\"77\",\"environmentData\":{" \
+	"\"environmentType\":\"GcpProject\"" details "}"
+
+static const struct {
+	const char *offerings, *properties;
+	int status;
+	const char *code;
+} new_ones[] = {
+	{NEW_SERVERS, "", 400, "InvalidInputJson"},
+	{NEW_SERVERS, "\"hierarchyIdentifier\":\"12345678901x\"", 400, "InvalidInputJson"},
+	{SERVERS(P2), NEW_ACCOUNT, 400, "InvalidInputJson"},
+	{NEW_SERVERS, "\"hierarchyIdentifier\":\"111122223333\"", 409, "Conflict"},
+	{NEW_SERVERS, NEW_ACCOUNT ",\"environmentName\":\"GCP\"", 400, "InvalidInputJson"},
+	{GCP_SERVERS, GCP_ACCOUNT(""), 400, "InvalidInputJson"},
+	{GCP_SERVERS,
+		GCP_ACCOUNT(",\"projectDetails\":{\"projectNumber\":\"78\",\"projectId\":"
+			    "\"p\"}"),
+		400, "InvalidInputJson"},
+};
+
+static void what_is_made_has_to_be_right_and_alone(void **state)
+{
+	mdc_autofree char *body = NULL;
+	struct fixture f;
+
+	(void)state;
+	fixture_open(&f,
+		"\"groups\":[{\"name\":\"rg\"}],\"connectors\":[{\"name\":\"other\","
+		"\"group\":\"rg2\",\"account\":\"111122223333\",\"offerings\":[]}]",
+		"");
+	for (size_t i = 0; i < ARRAY_LEN(new_ones); i++) {
+		mdc_autofree char *sent = body_of(new_ones[i].offerings, new_ones[i].properties);
+
+		get(&f, CONNECTOR VERSION);
+		put(&f, CONNECTOR VERSION, sent);
+		assert_refused(&f, new_ones[i].status, new_ones[i].code);
+		assert_null(estate_peek(f.e, CONNECTOR));
+	}
+	body = body_of(NEW_SERVERS, NEW_ACCOUNT);
+	put(&f,
+		SUB_PATH
+		"/resourceGroups/none/providers/Microsoft.Security/securityConnectors/c" VERSION,
+		body);
+	assert_refused(&f, 404, "ResourceGroupNotFound");
+	get(&f, CONNECTOR VERSION);
+	assert_int_equal(put(&f, CONNECTOR VERSION, body), 201);
+	fixture_close(&f);
+}
+
 static void nobody_makes_or_deletes_connectors_unnoticed(void **state)
 {
+	mdc_autofree char *body = body_of(CSPM, NEW_ACCOUNT);
 	struct fixture f;
 
 	(void)state;
 	fixture_open(&f, "\"groups\":[{\"name\":\"rg\"}]", "");
-	assert_int_equal(put_offerings(&f, CSPM), 201);
+	get(&f, CONNECTOR VERSION);
+	assert_int_equal(put(&f, CONNECTOR VERSION, body), 201);
 	assert_int_equal(verdict(&f).forbidden_writes, 1);
 	assert_int_equal(call(&f, "DELETE", CONNECTOR VERSION, NULL), 200);
 	assert_int_equal(call(&f, "DELETE", CONNECTOR VERSION, NULL), 204);
@@ -231,6 +290,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(each_flaw_of_a_connector_is_refused),
 	cmocka_unit_test(unknown_offerings_of_the_cloud_are_kept),
 	cmocka_unit_test(the_ledger_knows_what_a_write_takes_away),
+	cmocka_unit_test(what_is_made_has_to_be_right_and_alone),
 	cmocka_unit_test(nobody_makes_or_deletes_connectors_unnoticed),
 	cmocka_unit_test(the_same_offering_twice_is_a_repetition),
 	cmocka_unit_test(the_deployer_follows_the_connector),
