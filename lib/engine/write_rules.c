@@ -462,7 +462,7 @@ static enum write_refusal check_new_connector(const struct write_context *c)
 		inventory_connector_of_account(v->subscription->inventory, described->is.cloud,
 			described->is.hierarchy, v->connector) != NULL)
 		return WRITE_REFUSED_NOT_LISTED;
-	named = json_copy((json_t *)body);
+	named = json_deep_copy(body);
 	json_object_set_new(named, "id", json_string(described->id));
 	same = is_offering_as_described(v, described, named);
 	json_decref(named);
