@@ -2,6 +2,7 @@
 #include "lib/azure/arm_connector.h"
 
 #include "lib/azure/arm_request.h"
+#include "lib/base/rng.h"
 #include "lib/base/str.h"
 
 #include <setjmp.h>
@@ -263,6 +264,137 @@ static void whatever_else_differs_is_seen(void **state)
 	json_decref(current);
 }
 
+/* --- whatever there is --- */
+
+#define SEEDS 300
+#define DEPTH 4
+
+static json_t *random_value(struct rng *rng, unsigned depth);
+
+static json_t *random_object(struct rng *rng, unsigned depth)
+{
+	/* Of ours, of others, and of nobody. */
+	static const char *const keys[] = {"enabled", "type", "configuration", "cloudRoleArn",
+		"Proxy", "x", "", "\u00e4", "Cloudrolearn", "description2", "subPlan", "deep"};
+	json_t *object = json_object();
+
+	for (uint64_t n = rng_below(rng, 4); n > 0; n--)
+		json_object_set_new(object, keys[rng_below(rng, ARRAY_LEN(keys))],
+			random_value(rng, depth - 1));
+	return object;
+}
+
+static json_t *random_array(struct rng *rng, unsigned depth)
+{
+	json_t *array = json_array();
+
+	for (uint64_t n = rng_below(rng, 4); n > 0; n--)
+		json_array_append_new(array, random_value(rng, depth - 1));
+	return array;
+}
+
+static json_t *random_value(struct rng *rng, unsigned depth)
+{
+	switch (rng_below(rng, depth > 0 ? 8 : 6)) {
+	case 0: return json_null();
+	case 1: return json_true();
+	case 2: return json_false();
+	case 3: return json_integer((json_int_t)rng_next(rng));
+	case 4: return json_real(0.1 * (double)rng_below(rng, 100));
+	case 5: return json_string(rng_below(rng, 2) ? "" : "text \" \u00e4");
+	case 6: return random_array(rng, depth);
+	default: return random_object(rng, depth);
+	}
+}
+
+/* Offerings of others around ours, which has unknown members of its own. */
+static json_t *random_connector(struct rng *rng)
+{
+	static const char *const members[] = {"subPlan", "arcAutoProvisioning",
+		"mdeAutoProvisioning", "vaAutoProvisioning", "vmScanners", "later", "other"};
+	json_t *document = connector("AWS", "", ""), *list, *ours = NULL;
+	uint64_t count = 1 + rng_below(rng, 4), at = rng_below(rng, count);
+
+	list = json_path(document, "properties.offerings");
+	for (uint64_t i = 0; i < count; i++) {
+		json_t *one = random_object(rng, DEPTH);
+
+		json_object_set_new(one, "offeringType",
+			json_string(i == at ? "DefenderForServersAws" : "SomethingAws"));
+		json_array_append_new(list, one);
+		if (i == at)
+			ours = one;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(members); i++)
+		if (rng_below(rng, 2))
+			json_object_set_new(ours, members[i], random_object(rng, DEPTH));
+	return document;
+}
+
+/* The bytes of the document in which the leaves that we own are as in `model`. */
+static char *text_with_leaves_of(const json_t *document, const json_t *model, size_t ours)
+{
+	static const char *const leaves[][3] = {{"subPlan", "type"},
+		{"arcAutoProvisioning", "enabled"}, {"mdeAutoProvisioning", "enabled"},
+		{"vaAutoProvisioning", "enabled"}, {"vmScanners", "enabled"},
+		{"vaAutoProvisioning", "configuration", "type"}};
+	json_t *copy = json_deep_copy(document);
+	json_t *to = json_array_get(json_path(copy, "properties.offerings"), ours);
+	const json_t *from = json_array_get(json_path(model, "properties.offerings"), ours);
+	char *text;
+
+	for (size_t i = 0; i < ARRAY_LEN(leaves); i++) {
+		json_t *object = to;
+		const json_t *value = from;
+		size_t k = 0;
+
+		for (; k < 2 && leaves[i][k + 1] != NULL; k++) {
+			const char *key = leaves[i][k];
+
+			value = json_object_get(value, key);
+			if (!json_is_object(json_object_get(object, key)))
+				json_object_set_new(object, key, json_object());
+			object = json_object_get(object, key);
+		}
+		json_object_set(object, leaves[i][k], json_object_get(value, leaves[i][k]));
+	}
+	text = json_dumps(copy, JSON_COMPACT | JSON_SORT_KEYS);
+	json_decref(copy);
+	return text;
+}
+
+static void all_that_nobody_knows_goes_back_byte_for_byte(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+		struct rng rng;
+		json_t *current, *list, *document;
+		size_t ours = 0;
+		char *wanted, *sent;
+
+		rng_seed(&rng, seed);
+		current = random_connector(&rng);
+		list = json_path(current, "properties.offerings");
+		while (!str_equal(json_text(json_array_get(list, ours), "offeringType"),
+			"DefenderForServersAws"))
+			ours++;
+		document = arm_connector_document(current);
+		arm_connector_set_plan(document, "P2");
+		for (unsigned p = 0; p < CONNECTOR_PART_N_; p++)
+			arm_connector_switch(document, (enum connector_part)p, true);
+		json_object_del(current, "id");
+		json_object_del(current, "name");
+		wanted = text_with_leaves_of(current, document, ours);
+		sent = json_dumps(document, JSON_COMPACT | JSON_SORT_KEYS);
+		if (!str_equal(wanted, sent))
+			fail_msg("seed %llu:\n%s\n%s", (unsigned long long)seed, wanted, sent);
+		free(wanted);
+		free(sent);
+		json_decref(current);
+		json_decref(document);
+	}
+}
+
 static void requests_read_and_write_with_one_version(void **state)
 {
 	struct arm_request get, put, list;
@@ -292,6 +424,7 @@ int main(void)
 		cmocka_unit_test(a_document_is_sent_without_what_is_read_only),
 		cmocka_unit_test(only_the_named_leaves_change),
 		cmocka_unit_test(whatever_else_differs_is_seen),
+		cmocka_unit_test(all_that_nobody_knows_goes_back_byte_for_byte),
 		cmocka_unit_test(requests_read_and_write_with_one_version),
 	};
 

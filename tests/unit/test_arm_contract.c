@@ -141,6 +141,19 @@ static void check_required(struct node schema, json_t *value, const char *where)
 		check_required((struct node){schema.file, part}, value, where);
 }
 
+/* Whether the definition extends that schema: words stand for others under another discriminator.
+ */
+static bool extends(struct node definition, struct node schema)
+{
+	json_t *part;
+	size_t i;
+
+	json_array_foreach (json_object_get(definition.json, "allOf"), i, part)
+		if (resolved((struct node){definition.file, part}).json == schema.json)
+			return true;
+	return false;
+}
+
 /* The definition that the discriminator's value names. */
 static struct node specialised(struct node schema, json_t *value)
 {
@@ -155,8 +168,11 @@ static struct node specialised(struct node schema, json_t *value)
 		json_object_get(document_at(schema.file), "definitions"), name, definition) {
 		json_t *mark = json_object_get(definition, "x-ms-discriminator-value");
 
-		if (str_equal(mark != NULL ? json_string_value(mark) : name, word))
-			return (struct node){schema.file, definition};
+		struct node found = {schema.file, definition};
+
+		if (str_equal(mark != NULL ? json_string_value(mark) : name, word) &&
+			extends(found, schema))
+			return found;
 	}
 	fail_msg("%s: no %s is called %s", schema.file, member, word);
 	return schema;
@@ -641,6 +657,34 @@ static void connectors_made_from_what_was_read_can_be_put(void **state)
 	}
 }
 
+/* Of a single account or project, and of an organization, with all that can be said. */
+static void connectors_that_are_described_can_be_put(void **state)
+{
+	static char text[] = "x", *excluded[] = {text};
+	static const bool all[CONNECTOR_PART_N_] = {true, true, true, true}, none[] = {0, 0, 0, 0};
+
+	(void)state;
+	for (unsigned i = 0; i < 8; i++) {
+		struct connector_description d = {.cloud = i & 1 ? CONNECTOR_GCP : CONNECTOR_AWS,
+			.location = text,
+			.hierarchy = text,
+			.project = text,
+			.scan_hours = 12};
+		struct arm_request r;
+
+		for (unsigned k = 0; k < CONNECTOR_IDENTITY_N_; k++)
+			d.identities[k] = text;
+		if (i & 2) {
+			d.stackset = d.organization_provider = d.organization_account = text;
+			d.excluded = excluded;
+			d.excluded_count = 1;
+		}
+		arm_put_connector(CONNECTOR,
+			arm_connector_new(&d, i & 4 ? "P1" : "P2", i & 4 ? none : all), &r);
+		check(&r, "SecurityConnectors_CreateOrUpdate");
+	}
+}
+
 static void sensors_can_be_put_also_over_what_is_there(void **state)
 {
 	json_t *current =
@@ -716,6 +760,7 @@ int main(void)
 		cmocka_unit_test(registrations_and_assessors_can_be_written),
 		cmocka_unit_test(plans_made_from_what_was_read_can_be_put),
 		cmocka_unit_test(connectors_made_from_what_was_read_can_be_put),
+		cmocka_unit_test(connectors_that_are_described_can_be_put),
 		cmocka_unit_test(sensors_can_be_put_also_over_what_is_there),
 		cmocka_unit_test(plans_of_machines_can_be_put),
 		cmocka_unit_test(deletes_are_operations),
