@@ -70,9 +70,9 @@ static void hash_body(const struct arm_request *request, char ret[static SHA256_
 	free(text);
 }
 
-static bool writes_a_plan(const struct flight *f)
+static bool writes_in_turn(const struct flight *f)
 {
-	return f->op.control == CONTROL_SERVERS_PLAN || f->op.control == CONTROL_MACHINE_PLAN;
+	return control_by_id(f->op.control)->in_turn;
 }
 
 static bool target_is_busy(const struct flight *f)
@@ -85,8 +85,7 @@ static bool target_is_busy(const struct flight *f)
 
 		if (other == f || other->op.phase < PHASE_INTENDED)
 			continue;
-		/* Of plans one is written at a time in a subscription. */
-		if (writes_a_plan(f) && writes_a_plan(other) &&
+		if (writes_in_turn(f) && writes_in_turn(other) &&
 			other->ref.subscription == f->ref.subscription)
 			return true;
 		if (same_resource ||

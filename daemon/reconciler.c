@@ -277,6 +277,7 @@ static bool has_waiting_steps(const struct plan *plan)
 {
 	for (size_t i = 0; i < plan->count; i++)
 		if (plan->steps[i].held == REASON_IN_FLIGHT_LIMIT ||
+			plan->steps[i].held == REASON_PLAN_TURN ||
 			plan->steps[i].held == REASON_TARGET_BUSY)
 			return true;
 	return false;

@@ -154,6 +154,7 @@ static const enum control_id after[] = {CONTROL_N_};
 const struct control machine_plan_control = {
 	.id = CONTROL_MACHINE_PLAN,
 	.corrects = true,
+	.in_turn = true,
 	.help = "Machines that the policy names have a Defender for Servers plan of their own: P1, "
 		"none, or the subscription's.",
 	.fields = fields,

@@ -11,6 +11,7 @@ struct builder {
 	const struct plan_limits *limits;
 	struct plan *plan;
 	size_t room;
+	struct map in_turn; /* subscriptions, by id, in which such a write runs or is ready */
 };
 
 /* --- which steps there are --- */
@@ -263,6 +264,28 @@ static struct step *next_step(const struct builder *b, struct turns *turns)
 	return turns->next < turns->end ? &b->plan->steps[turns->next] : NULL;
 }
 
+static bool runs_in_turn(const struct subscription *s)
+{
+	for (unsigned c = 0; c < CONTROL_N_; c++)
+		if (control_by_id((enum control_id)c)->in_turn &&
+			s->states[c][ITEM_QUEUED] + s->states[c][ITEM_APPLYING] > 0)
+			return true;
+	return false;
+}
+
+/* Whether the step has to let another one end first; else it is the one that others wait for. */
+static bool waits_for_turn(struct builder *b, const struct step *step)
+{
+	struct subscription *s = step->subscription;
+
+	if (!step->control->in_turn)
+		return false;
+	if (map_has(&b->in_turn, s->id))
+		return true;
+	map_set(&b->in_turn, s->id, s);
+	return runs_in_turn(s);
+}
+
 static void give_turn(struct builder *b, struct turns *turns, struct step *step, uint64_t *rooms)
 {
 	size_t scope = (size_t)(turns->scope - b->config->scopes);
@@ -271,6 +294,10 @@ static void give_turn(struct builder *b, struct turns *turns, struct step *step,
 	turns->next++;
 	if (rooms[scope] == 0) {
 		step->held = REASON_IN_FLIGHT_LIMIT;
+		return;
+	}
+	if (waits_for_turn(b, step)) {
+		step->held = REASON_PLAN_TURN;
 		return;
 	}
 	rooms[scope]--;
@@ -323,8 +350,10 @@ void plan_build(const struct config *c, const struct inventory *inv,
 	struct builder b = {.config = c, .limits = limits, .plan = ret};
 
 	*ret = (struct plan){0};
+	map_init(&b.in_turn, NULL);
 	add_steps(&b, inv);
 	give_turns(&b);
+	map_fini(&b.in_turn);
 }
 
 void plan_fini(struct plan *p)

@@ -156,6 +156,9 @@
 		"nothing; or raise `max-in-flight` of the scope") \
 	REASON(TARGET_BUSY, "target-busy", "another operation runs on the same target", \
 		"nothing; it goes on when that has ended") \
+	REASON(PLAN_TURN, "plan-turn", \
+		"another plan in the subscription is being written, one after the other", \
+		"nothing; it goes on when that has ended") \
 	REASON(READ_TOO_OLD, "read-too-old", "what was read right before the write has grown old", \
 		"nothing; it is read again") \
 	REASON(NOT_STORED, "not-stored", "the daemon cannot store its state", \

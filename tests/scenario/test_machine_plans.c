@@ -70,6 +70,37 @@ static void test_machines_get_the_plan_that_a_grant_allows(void **state)
 	scenario_history_is_whole(s);
 }
 
+/* One after the other, as each has been answered, and not one a minute. */
+static void test_many_plans_in_one_subscription_go_quickly_and_one_at_a_time(void **state)
+{
+	enum { KIOSKS = 40 };
+	struct buf machines = BUF_INIT(1 << 16);
+	mdc_autofree char *subscription = NULL;
+	struct scenario *s;
+
+	(void)state;
+	for (unsigned i = 0; i < KIOSKS; i++)
+		buf_addf(&machines,
+			"%s{'name': 'kiosk%u', 'group': 'rg', 'since': '-30d', 'created': "
+			"'-300d'" WINDOWS KIOSK_TAG SENSOR_THERE "}",
+			i > 0 ? "," : "", i);
+	subscription = xasprintf(SUBSCRIPTION(1, PLAN_P2 SETTINGS_ON, "%s"), buf_str(&machines));
+	buf_fini(&machines);
+	s = scenario_new(&(struct scenario_options){.subscriptions = subscription,
+		.document = ALLOWED,
+		.config = CONFIG_KIOSKS("P1", "2027-01-31")});
+	scenario_begin(s);
+	assert_true(scenario_count(s, "machine-plan", "drifted") >= KIOSKS - 1);
+	assert_true(scenario_count(s, "machine-plan", "queued") +
+			scenario_count(s, "machine-plan", "applying") <=
+		1);
+	scenario_run(s, DUR_MIN(2));
+	scenario_writes_are(s, "/pricings/VirtualMachines", KIOSKS, KIOSKS);
+	assert_int_equal(scenario_count(s, "machine-plan", "compliant"), KIOSKS);
+	scenario_is_good(s);
+	scenario_free(s);
+}
+
 static void test_without_a_grant_nothing_is_lowered(void **state)
 {
 	scenario_auto *s = kiosks(PLAN_P2, POLICY_KIOSKS("off") CONFIG_SCOPE(ENFORCED));
@@ -180,6 +211,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_machines_get_the_plan_that_a_grant_allows),
+		cmocka_unit_test(test_many_plans_in_one_subscription_go_quickly_and_one_at_a_time),
 		cmocka_unit_test(test_without_a_grant_nothing_is_lowered),
 		cmocka_unit_test(test_an_enforced_plan_is_respected),
 		cmocka_unit_test(test_what_is_inherited_and_right_is_not_written),
