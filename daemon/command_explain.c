@@ -285,6 +285,15 @@ static json_t *machine_facts(const struct daemon *d, const struct machine *m)
 	return facts;
 }
 
+static void single_fact(json_t *facts, const struct subscription *s, enum single_id id)
+{
+	const struct single_facts *single = &s->singles[id];
+
+	if (single->stamp.source != SOURCE_NONE)
+		fact(facts, single_row(id)->label,
+			str_empty(single->word) ? "not set" : single->word, &single->stamp);
+}
+
 static json_t *subscription_facts(const struct daemon *d, const struct subscription *s)
 {
 	static const char *const states[] = {[SUBSCRIPTION_STATE_UNKNOWN] = NULL,
@@ -313,10 +322,7 @@ static json_t *subscription_facts(const struct daemon *d, const struct subscript
 			wall_is_set(s->settings[i].stamp.at) ? &s->settings[i].stamp
 							     : &s->settings_stamp);
 	for (unsigned i = 0; i < SINGLE_N_; i++)
-		if (s->singles[i].stamp.source != SOURCE_NONE)
-			fact(facts, single_row((enum single_id)i)->label,
-				str_empty(s->singles[i].word) ? "not set" : s->singles[i].word,
-				&s->singles[i].stamp);
+		single_fact(facts, s, (enum single_id)i);
 	organisation_fact(facts, d, s);
 	snprintf(machines, sizeof(machines), "%u", s->machine_count);
 	fact(facts, "machines", machines, &s->machines_stamp);
@@ -342,6 +348,12 @@ static json_t *connector_facts(const struct connector *c)
 		fact(facts, connector_part_name((enum connector_part)p),
 			o->parts[p] == TRI_UNKNOWN ? "not there" : tri_word(o->parts[p]),
 			&c->stamp);
+	for (unsigned i = 0; i < CONNECTOR_IDENTITY_N_; i++)
+		if (*o->identities[i] != '\0')
+			fact(facts, connector_identity_path((enum connector_identity)i),
+				o->identities[i], &c->stamp);
+	/* Machines of all clouds get it by the subscription's switch. */
+	single_fact(facts, c->subscription, SINGLE_AUTO_PROVISIONING);
 	return facts;
 }
 

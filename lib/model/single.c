@@ -63,7 +63,7 @@ static bool matters(const struct subscription *s, enum single_id id)
 	case SINGLE_ARC_PROVIDER:
 		return provider_matters(facts, policy->register_providers && s->machine_count > 0);
 	case SINGLE_VULNERABILITY: return policy->vulnerability_management;
-	case SINGLE_AUTO_PROVISIONING: return policy->legacy_replace;
+	case SINGLE_AUTO_PROVISIONING: return policy->legacy_replace || s->connector_count > 0;
 	case SINGLE_N_: break;
 	}
 	return false;

@@ -118,6 +118,56 @@ static void test_both_clouds_are_corrected_once_and_their_machines_follow(void *
 	scenario_history_is_whole(s);
 }
 
+static const char *fact_of(struct scenario *s, const char *target, const char *name)
+{
+	mdc_autofree char *arguments = xasprintf("{'target': '%s'}", target);
+	size_t i;
+	json_t *fact;
+
+	json_array_foreach (json_path(scenario_command(s, "explain", arguments), "facts"), i, fact)
+		if (str_equal(json_text(fact, "name"), name))
+			return json_text(fact, "value");
+	return NULL;
+}
+
+/* The Arc agent, Defender for Endpoint, the assessment, scanning; the retired agent is only told.
+ */
+static void test_every_switch_that_the_policy_names_is_on_in_both_clouds(void **state)
+{
+	static const char *const parts[] = {"arcAutoProvisioning.enabled",
+		"mdeAutoProvisioning.enabled", "vaAutoProvisioning.enabled", "vmScanners.enabled"};
+	static const struct {
+		const char *name;
+		size_t offering;
+	} both[] = {{"aws", 1}, {"gcp", 0}};
+	scenario_auto *s = begin_with(
+		SUBSCRIPTION(1,
+			ALL_ON "'autoProvision': 'On', " CONNECTORS(AWS(CSPM "," AWS_SERVERS(
+				P2 ARC("false") ", 'vmScanners': {'enabled': false,"
+						" 'cloudRoleArn': 'arn:v', "
+						"'configuration': {'scanningMode': "
+						"'Default'}}")) "," GCP(GCP_SERVERS(P2))),
+			SERVER("lin1", LINUX WITH_SENSOR("MDE.Linux"))),
+		CONFIG_POLL POLICY(WHOLE "  arc = on  agentless = on") ENFORCE);
+
+	(void)state;
+	scenario_settle(s, DUR_H(12));
+	scenario_run(s, DUR_H(1));
+	for (size_t i = 0; i < ARRAY_LEN(both); i++) {
+		scenario_item_is(s, both[i].name, "connector", "compliant", "in-sync");
+		for (size_t k = 0; k < ARRAY_LEN(parts); k++)
+			offering_is(s, both[i].name, both[i].offering, parts[k], "true");
+		assert_string_equal(
+			fact_of(s, both[i].name, "Log Analytics agent auto-provisioning (retired)"),
+			"On");
+	}
+	assert_string_equal(fact_of(s, "aws", "arcAutoProvisioning.cloudRoleArn"), "arn:a");
+	offering_is(s, "aws", 1, "vmScanners.cloudRoleArn", "\"arn:v\"");
+	offering_is(s, "aws", 1, "vmScanners.configuration.scanningMode", "\"Default\"");
+	scenario_writes_are(s, NULL, 2, 2);
+	scenario_is_good(s);
+}
+
 static void test_a_machine_that_the_connector_leaves_out_is_ours_after_two_scans(void **state)
 {
 	scenario_auto *s =
@@ -323,6 +373,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_both_clouds_are_corrected_once_and_their_machines_follow),
+		cmocka_unit_test(test_every_switch_that_the_policy_names_is_on_in_both_clouds),
 		cmocka_unit_test(
 			test_a_machine_that_the_connector_leaves_out_is_ours_after_two_scans),
 		cmocka_unit_test(test_what_is_in_order_or_not_named_is_left_alone),
