@@ -260,19 +260,42 @@ static void organisation_fact(json_t *facts, const struct daemon *d, const struc
 		fact(facts, "organisation of Defender for Endpoint", organisation, &at);
 }
 
+static void arc_facts(json_t *facts, const struct machine *m)
+{
+	const struct arc_agent_flaw *flaw = arc_agent_flaw(m->agent_version);
+
+	fact(facts, "agent version", m->agent_version, &m->stamp);
+	if (flaw != NULL)
+		fact(facts, "agent's flaw", flaw->text, &m->stamp);
+	fact(facts, "agent uses a proxy", m->proxied ? "yes" : "no", &m->stamp);
+}
+
+static void vm_facts(json_t *facts, const struct machine *m)
+{
+	if (m->in_scale_set)
+		fact(facts, "scale set", "an instance of a flexible one", &m->stamp);
+	fact(facts, "VM agent",
+		m->agent_ready == TRI_UNKNOWN       ? NULL
+			: m->agent_ready == TRI_YES ? "ready"
+						    : "not ready",
+		&m->stamp);
+	if (m->own_image)
+		fact(facts, "image", "an own generalized one", &m->stamp);
+}
+
 static json_t *machine_facts(const struct daemon *d, const struct machine *m)
 {
 	json_t *facts = json_array();
 	const struct stamp *at = &m->stamp;
-	const struct arc_agent_flaw *flaw = arc_agent_flaw(m->agent_version);
 
+	fact(facts, "path", machine_path_text(machine_path(m)), at);
 	fact(facts, "status", m->status, at);
 	fact(facts, "operating system", m->os_sku, at);
 	fact(facts, "system class", os_class_text(m->os), at);
-	fact(facts, "agent version", m->agent_version, at);
-	if (flaw != NULL)
-		fact(facts, "agent's flaw", flaw->text, at);
-	fact(facts, "agent uses a proxy", m->proxied ? "yes" : "no", at);
+	if (m->azure_vm)
+		vm_facts(facts, m);
+	else
+		arc_facts(facts, m);
 	fact(facts, "location", m->location, at);
 	fact(facts, "cloud", m->cloud, at);
 	tags_fact(facts, m);

@@ -410,6 +410,7 @@ static void stage_enter(struct pass *p, enum stage stage)
 	case STAGE_PLANS: begin_plans(p); break;
 	case STAGE_COUNTS: begin_counts(p); break;
 	case STAGE_POLICY_SETS: policy_sets_begin(p); break;
+	case STAGE_CONCLUDE: look_at_vms(p); break;
 	case STAGE_TELL: tell_begin(p); break;
 	case STAGE_SUBSCRIPTIONS:
 	case STAGE_PLANS_FROM_ARM:
@@ -420,7 +421,6 @@ static void stage_enter(struct pass *p, enum stage stage)
 	case STAGE_MACHINES:
 	case STAGE_EXTENSIONS:
 	case STAGE_MACHINE_PLANS:
-	case STAGE_CONCLUDE:
 	case STAGE_END: break;
 	}
 }

@@ -10,6 +10,7 @@
  *   pass_policies.c       assigned policies that bring the old agent back
  *   pass_machine_plans.c  plans of single machines
  *   pass_machines.c       machines and extensions, from Graph or, where it refuses, from ARM
+ *   pass_vms.c            Azure VMs from ARM
  *   pass_tell.c           what complete lists say, and telling what was seen
  *   refresh.c             one resource at a time, outside of passes
  *
@@ -211,6 +212,10 @@ bool start_counts(struct pass *p);
 bool start_machines(struct pass *p);
 bool start_extensions(struct pass *p);
 bool start_machine_plans(struct pass *p);
+/* Has ARM asked about those Azure VMs whose trouble Graph does not explain. */
+void look_at_vms(struct pass *p);
+/* Goes on with the Azure VMs of the part's subscription, and ends the part. */
+void list_vms(struct part *part);
 /* The policy names it, or it was seen to have a plan of its own. */
 bool machine_plan_matters(const struct machine *m);
 

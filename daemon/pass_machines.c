@@ -158,7 +158,7 @@ static void arm_machine_row(void *ctx, const json_t *row)
 	struct noted noted = {0};
 
 	if (!row_is_own(part, row) || inventory_note(inv, row, stamp, &noted) != 0 ||
-		noted.kind != ARM_KIND_ARC_MACHINE)
+		(noted.kind != ARM_KIND_ARC_MACHINE && noted.kind != ARM_KIND_VIRTUAL_MACHINE))
 		part->unclear = true;
 	part->repeats = part->repeats || noted.again;
 }
@@ -174,7 +174,7 @@ static void arm_machines_done(void *ctx, const struct listing_end *end)
 		progress->incomplete = true;
 		pass_problem_of(p, progress->subscription, "the list of machines", end->error);
 	}
-	part_end(part);
+	list_vms(part);
 }
 
 static bool start_arm_machines(struct pass *p, struct batch *b)

@@ -346,7 +346,7 @@ static uint64_t machines_under(struct probe *probe, const char *scope)
 	if (id.kind == ARM_KIND_RESOURCE_GROUP)
 		return str_equal(id.subscription, probe->subject->id) ? machines_in(probe, id.name)
 								      : 0;
-	if (id.kind == ARM_KIND_ARC_EXTENSION)
+	if (id.kind == ARM_KIND_ARC_EXTENSION || id.kind == ARM_KIND_VM_EXTENSION)
 		parent = arm_id_parent(&id);
 	return inventory_machine(inv, parent != NULL ? parent : scope) != NULL;
 }

@@ -248,6 +248,51 @@ static void plan_read(void *ctx, struct arm_result *result)
 
 /* --- turns --- */
 
+static void ask_extensions(struct refresh *f)
+{
+	struct arm_request request = {0};
+
+	f->asked = loop_wall(f->observer->world->loop);
+	arm_list_extensions(f->machine->id, &request);
+	list_from_arm(f, &request, extension_row, extensions_done);
+}
+
+static void vm_read(void *ctx, struct arm_result *result)
+{
+	struct refresh *f = ctx;
+	const char *id;
+	json_t *document = NULL;
+	struct noted noted;
+
+	f->call = NULL;
+	if (result->error.class == ARM_ERROR_NONE)
+		document = json_body(result->reply->body, result->reply->body_len);
+	id = document != NULL ? json_text(document, "id") : NULL;
+	/* What is about another machine, or cannot be read, changes nothing. */
+	if (arm_id_same(id, f->machine->id))
+		(void)note_own(f, document, &noted);
+	json_decref(document);
+	/* It may have left its scope meanwhile. */
+	if (f->subscription->scope == NULL)
+		refresh_end(f);
+	else
+		ask_extensions(f);
+}
+
+/* Only here is a VM asked how its agent is. */
+static void ask_machine(struct refresh *f)
+{
+	struct arm_request request = {0};
+
+	if (!f->machine->azure_vm) {
+		ask_extensions(f);
+		return;
+	}
+	arm_get_machine(f->machine->id, &request);
+	f->call = arm_client_call(f->observer->client, f->subscription->scope->identity->name,
+		&request, ARM_NORMAL, NULL, vm_read, f);
+}
+
 static void refresh_ask(struct refresh *f)
 {
 	struct observer *o = f->observer;
@@ -255,8 +300,7 @@ static void refresh_ask(struct refresh *f)
 
 	f->asked = loop_wall(o->world->loop);
 	if (f->machine != NULL) {
-		arm_list_extensions(f->machine->id, &request);
-		list_from_arm(f, &request, extension_row, extensions_done);
+		ask_machine(f);
 		return;
 	}
 	arm_get_pricing(f->subscription->id, &request);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/azure/arm_document.h"
 
+#include "lib/azure/virtual_machine.h"
 #include "lib/base/str.h"
 
 #include <stdio.h>
@@ -98,18 +99,24 @@ static const json_t *path_array(const json_t *object, const char *path)
 	return json_is_array(value) ? value : NULL;
 }
 
+static enum arm_kind kind_of_id(const char *text)
+{
+	enum arm_kind kind;
+	struct arm_id id;
+
+	if (text == NULL || arm_id_parse(text, &id) != 0)
+		return ARM_KIND_N_;
+	kind = id.kind;
+	arm_id_fini(&id);
+	return kind;
+}
+
 /* The id, if it is one of that kind. */
 static const char *id_of_kind(const json_t *document, enum arm_kind kind)
 {
 	const char *text = json_text(document, "id");
-	struct arm_id id;
-	bool fits;
 
-	if (text == NULL || arm_id_parse(text, &id) != 0)
-		return NULL;
-	fits = id.kind == kind;
-	arm_id_fini(&id);
-	return fits ? text : NULL;
+	return kind_of_id(text) == kind ? text : NULL;
 }
 
 int arm_subscription_read(const json_t *document, struct arm_subscription *ret)
@@ -268,11 +275,14 @@ static const json_t *tags_of(const json_t *document)
 
 int arm_machine_read(const json_t *document, struct arm_machine *ret)
 {
-	const char *id = id_of_kind(document, ARM_KIND_ARC_MACHINE);
+	const char *id = json_text(document, "id");
+	enum arm_kind kind = kind_of_id(id);
 	const json_t *p = member(document, "properties");
 
-	if (id == NULL)
-		return -EINVAL;
+	if (kind == ARM_KIND_VIRTUAL_MACHINE)
+		virtual_machine_read(document, id, ret);
+	if (kind != ARM_KIND_ARC_MACHINE)
+		return kind == ARM_KIND_VIRTUAL_MACHINE ? 0 : -EINVAL;
 	*ret = (struct arm_machine){
 		.id = id,
 		.location = json_text(document, "location"),
@@ -330,22 +340,30 @@ bool arm_machine_is_connector_made(const struct arm_machine *m)
 
 static const char *code_of(const json_t *status, char text[static 24])
 {
+	/* So the VM agent says it; what follows is what the Arc agent says. */
+	static const char failed[] = "ProvisioningState/failed/";
 	const json_t *code = member(status, "code");
+	const char *word = json_text(status, "code");
 
 	if (!json_is_integer(code))
-		return json_text(status, "code");
+		return word != NULL && str_starts_nocase(word, failed) ? word + sizeof(failed) - 1
+								       : word;
 	snprintf(text, 24, "%lld", (long long)json_integer_value(code));
 	return text;
 }
 
 int arm_extension_read(const json_t *document, struct arm_extension *ret)
 {
-	const char *id = id_of_kind(document, ARM_KIND_ARC_EXTENSION);
+	const char *id = json_text(document, "id");
+	enum arm_kind kind = kind_of_id(id);
 	const json_t *p = member(document, "properties");
 	const json_t *status = json_path(p, "instanceView.status");
 
-	if (id == NULL)
+	if (kind != ARM_KIND_ARC_EXTENSION && kind != ARM_KIND_VM_EXTENSION)
 		return -EINVAL;
+	/* A VM's are an array. */
+	if (status == NULL)
+		status = json_array_get(json_path(p, "instanceView.statuses"), 0);
 	*ret = (struct arm_extension){
 		.id = id,
 		.name = name_in(id),

@@ -11,6 +11,7 @@
 #define MDC_ARM_DOCUMENT_H
 
 #include "lib/azure/arm_id.h"
+#include "lib/azure/os_class.h"
 #include "lib/base/base.h"
 #include "lib/base/tick.h"
 
@@ -95,24 +96,34 @@ struct arm_setting {
 };
 int arm_setting_read(const json_t *document, struct arm_setting *ret) MDC_MUST_CHECK;
 
-/* Microsoft.HybridCompute/machines, api-version 2025-01-13 */
+/* Microsoft.HybridCompute/machines, api-version 2025-01-13, or an Azure VM (virtual_machine.h) */
+#define ARM_OS_TEXT_SIZE 96
 struct arm_machine {
 	const char *id;
 	const char *location;
-	const char *status;       /* "Connected", "Disconnected", "Error", "Expired", … */
-	struct wall status_since; /* lastStatusChange */
+	const char
+		*status; /* "Connected", "Disconnected", …; of a VM "running", "deallocated", … */
+	struct wall status_since; /* lastStatusChange; of a VM when it was made */
 	const char *os_type;
 	const char *os_name;
 	const char *os_sku;
 	const char *os_version;
 	const char *agent_version;
-	const char *cloud; /* cloudMetadata.provider: "AWS", "GCP", "N/A" */
+	const char *cloud; /* cloudMetadata.provider: "AWS", "GCP", "N/A"; of a VM "Azure" */
 	enum tri extensions_enabled;
 	bool proxied;             /* agentConfiguration.proxyUrl names one */
 	const char *config_mode;  /* "full", "monitor" */
 	const json_t *allow_list; /* arrays of {publisher, type}, or NULL */
 	const json_t *block_list;
 	const json_t *tags; /* object or NULL */
+	/* Of a VM. */
+	bool virtual;
+	bool status_only;          /* nothing but its status was told */
+	bool own_image;            /* made of a generalized image that is not the marketplace's */
+	bool in_scale_set;         /* an instance of a flexible one */
+	enum tri agent_ready;      /* the VM agent */
+	enum os_class image_class; /* what its image alone decides, or OS_UNKNOWN */
+	char os_text[ARM_OS_TEXT_SIZE]; /* what os_sku points to */
 };
 int arm_machine_read(const json_t *document, struct arm_machine *ret) MDC_MUST_CHECK;
 /*
@@ -123,7 +134,7 @@ enum tri arm_machine_allows(const struct arm_machine *m, const char *publisher, 
 /* MDFCSecurityConnector=true: made by a multicloud connector. Tag names compare without case. */
 bool arm_machine_is_connector_made(const struct arm_machine *m);
 
-/* Microsoft.HybridCompute/machines/extensions, api-version 2025-01-13 */
+/* Microsoft.HybridCompute/machines/extensions, api-version 2025-01-13, and those of VMs */
 struct arm_extension {
 	const char *id;
 	const char *name;
@@ -134,8 +145,8 @@ struct arm_extension {
 	enum tri vnext;          /* settings.vNextEnabled */
 	const char *owner_id;    /* settings.azureResourceId */
 	const char *workspace;   /* settings.workspaceId */
-	const char *status_code; /* instanceView.status.code; numbers are given as text in
-				    `code_text` */
+	const char *status_code; /* instanceView.status.code, of a VM the first of its `statuses`;
+				    numbers are given as text in `code_text` */
 	const char *status_level;
 	const char *status_message;
 	char code_text[24];

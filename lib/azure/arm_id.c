@@ -196,6 +196,18 @@ bool arm_id_same(const char *a, const char *b)
 	return str_compare_nocase(a + (*a == '/'), b + (*b == '/')) == 0;
 }
 
+bool arm_id_is_vm(const char *text)
+{
+	struct arm_id parsed;
+	bool is_vm;
+
+	if (arm_id_parse(text, &parsed) != 0)
+		return false;
+	is_vm = parsed.kind == ARM_KIND_VIRTUAL_MACHINE;
+	arm_id_fini(&parsed);
+	return is_vm;
+}
+
 const char *arm_kind_name(enum arm_kind kind)
 {
 	switch (kind) {

@@ -58,6 +58,8 @@ char *arm_id_key(const char *text);
 bool arm_id_subscription(const char *text, char ret[static GUID_TEXT_SIZE]);
 /* Same resource, whatever the casing and leading slash; NULL equals nothing. */
 bool arm_id_same(const char *a, const char *b);
+/* Whether it is an Azure VM's. */
+bool arm_id_is_vm(const char *text);
 const char *arm_kind_name(enum arm_kind kind);
 
 #endif

@@ -13,6 +13,7 @@
 #define AUTHORIZATION "Microsoft.Authorization"
 #define SECURITY "Microsoft.Security"
 #define HYBRID_COMPUTE "Microsoft.HybridCompute"
+#define COMPUTE "Microsoft.Compute"
 #define SUBSCRIPTIONS_VERSION "2022-12-01"
 #define GROUPS_VERSION "2023-04-01"
 #define ACTIVITY_VERSION "2015-04-01"
@@ -208,19 +209,42 @@ void arm_get_onboarding(const char *subscription, struct arm_request *ret)
 	ret->secret_reply = true;
 }
 
+static const char *provider_of(const char *machine_id)
+{
+	return arm_id_is_vm(machine_id) ? COMPUTE : HYBRID_COMPUTE;
+}
+
+static const char *extension_version(const char *machine_id)
+{
+	return versions[arm_id_is_vm(machine_id) ? ARM_KIND_VM_EXTENSION : ARM_KIND_ARC_EXTENSION];
+}
+
+/* What a VM is doing, Compute tells only where it is asked for. */
 static void read_machine(const char *machine_id, const char *rest, struct arm_request *ret)
 {
 	char subscription[GUID_TEXT_SIZE];
 	mdc_autofree char *path = encode_id(machine_id);
 
 	subscription_of(machine_id, subscription);
-	read_of(subscription, HYBRID_COMPUTE,
-		xasprintf("%s%s?api-version=%s", path, rest, versions[ARM_KIND_ARC_MACHINE]), ret);
+	read_of(subscription, provider_of(machine_id),
+		xasprintf("%s%s?api-version=%s%s", path, rest, extension_version(machine_id),
+			arm_id_is_vm(machine_id) ? "&$expand=instanceView" : ""),
+		ret);
 }
 
 void arm_get_machine(const char *machine_id, struct arm_request *ret)
 {
 	read_machine(machine_id, "", ret);
+}
+
+void arm_list_vms(const char *subscription, bool status_only, struct arm_request *ret)
+{
+	read_of(subscription, COMPUTE,
+		xasprintf("/subscriptions/%s/providers/" COMPUTE
+			  "/virtualMachines?api-version=%s%s",
+			subscription, versions[ARM_KIND_VIRTUAL_MACHINE],
+			status_only ? "&statusOnly=true" : ""),
+		ret);
 }
 
 void arm_list_machines(const char *subscription, struct arm_request *ret)
@@ -572,9 +596,9 @@ void arm_put_mde_extension(const char *machine_id, const char *location, bool wi
 	if (json_is_object(tags) && json_object_size(tags) > 0)
 		json_object_set(body, "tags", (json_t *)tags);
 	subscription_of(machine_id, subscription);
-	write_of("PUT", subscription, HYBRID_COMPUTE,
+	write_of("PUT", subscription, provider_of(machine_id),
 		xasprintf("%s/extensions/%s?api-version=%s", path, type,
-			versions[ARM_KIND_ARC_EXTENSION]),
+			extension_version(machine_id)),
 		body, ret);
 }
 
@@ -585,7 +609,7 @@ void arm_delete_extension(const char *machine_id, const char *name, struct arm_r
 	char subscription[GUID_TEXT_SIZE];
 
 	subscription_of(machine_id, subscription);
-	write_of("DELETE", subscription, HYBRID_COMPUTE,
-		xasprintf("%s%s?api-version=%s", path, rest, versions[ARM_KIND_ARC_EXTENSION]),
-		NULL, ret);
+	write_of("DELETE", subscription, provider_of(machine_id),
+		xasprintf("%s%s?api-version=%s", path, rest, extension_version(machine_id)), NULL,
+		ret);
 }

@@ -50,7 +50,10 @@ void arm_get_auto_provisioning(const char *subscription, struct arm_request *ret
 void arm_list_connectors(const char *subscription, struct arm_request *ret);
 void arm_get_connector(const char *connector_id, struct arm_request *ret);
 void arm_get_onboarding(const char *subscription, struct arm_request *ret);
+/* A machine is Arc's or an Azure VM, by its id. */
 void arm_get_machine(const char *machine_id, struct arm_request *ret);
+/* Azure VMs: as they are made, or what they are doing. */
+void arm_list_vms(const char *subscription, bool status_only, struct arm_request *ret);
 void arm_list_machines(const char *subscription, struct arm_request *ret);
 void arm_get_extension(const char *machine_id, const char *name, struct arm_request *ret);
 void arm_list_extensions(const char *machine_id, struct arm_request *ret);

@@ -5,10 +5,16 @@
 #include "lib/base/str.h"
 #include "lib/base/xalloc.h"
 
-#define MACHINES_ONLY "type =~ 'microsoft.hybridcompute/machines'"
+#define VMS_ONLY "type =~ 'microsoft.compute/virtualmachines'"
+#define MACHINES_ONLY \
+	"type in~ ('microsoft.hybridcompute/machines', 'microsoft.compute/virtualmachines')"
+#define ALL_EXTENSIONS \
+	"type in~ ('microsoft.hybridcompute/machines/extensions', " \
+	"'microsoft.compute/virtualmachines/extensions')"
 #define EXTENSIONS_ONLY \
-	"type =~ 'microsoft.hybridcompute/machines/extensions' and tostring(properties.type) in~ " \
-	"('MDE.Windows', 'MDE.Linux', 'MicrosoftMonitoringAgent', 'OmsAgentForLinux')"
+	ALL_EXTENSIONS \
+		" and tostring(properties.type) in~ " \
+		"('MDE.Windows', 'MDE.Linux', 'MicrosoftMonitoringAgent', 'OmsAgentForLinux')"
 
 #define TEXT(name, path) "'" name "', tostring(properties." path ")"
 /* What the inventory keeps of a message; guests write them at any length. */
@@ -45,14 +51,35 @@ static const struct {
 		"resources\n"
 		"| where " MACHINES_ONLY " or (" EXTENSIONS_ONLY ")\n",
 		"| summarize machines = countif(" MACHINES_ONLY "), extensions = "
-		"countif(type =~ 'microsoft.hybridcompute/machines/extensions') by "
-		"subscriptionId\n"
+		"countif(" ALL_EXTENSIONS ") by subscriptionId\n"
 		"| order by subscriptionId asc",
 	},
 	[GRAPH_MACHINES] = {
 		"resources\n"
 		"| where " MACHINES_ONLY "\n",
-		"| project id, location, tags, properties = pack("
+		"| project id, location, tags, properties = iff(" VMS_ONLY ", pack("
+		TEXT("timeCreated", "timeCreated") ", "
+		"'extended', pack('instanceView', pack("
+		TEXT("osName", "extended.instanceView.osName") ", "
+		TEXT("osVersion", "extended.instanceView.osVersion") ", "
+		"'powerState', pack("
+		TEXT("code", "extended.instanceView.powerState.code") "))), "
+		/* Whether it is there at all says what the VM was made of. */
+		"'osProfile', iff(isempty(tostring(properties.osProfile)), dynamic(null), pack("
+		TEXT("allowExtensionOperations", "osProfile.allowExtensionOperations") ")), "
+		"'virtualMachineScaleSet', pack("
+		TEXT("id", "virtualMachineScaleSet.id") "), "
+		"'storageProfile', pack("
+		"'osDisk', pack(" TEXT("osType", "storageProfile.osDisk.osType") "), "
+		"'imageReference', pack("
+		TEXT("id", "storageProfile.imageReference.id") ", "
+		TEXT("sharedGalleryImageId", "storageProfile.imageReference.sharedGalleryImageId")
+		", "
+		TEXT("communityGalleryImageId",
+			"storageProfile.imageReference.communityGalleryImageId") ", "
+		TEXT("publisher", "storageProfile.imageReference.publisher") ", "
+		TEXT("offer", "storageProfile.imageReference.offer") ", "
+		TEXT("sku", "storageProfile.imageReference.sku") "))), pack("
 		TEXT("status", "status") ", "
 		TEXT("lastStatusChange", "lastStatusChange") ", "
 		TEXT("osType", "osType") ", "
@@ -65,7 +92,7 @@ static const struct {
 		TEXT("configMode", "agentConfiguration.configMode") ", "
 		TEXT("proxyUrl", "agentConfiguration.proxyUrl") ", "
 		"'extensionsAllowList', properties.agentConfiguration.extensionsAllowList, "
-		"'extensionsBlockList', properties.agentConfiguration.extensionsBlockList))\n"
+		"'extensionsBlockList', properties.agentConfiguration.extensionsBlockList)))\n"
 		"| order by id asc",
 	},
 	[GRAPH_EXTENSIONS] = {
@@ -80,9 +107,12 @@ static const struct {
 		TEXT("vNextEnabled", "settings.vNextEnabled") ", "
 		TEXT("azureResourceId", "settings.azureResourceId") ", "
 		TEXT("workspaceId", "settings.workspaceId") "), "
+		/* A VM's has `statuses`, of which the first tells; one of the two is empty. */
 		"'instanceView', pack('status', pack("
-		TEXT("code", "instanceView.status.code") ", "
-		"'message', substring(tostring(properties.instanceView.status.message), 0, "
+		"'code', strcat(tostring(properties.instanceView.status.code), "
+		"tostring(properties.instanceView.statuses[0].code)), "
+		"'message', substring(strcat(tostring(properties.instanceView.status.message), "
+		"tostring(properties.instanceView.statuses[0].message)), 0, "
 		MESSAGE_CHARACTERS "))))\n"
 		"| order by id asc",
 	},

@@ -198,6 +198,7 @@ static const struct {
 	[OS_LINUX_UNSUPPORTED] = {"linux-unsupported", "Linux outside the support matrix"},
 	[OS_LINUX_UNCERTAIN] = {"linux-uncertain", "Linux that the support matrix does not name"},
 	[OS_EXCLUDED] = {"excluded", "managed by a container platform"},
+	[OS_APPLIANCE] = {"appliance", "an appliance that its vendor maintains"},
 };
 _Static_assert(ARRAY_LEN(names) == OS_CLASS_N_, "a row for each class");
 

@@ -15,6 +15,7 @@ enum os_class {
 	OS_LINUX_UNSUPPORTED, /* known distribution, version outside the support matrix */
 	OS_LINUX_UNCERTAIN,   /* distribution or version that the support matrix does not name */
 	OS_EXCLUDED,          /* OpenShift, CoreOS: managed by something else */
+	OS_APPLIANCE,         /* of a vendor who maintains it */
 	OS_CLASS_N_
 };
 

@@ -68,7 +68,7 @@ static struct verdict judge(const struct control_view *v)
 
 static struct verdict assess_connected(const struct control_view *v)
 {
-	struct verdict verdict = judge(v);
+	struct verdict verdict = v->machine->azure_vm ? verdict_not_applicable() : judge(v);
 
 	verdict.stamp = v->machine->stamp;
 	return verdict;

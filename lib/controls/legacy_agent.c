@@ -66,7 +66,7 @@ static bool is_kept(const struct control_view *v)
 
 static struct verdict judge_removal(const struct control_view *v)
 {
-	struct verdict connection = arc_connection(v);
+	struct verdict connection = machine_connection(v);
 
 	if (connection.kind != VERDICT_COMPLIANT) {
 		if (connection.kind != VERDICT_UNKNOWN)

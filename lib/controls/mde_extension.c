@@ -167,7 +167,8 @@ static bool grace_is_over(const struct control_view *v)
 
 static struct verdict judge_absent(const struct control_view *v, const struct extension_facts *e)
 {
-	struct wall end = grace_end(v, e);
+	/* To a VM that it leaves out it would not come later either. */
+	struct wall end = v->machine->azure_vm ? WALL_UNSET : grace_end(v, e);
 
 	if (!grace_is_over(v) && wall_before(v->now, end))
 		return verdict_waiting(REASON_GRACE, end, "");
@@ -222,6 +223,32 @@ static struct verdict judge_correctable(
 	return e->present ? judge_not_unified(v) : judge_absent(v, e);
 }
 
+/*
+ * A VM that Defender for Cloud deploys to by itself: whether it has, within its time. It does not
+ * mend what failed.
+ */
+static struct verdict judge_deployers(const struct control_view *v, const struct extension_facts *e)
+{
+	struct wall switched = v->subscription->settings[SETTING_UNIFIED].changed;
+	struct wall end = grace_end(v, e);
+
+	if (is_worked_on(e))
+		return judge_worked_on(v, e);
+	if (e->foreign_owner)
+		return judge_foreign(v);
+	if (has_failed(e))
+		return verdict_of(VERDICT_BLOCKED, REASON_DEPLOYER_FAILED, failure_text(v, e));
+	if (v->machine->own_image && !e->present)
+		return verdict_of(VERDICT_MANUAL, REASON_VM_OWN_IMAGE, "");
+	if (e->present && !v->scope->policy->legacy_replace)
+		return verdict_of(VERDICT_EXCLUDED, REASON_REPLACE_OFF, "");
+	if (e->present)
+		end = wall_add(later(switched, e->changed), v->scope->policy->grace);
+	return wall_before(v->now, end)
+		? verdict_waiting(REASON_GRACE, end, "")
+		: verdict_of(VERDICT_BLOCKED, REASON_DEPLOYER_OVERDUE, e->state);
+}
+
 /* What we would write has to be possible: under its own name, at a place. */
 static struct verdict check_writable(
 	const struct control_view *v, const struct extension_facts *e, struct verdict verdict)
@@ -238,10 +265,10 @@ static struct verdict check_writable(
 /* Connected, and the agent would install it. */
 static struct verdict judge_agent(const struct control_view *v)
 {
-	struct verdict connection = arc_connection(v);
+	struct verdict connection = machine_connection(v);
 
 	if (connection.kind == VERDICT_COMPLIANT)
-		return arc_can_install(v);
+		return machine_can_install(v);
 	if (connection.kind != VERDICT_UNKNOWN)
 		connection.kind = VERDICT_UNREACHABLE;
 	return connection;
@@ -268,7 +295,9 @@ static struct verdict judge_supported(const struct control_view *v, const struct
 	if (has_failed(e) && handler_of(v, e)->class == HANDLER_UNSUPPORTED && !view_insists(v))
 		return verdict_of(
 			VERDICT_UNSUPPORTED, REASON_HANDLER_UNSUPPORTED, failure_text(v, e));
-	if (v->scope->policy->deploy == DEPLOY_NEVER)
+	/* Where nobody deploys by itself, that is the policy's choice; else it is a promise. */
+	if (v->scope->policy->deploy == DEPLOY_NEVER &&
+		(!v->machine->azure_vm || v->machine->own_image))
 		return judge_left_alone(v, e, REASON_DEPLOY_NEVER);
 	if (v->machine->connector_made && !is_kept_by_connector(v))
 		return judge_left_alone(v, e, REASON_CONNECTOR_OWNED);
@@ -281,6 +310,8 @@ static struct verdict judge_supported(const struct control_view *v, const struct
 	agent = judge_agent(v);
 	if (agent.kind != VERDICT_COMPLIANT)
 		return agent;
+	if (!extension_is_ours(v))
+		return judge_deployers(v, e);
 	return check_writable(v, e, judge_correctable(v, e));
 }
 
@@ -297,14 +328,18 @@ static struct verdict judge(const struct control_view *v, const struct extension
 {
 	switch (v->machine->os) {
 	case OS_UNKNOWN:
-		return *v->machine->status == '\0' ? arc_connection(v)
-						   : verdict_unreadable("osSku");
+		/* A VM of an own image tells it only while it runs. */
+		return *v->machine->status == '\0' ||
+				(v->machine->azure_vm && !v->machine->connected)
+			? machine_connection(v)
+			: verdict_unreadable("osSku");
 	case OS_WINDOWS_UNSUPPORTED:
 	case OS_LINUX_UNSUPPORTED:
 		return verdict_of(VERDICT_UNSUPPORTED, REASON_UNSUPPORTED_OS, v->machine->os_sku);
 	case OS_EXCLUDED:
+	case OS_APPLIANCE:
 		return verdict_of(
-			VERDICT_UNSUPPORTED, REASON_UNSUPPORTED_OS, os_class_text(OS_EXCLUDED));
+			VERDICT_UNSUPPORTED, REASON_UNSUPPORTED_OS, os_class_text(v->machine->os));
 	case OS_WINDOWS_MAYBE:
 	case OS_LINUX_UNCERTAIN: return judge_uncertain(v, e);
 	case OS_WINDOWS_UNIFIED:

@@ -27,6 +27,15 @@ struct verdict arc_connection(const struct control_view *v);
 struct verdict arc_admits_extension(const struct control_view *v);
 /* The same, and whether it is recent enough for it; an operator may have it tried. */
 struct verdict arc_can_install(const struct control_view *v);
+/* The same of whatever machine it is (azure_vm.c). */
+struct verdict machine_connection(const struct control_view *v);
+struct verdict machine_admits_extension(const struct control_view *v);
+struct verdict machine_can_install(const struct control_view *v);
+/*
+ * Whether its extension is written by us where it lacks. Azure VMs are left to Defender for Cloud,
+ * but for those that it leaves out, where the policy says so.
+ */
+bool extension_is_ours(const struct control_view *v);
 /* The machine has no plan, or is about to lose it: it is not given a sensor. */
 bool machine_plan_is_off(const struct control_view *v);
 /* An Arc machine whose extensions have not been listed completely says nothing about them. */

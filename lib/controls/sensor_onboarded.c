@@ -40,7 +40,7 @@ static struct verdict judge(const struct control_view *v)
 	const struct machine *m = v->machine;
 
 	if (!m->connected)
-		return arc_connection(v);
+		return machine_connection(v);
 	if (!m->sensor->listed || !m->sensor->onboarded)
 		return judge_absent(v);
 	switch (m->sensor->health) {

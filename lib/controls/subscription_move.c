@@ -16,10 +16,10 @@ static bool is_worked_on(const struct extension_facts *e)
 /* Deletions are always admitted; what comes after has to be as well. */
 static struct verdict judge_agent(const struct control_view *v)
 {
-	struct verdict connection = arc_connection(v);
+	struct verdict connection = machine_connection(v);
 
 	if (connection.kind == VERDICT_COMPLIANT)
-		return arc_admits_extension(v);
+		return machine_admits_extension(v);
 	if (connection.kind != VERDICT_UNKNOWN)
 		connection.kind = VERDICT_UNREACHABLE;
 	return connection;

@@ -118,7 +118,8 @@ static bool is_met(const struct control_view *v, enum control_id id)
 static bool waits_for_others(const struct verdict *own)
 {
 	return own->kind == VERDICT_DRIFTED || own->kind == VERDICT_FAILED ||
-		(own->kind == VERDICT_WAITING && own->reason == REASON_GRACE);
+		(own->kind == VERDICT_WAITING && own->reason == REASON_GRACE) ||
+		own->reason == REASON_DEPLOYER_OVERDUE;
 }
 
 static struct verdict check_prerequisites(

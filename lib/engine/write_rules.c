@@ -5,6 +5,7 @@
 #include "lib/base/str.h"
 #include "lib/base/xalloc.h"
 #include "lib/controls/plan_level.h"
+#include "lib/controls/rows.h"
 
 #include <string.h>
 
@@ -311,7 +312,7 @@ static enum write_refusal check_extension(const struct write_context *c, const c
 		TRI_YES;
 	struct arm_extension current;
 
-	if (!is_sensor_extension(c, name))
+	if (!is_sensor_extension(c, name) || !extension_is_ours(c->view))
 		return WRITE_REFUSED_NOT_LISTED;
 	if (c->current == NULL)
 		return WRITE_ALLOWED;
@@ -514,6 +515,10 @@ static const struct {
 	{CONTROL_MDE_EXTENSION, "PUT", ARM_KIND_ARC_EXTENSION, "MDE.Linux"},
 	{CONTROL_SUBSCRIPTION_MOVE, "DELETE", ARM_KIND_ARC_EXTENSION, NULL},
 	{CONTROL_LEGACY_REPLACED, "DELETE", ARM_KIND_ARC_EXTENSION, NULL},
+	{CONTROL_MDE_EXTENSION, "PUT", ARM_KIND_VM_EXTENSION, "MDE.Windows"},
+	{CONTROL_MDE_EXTENSION, "PUT", ARM_KIND_VM_EXTENSION, "MDE.Linux"},
+	{CONTROL_SUBSCRIPTION_MOVE, "DELETE", ARM_KIND_VM_EXTENSION, NULL},
+	{CONTROL_LEGACY_REPLACED, "DELETE", ARM_KIND_VM_EXTENSION, NULL},
 	{CONTROL_MACHINE_PLAN, "PUT", ARM_KIND_RESOURCE_PRICING, "VirtualMachines"},
 	{CONTROL_MACHINE_PLAN, "DELETE", ARM_KIND_RESOURCE_PRICING, "VirtualMachines"},
 };

@@ -193,6 +193,7 @@ struct policy_config {
 	bool vulnerability_management;
 	bool register_providers;
 	enum extension_deploy deploy;
+	bool own_images;        /* also to Azure VMs to which Defender for Cloud does not deploy */
 	struct dur grace;       /* Defender for Cloud's own time for a machine */
 	struct dur first_grace; /* the same after the plan or integration was just switched on */
 	bool legacy_replace;

@@ -227,6 +227,7 @@ static void build_policy(
 				  "after-grace")
 			? DEPLOY_AFTER_GRACE
 			: DEPLOY_NEVER,
+		.own_images = config_get_switch(b, extension, "policy/extension", "own-images"),
 		.grace = get_duration(b, extension, "policy/extension", "grace"),
 		.first_grace = get_duration(b, extension, "policy/extension", "first-grace"),
 		.legacy_replace = config_get_switch(b, legacy, "policy/legacy", "replace"),

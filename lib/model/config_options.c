@@ -179,6 +179,10 @@ static const struct config_row rows[] = {
 		.choices = "never|after-grace", .reloadable = true,
 		.help = "Whether the daemon deploys the Defender for Endpoint extension where "
 			"Defender for Cloud has not done it within its grace."},
+	{"policy/extension", "own-images", SWITCH_OFF,
+		.help = "Deploys it to Azure VMs, too, that were made of an own generalized image: "
+			"Defender for Cloud leaves these out. It deploys to all other Azure VMs by "
+			"itself; there it is only reported when it has not."},
 	{"policy/extension", "grace", DURATION("0s", "30d", "3h"),
 		.help = "How long Defender for Cloud has for a machine."},
 	{"policy/extension", "first-grace", DURATION("0s", "30d", "14h"),

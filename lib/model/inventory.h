@@ -84,8 +84,13 @@ struct machine {
 	bool unjudged : 1;         /* a fact changed since its items were last judged */
 	bool doubted : 1;          /* in this sweep something of its extensions was unreadable */
 	bool refresh_queued : 1;   /* the observer's own */
+	bool azure_vm : 1;         /* not Arc's: `status` is its power state */
+	bool own_image : 1;        /* of a VM: Defender for Cloud does not deploy to it */
+	bool in_scale_set : 1;     /* of a VM: an instance of a flexible one */
+	enum tri agent_ready : 8;  /* the VM agent, as far as ARM was asked */
 	enum machine_plan plan : 8;
 	struct wall plan_at;      /* when its own plan was asked for; WALL_UNSET: never */
+	struct wall looked_at;    /* of a VM: when ARM was asked what is wrong with it */
 	struct wall status_since; /* lastStatusChange, or when we saw it change */
 	struct stamp stamp;
 	uint32_t seen;                  /* sweep in which it was last listed */
@@ -210,6 +215,13 @@ struct subscription {
 	uint32_t states[CONTROL_N_][ITEM_STATE_N_];
 };
 
+/* Which way of the migration a machine goes. */
+enum machine_path { PATH_AZURE_VM, PATH_ON_PREMISES, PATH_AWS, PATH_GCP, MACHINE_PATH_N_ };
+enum machine_path machine_path(const struct machine *m);
+/* One word for JSON ("azure-vm") and a phrase for people. */
+const char *machine_path_word(enum machine_path p);
+const char *machine_path_text(enum machine_path p);
+
 struct inventory {
 	struct intern texts;
 	struct map subscriptions; /* by id */
@@ -262,7 +274,10 @@ void inventory_settings_complete(struct inventory *inv, struct subscription *s,
 /* `word` NULL: the document is not there. */
 void inventory_set_single(struct inventory *inv, struct subscription *s, enum single_id id,
 	const char *word, struct stamp stamp, bool *ret_changed);
-/* Adds the machine where it is new. -EINVAL for a bad id or an unknown subscription, -ENOSPC. */
+/*
+ * Adds the machine where it is new. -EINVAL for a bad id or an unknown subscription, -ENOSPC;
+ * -ENOENT for a VM that is not known and of which nothing but its status is told.
+ */
 int inventory_set_machine(struct inventory *inv, const struct arm_machine *facts,
 	struct stamp stamp, struct machine **ret, bool *ret_changed) MDC_MUST_CHECK;
 /* -ENOENT where the machine is not known (yet), -EINVAL for a bad id; 0 also for extensions that no

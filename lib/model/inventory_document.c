@@ -52,7 +52,7 @@ static int note_machine(
 	if (arm_machine_read(document, &facts) != 0)
 		return -EINVAL;
 	error = inventory_set_machine(inv, &facts, stamp, &n->machine, &n->changed);
-	n->again = s->seen_count == before;
+	n->again = !facts.status_only && s->seen_count == before;
 	return error;
 }
 
@@ -124,8 +124,10 @@ int inventory_note(
 	switch (n.kind) {
 	case ARM_KIND_PRICING: error = note_pricing(inv, document, stamp, &n); break;
 	case ARM_KIND_SETTING: error = note_setting(inv, document, stamp, &n); break;
-	case ARM_KIND_ARC_MACHINE: error = note_machine(inv, document, stamp, &n); break;
-	case ARM_KIND_ARC_EXTENSION: error = note_extension(inv, document, stamp, &n); break;
+	case ARM_KIND_ARC_MACHINE:
+	case ARM_KIND_VIRTUAL_MACHINE: error = note_machine(inv, document, stamp, &n); break;
+	case ARM_KIND_ARC_EXTENSION:
+	case ARM_KIND_VM_EXTENSION: error = note_extension(inv, document, stamp, &n); break;
 	case ARM_KIND_RESOURCE_PRICING: error = note_machine_plan(inv, document, stamp, &n); break;
 	case ARM_KIND_CONNECTOR: error = note_connector(inv, document, stamp, &n); break;
 	case ARM_KIND_SUBSCRIPTION:
@@ -134,8 +136,6 @@ int inventory_note(
 	case ARM_KIND_VA_SETTING:
 	case ARM_KIND_AUTO_PROVISIONING:
 	case ARM_KIND_MDE_ONBOARDING:
-	case ARM_KIND_VIRTUAL_MACHINE:
-	case ARM_KIND_VM_EXTENSION:
 	case ARM_KIND_OTHER:
 	case ARM_KIND_N_: break;
 	}
@@ -182,7 +182,7 @@ static int note_absent(
 		inventory_set_single(inv, n->subscription, n->single, NULL, stamp, &n->changed);
 		return 0;
 	}
-	if (id->kind == ARM_KIND_ARC_EXTENSION)
+	if (id->kind == ARM_KIND_ARC_EXTENSION || id->kind == ARM_KIND_VM_EXTENSION)
 		return note_absent_extension(inv, id, stamp, n);
 	if (id->kind == ARM_KIND_CONNECTOR) {
 		n->connector = inventory_connector(inv, id->text);

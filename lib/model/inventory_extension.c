@@ -114,13 +114,26 @@ static void set_owner(struct inventory *inv, struct machine *m, const char *owne
 	inventory_set_text(inv, &m->mde_owner, owner, changed);
 }
 
+/* Successful extensions reword their message all the time. */
+static void set_words(struct inventory *inv, struct extension_facts *e,
+	const struct arm_extension *facts, bool *ret_changed)
+{
+	bool settled = e->provisioning == PROVISIONING_SUCCEEDED;
+	char message[MESSAGE_MAX + 1];
+
+	inventory_set_text(inv, &e->code, settled ? "" : facts->status_code, ret_changed);
+	copy_cut(message, settled ? "" : facts->status_message);
+	inventory_set_text(inv, &e->message, message, ret_changed);
+}
+
 static void set_extension(struct inventory *inv, struct machine *m, struct extension_facts *e,
 	const struct arm_extension *facts, struct stamp stamp, bool *ret_changed)
 {
 	enum provisioning provisioning = provisioning_read(facts->provisioning_state);
 	bool foreign = facts->owner_id != NULL && !arm_id_same(facts->owner_id, m->id);
-	bool settled = provisioning == PROVISIONING_SUCCEEDED;
-	char message[MESSAGE_MAX + 1];
+	/* Resource Graph has no words for what befell a VM's: those of ARM stay. */
+	bool wordless = m->azure_vm && stamp.source == SOURCE_GRAPH && e->present &&
+		e->provisioning == provisioning && facts->status_code == NULL;
 
 	if (is_outdated(inv, e, stamp))
 		return;
@@ -140,10 +153,8 @@ static void set_extension(struct inventory *inv, struct machine *m, struct exten
 	inventory_set_text(inv, &e->name, facts->name, ret_changed);
 	inventory_set_text(inv, &e->version, facts->version, ret_changed);
 	inventory_set_text(inv, &e->state, facts->provisioning_state, ret_changed);
-	inventory_set_text(inv, &e->code, settled ? "" : facts->status_code, ret_changed);
-	/* Successful extensions reword their message all the time. */
-	copy_cut(message, settled ? "" : facts->status_message);
-	inventory_set_text(inv, &e->message, message, ret_changed);
+	if (!wordless)
+		set_words(inv, e, facts, ret_changed);
 	e->ahead = stamp_is_ahead(e->ahead, stamp, *ret_changed);
 	if (*ret_changed)
 		m->unjudged = true;

@@ -113,6 +113,35 @@ static void set_os(struct inventory *inv, struct machine *m, enum os_class os, b
 	*ret_changed = true;
 }
 
+static const struct {
+	const char *word, *text;
+} paths[] = {
+	[PATH_AZURE_VM] = {"azure-vm", "Azure VM"},
+	[PATH_ON_PREMISES] = {"on-premises", "on-premises, through Arc"},
+	[PATH_AWS] = {"aws", "AWS, through Arc"},
+	[PATH_GCP] = {"gcp", "GCP, through Arc"},
+};
+_Static_assert(ARRAY_LEN(paths) == MACHINE_PATH_N_, "a row for each path");
+
+enum machine_path machine_path(const struct machine *m)
+{
+	if (m->azure_vm)
+		return PATH_AZURE_VM;
+	if (str_equal_nocase(m->cloud, "AWS"))
+		return PATH_AWS;
+	return str_equal_nocase(m->cloud, "GCP") ? PATH_GCP : PATH_ON_PREMISES;
+}
+
+const char *machine_path_word(enum machine_path p)
+{
+	return paths[p].word;
+}
+
+const char *machine_path_text(enum machine_path p)
+{
+	return paths[p].text;
+}
+
 static void set_status(struct inventory *inv, struct machine *m, const struct arm_machine *facts,
 	struct stamp stamp, bool *ret_changed)
 {
@@ -143,9 +172,66 @@ static void set_agent(struct machine *m, const struct arm_machine *facts, bool *
 	m->connector_made = connector_made;
 }
 
+/* A VM's status may be told alone, or be left out; how its agent is, only ARM tells. */
+static void set_vm_status(struct inventory *inv, struct machine *m, const struct arm_machine *facts,
+	struct stamp stamp, bool *ret_changed)
+{
+	bool was_known = *m->status != '\0', flipped = false;
+	bool made = wall_is_set(facts->status_since) && !wall_before(stamp.at, facts->status_since);
+
+	if (facts->status != NULL)
+		inventory_set_text(inv, &m->status, facts->status, &flipped);
+	m->connected = str_equal_nocase(m->status, "running");
+	if (!was_known && made)
+		m->status_since = facts->status_since;
+	else if (flipped && (was_known || !wall_is_set(m->status_since)))
+		m->status_since = stamp.at;
+	if (flipped) {
+		*ret_changed = true;
+		m->agent_ready = TRI_UNKNOWN;
+	}
+	if (facts->agent_ready != TRI_UNKNOWN && m->agent_ready != facts->agent_ready) {
+		*ret_changed = true;
+		m->agent_ready = facts->agent_ready;
+	}
+}
+
+static void set_vm_model(struct inventory *inv, struct machine *m, const struct arm_machine *facts,
+	bool *ret_changed)
+{
+	enum os_class os = facts->image_class != OS_UNKNOWN
+		? facts->image_class
+		: os_classify(facts->os_type, NULL, facts->os_sku);
+
+	inventory_set_text(inv, &m->location, facts->location, ret_changed);
+	/* One that is stopped may say less than it did before. */
+	if (facts->os_sku != NULL)
+		inventory_set_text(inv, &m->os_sku, facts->os_sku, ret_changed);
+	inventory_set_text(inv, &m->os_type, facts->os_type, ret_changed);
+	inventory_set_text(inv, &m->cloud, facts->cloud, ret_changed);
+	set_tags(inv, m, facts->tags, ret_changed);
+	if (os != OS_UNKNOWN)
+		set_os(inv, m, os, ret_changed);
+	if (m->own_image != facts->own_image || m->extensions_enabled != facts->extensions_enabled)
+		*ret_changed = true;
+	m->own_image = facts->own_image;
+	m->in_scale_set = facts->in_scale_set;
+	m->extensions_enabled = facts->extensions_enabled;
+}
+
 static void set_machine(struct inventory *inv, struct machine *m, const struct arm_machine *facts,
 	struct stamp stamp, bool *ret_changed)
 {
+	m->stamp = stamp;
+	m->azure_vm = facts->virtual;
+	if (facts->virtual) {
+		set_vm_status(inv, m, facts, stamp, ret_changed);
+		if (!facts->status_only)
+			set_vm_model(inv, m, facts, ret_changed);
+		if (*ret_changed)
+			m->unjudged = true;
+		return;
+	}
 	inventory_set_text(inv, &m->location, facts->location, ret_changed);
 	inventory_set_text(inv, &m->os_sku, facts->os_sku, ret_changed);
 	inventory_set_text(inv, &m->os_type, facts->os_type, ret_changed);
@@ -155,7 +241,6 @@ static void set_machine(struct inventory *inv, struct machine *m, const struct a
 	set_status(inv, m, facts, stamp, ret_changed);
 	set_os(inv, m, os_classify(facts->os_type, facts->os_name, facts->os_sku), ret_changed);
 	set_agent(m, facts, ret_changed);
-	m->stamp = stamp;
 	if (*ret_changed)
 		m->unjudged = true;
 }
@@ -185,19 +270,24 @@ int inventory_set_machine(struct inventory *inv, const struct arm_machine *facts
 	if (arm_id_parse(facts->id, &id) != 0)
 		return -EINVAL;
 	s = inventory_subscription(inv, id.subscription);
-	if (id.kind != ARM_KIND_ARC_MACHINE || s == NULL) {
+	if ((id.kind != ARM_KIND_ARC_MACHINE && id.kind != ARM_KIND_VIRTUAL_MACHINE) || s == NULL) {
 		arm_id_fini(&id);
 		return -EINVAL;
 	}
 	m = inventory_machine(inv, id.text);
 	*ret_changed = m == NULL;
+	if (m == NULL && facts->status_only) {
+		arm_id_fini(&id);
+		return -ENOENT;
+	}
 	if (m == NULL && map_count(&inv->machines) < INVENTORY_MACHINES_MAX)
 		m = machine_new(inv, s, &id);
 	arm_id_fini(&id);
 	if (m == NULL)
 		return -ENOSPC;
 	set_machine(inv, m, facts, stamp, ret_changed);
-	mark_seen(inv, m);
+	if (!facts->status_only)
+		mark_seen(inv, m);
 	*ret = m;
 	return 0;
 }

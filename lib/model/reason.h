@@ -220,6 +220,26 @@
 		"change extensions.allowlist or extensions.blocklist with azcmagent config on " \
 		"the " \
 		"machine") \
+	REASON(VM_STOPPED, "vm-stopped", "the VM is not running", "start the VM") \
+	REASON(VM_AGENT_NOT_READY, "vm-agent-not-ready", "the VM agent does not report as ready", \
+		"mend or install the VM agent inside of the VM") \
+	REASON(VM_EXTENSIONS_OFF, "vm-extensions-off", \
+		"the VM was made with its extensions switched off " \
+		"(osProfile.allowExtensionOperations)", \
+		"set allowExtensionOperations to true with az vm update") \
+	REASON(VM_OWN_IMAGE, "vm-own-image", \
+		"the VM was made of an own generalized image, to which Defender for Cloud does " \
+		"not deploy", \
+		"write `extension { own-images = on }` in the policy, or assign Azure Policy's " \
+		"definition that deploys it") \
+	REASON(DEPLOYER_OVERDUE, "deployer-overdue", \
+		"Defender for Cloud should have deployed it by now, and has not", \
+		"look at the VM's page in Defender for Cloud and its activity log: a policy or " \
+		"lock may refuse it, the VM may be left out by tag or have no way to Azure") \
+	REASON(DEPLOYER_FAILED, "deployer-failed", \
+		"the deployment by Defender for Cloud has failed", \
+		"mend what the message names and delete the extension in Azure: Defender for " \
+		"Cloud deploys it again") \
 	REASON(CONNECTOR_NOT_OFFERED, "connector-not-offered", \
 		"Defender for Servers was never set up on the connector", \
 		"set it up once in Defender for Cloud (Environment settings): it makes the roles " \

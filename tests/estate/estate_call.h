@@ -205,8 +205,11 @@ bool certificate_is_readable(const char *pem);
 
 /* estate_hybrid.c */
 extern const char *const hybrid_versions[];
-/* The machine that the first three arguments name, or NULL. */
+/* The machine, of the path's provider, that the first three arguments name, or NULL. */
 struct machine *call_machine(const struct call *c);
+
+/* estate_compute.c */
+extern const char *const compute_versions[];
 
 /* estate_operations.c */
 struct operation_request {
@@ -241,6 +244,8 @@ struct handler_result {
 void handler_install(struct estate *e, struct machine *m, const json_t *doc,
 	const json_t *protected_settings, struct handler_result *ret);
 void handler_classify(struct machine *m);
+/* Makes an extension's properties those of a VM: statuses are an array, their codes words. */
+void handler_vm_view(json_t *properties);
 /* The document with provisioningState, version and instanceView of that result. */
 json_t *handler_apply(struct estate *e, const json_t *doc, const struct handler_result *result);
 /* Base64, as the API gives it and extensions want it; made once per tenant. */
@@ -323,6 +328,7 @@ extern const struct route_table pricing_routes;
 extern const struct route_table security_routes;
 extern const struct route_table connector_routes;
 extern const struct route_table machine_routes;
+extern const struct route_table compute_routes;
 extern const struct route_table extension_routes;
 extern const struct route_table operation_routes;
 extern const struct route_table graph_routes;

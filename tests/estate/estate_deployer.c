@@ -9,6 +9,7 @@
 #include "lib/base/xalloc.h"
 #include "tests/estate/estate_call.h"
 #include "tests/estate/estate_tree.h"
+#include "tests/estate/estate_vm.h"
 
 #define CALLER "d2a590e7-6906-4a45-8f41-cecfdca9bca1"
 
@@ -16,6 +17,8 @@ enum deployment { DEPLOY_NOTHING, DEPLOY_SENSOR, DEPLOY_UNIFIED };
 
 static bool reaches(const struct estate *e, const struct machine *m)
 {
+	if (m->vm && (vm_is_of_own_image(m) || !vm_allows_extensions(m)))
+		return false;
 	return !m->never_deployed &&
 		estate_share_of(e, m->res.id, "unreached") >= e->knobs.deployer.unreached_share;
 }
@@ -62,12 +65,12 @@ static json_t *sensor_doc(const struct machine *m)
 	return json_pack(
 		"{s:o, s:s, s:s, s:O, s:{s:s, s:s, s:s, s:b, s:b, s:{s:s, s:b, s:b, s:b}}}", "id",
 		json_sprintf("%s/extensions/%s", m->res.id, type), "name", type, "type",
-		"Microsoft.HybridCompute/machines/extensions", "location",
-		json_object_get(m->res.doc, "location"), "properties", "publisher",
-		"Microsoft.Azure.AzureDefenderForServers", "type", type, "typeHandlerVersion",
-		m->windows ? "1.0.11.2" : "1.0.10.4", "autoUpgradeMinorVersion", 0,
-		"enableAutomaticUpgrade", 1, "settings", "azureResourceId", m->res.id,
-		"forceReOnboarding", 0, "vNextEnabled", unified ? 1 : 0, "autoUpdate", 1);
+		machine_extension_type(m), "location", json_object_get(m->res.doc, "location"),
+		"properties", "publisher", "Microsoft.Azure.AzureDefenderForServers", "type", type,
+		"typeHandlerVersion", m->windows ? "1.0.11.2" : "1.0.10.4",
+		"autoUpgradeMinorVersion", 0, "enableAutomaticUpgrade", 1, "settings",
+		"azureResourceId", m->res.id, "forceReOnboarding", 0, "vNextEnabled",
+		unified ? 1 : 0, "autoUpdate", 1);
 }
 
 static void deploy(struct estate *e, struct machine *m)

@@ -148,7 +148,7 @@ static const char *platform_of(const struct machine *m)
 		{"Debian", "Debian"},
 		{"SUSE", "SuSE"},
 	};
-	const char *sku = tree_text(m->res.doc, "properties.osSku");
+	const char *sku = machine_system(m);
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
 		if (sku != NULL && str_starts_nocase(sku, names[i].sku))
@@ -193,7 +193,7 @@ static bool device_of(
 	make_id(e, m->res.id, id);
 	*ret = (struct device){.tenant = m->res.sub->tenant,
 		.id = id,
-		.name = tree_text(m->res.doc, "properties.machineFqdn"),
+		.name = m->vm ? m->res.name : tree_text(m->res.doc, "properties.machineFqdn"),
 		.os = platform_of(m),
 		.version = legacy    ? "10.3720.16299.2010"
 			: m->windows ? "10.8760.20348.2461"

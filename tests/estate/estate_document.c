@@ -41,7 +41,9 @@
  *                        rebootAfter (ends a pending restart), reached (by Defender for Cloud),
  *                        onboarded (to Defender for Endpoint, before it came to Azure),
  *                        stuck (operations never end),
- *                        timeline: [{ after*, status* }] }
+ *                        timeline: [{ after*, status* }],
+ *                        vm: { ownImage, allowExtensions, agent (reports), scaleSet, publisher,
+ *                              offer, sku }: an Azure VM, whose status is running, deallocated … }
  *   devices           [{ name*, id, os (osPlatform), version, health, onboarding, machine (resource
  *                        id), mergedInto (id), seen, suspected }]: of Defender for Endpoint, in the
  *                     first tenant, beyond those of the machines (estate_devices.c)

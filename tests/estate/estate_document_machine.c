@@ -5,6 +5,7 @@
 #include "tests/estate/estate_call.h"
 #include "tests/estate/estate_document.h"
 #include "tests/estate/estate_tree.h"
+#include "tests/estate/estate_vm.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -16,7 +17,7 @@ struct machine_spec {
 	bool extensions_enabled, reached, onboarded, stuck;
 	int plan; /* 0: none of its own */
 	struct dur reboot_after;
-	const json_t *tags, *allow, *block, *properties, *extensions, *outcomes, *timeline;
+	const json_t *tags, *allow, *block, *properties, *extensions, *outcomes, *timeline, *vm;
 };
 
 static const char *const machine_plans[] = {"", "P1", "Free", NULL};
@@ -50,6 +51,7 @@ static const struct field machine_fields[] = {
 	{"reached", FIELD_BOOL, AT(reached)},
 	{"stuck", FIELD_BOOL, AT(stuck)},
 	{"timeline", FIELD_ARRAY, AT(timeline)},
+	{"vm", FIELD_OBJECT, AT(vm)},
 };
 #undef AT
 
@@ -200,6 +202,20 @@ static json_t *machine_doc(
 	return doc;
 }
 
+static json_t *vm_of(struct document *d, const struct subscription *sub,
+	const struct machine_spec *spec, const struct vm_spec *vm)
+{
+	return vm_doc(d->e, sub->id, vm,
+		&(struct vm_facts){.name = spec->name,
+			.group = spec->group,
+			.location = spec->location,
+			.os = spec->os,
+			.status = spec->status,
+			.windows = str_equal(system_type(spec), "windows"),
+			.created = spec->created,
+			.tags = spec->tags});
+}
+
 /* --- extensions --- */
 
 struct extension_spec {
@@ -288,8 +304,9 @@ static json_t *extension_properties(
 {
 	const char *publisher =
 		spec->publisher != NULL ? spec->publisher : publisher_of(spec->type);
+	json_t *p;
 
-	return json_pack("{s:o, s:o, s:o, s:b, s:b, s:o, s:o, s:{s:s, s:o, s:o, s:o}}", "publisher",
+	p = json_pack("{s:o, s:o, s:o, s:b, s:b, s:o, s:o, s:{s:s, s:o, s:o, s:o}}", "publisher",
 		shared_text(d, publisher), "type", shared_text(d, spec->type), "typeHandlerVersion",
 		shared_text(d, spec->version), "autoUpgradeMinorVersion", 0,
 		"enableAutomaticUpgrade", 1, "settings", extension_settings(m, spec),
@@ -297,6 +314,9 @@ static json_t *extension_properties(
 		spec->name != NULL ? spec->name : spec->type, "type", shared_text(d, spec->type),
 		"typeHandlerVersion", shared_text(d, spec->version), "status",
 		extension_status(d, spec));
+	if (m->vm)
+		handler_vm_view(p);
+	return p;
 }
 
 static void add_extension(
@@ -312,7 +332,7 @@ static void add_extension(
 	name = spec.name != NULL ? spec.name : spec.type;
 	doc = json_pack("{s:o, s:s, s:o, s:O, s:o}", "id",
 		json_sprintf("%s/extensions/%s", m->res.id, name), "name", name, "type",
-		shared_text(d, "Microsoft.HybridCompute/machines/extensions"), "location",
+		shared_text(d, machine_extension_type(m)), "location",
 		json_object_get(m->res.doc, "location"), "properties",
 		extension_properties(d, m, &spec));
 	if (spec.tags != NULL)
@@ -402,9 +422,14 @@ void document_read_machine(
 		.reached = true,
 	};
 	mdc_autofree char *fqdn = NULL;
+	struct vm_spec vm = {0};
+	struct machine *m;
 	json_t *doc;
 
-	if (!reader_struct(&d->reader, path, object, machine_fields, &spec))
+	if (json_object_get(object, "vm") != NULL)
+		spec.status = "running";
+	if (!reader_struct(&d->reader, path, object, machine_fields, &spec) ||
+		(spec.vm != NULL && !vm_spec_read(&d->reader, path, spec.vm, &vm)))
 		return;
 	if (!is_name(spec.name) || strchr(spec.group, '/') != NULL) {
 		reader_error(&d->reader, path, "\"%s\" in \"%s\" is not a machine's name",
@@ -414,13 +439,17 @@ void document_read_machine(
 	fqdn = xasprintf("%s.contoso.test", spec.name);
 	if (spec.fqdn == NULL)
 		spec.fqdn = fqdn;
-	doc = machine_doc(d, sub, &spec);
+	doc = spec.vm != NULL ? vm_of(d, sub, &spec, &vm) : machine_doc(d, sub, &spec);
 	if (estate_find(d->e, tree_text(doc, "id")) != NULL) {
 		reader_error(&d->reader, path, "the machine was given before");
 		json_decref(doc);
 		return;
 	}
-	configure(d,
-		machine_of(estate_create(d->e, RESOURCE_MACHINE, tree_text(doc, "id"), sub, doc)),
-		path, &spec);
+	m = machine_of(estate_create(d->e, RESOURCE_MACHINE, tree_text(doc, "id"), sub, doc));
+	m->vm = spec.vm != NULL;
+	if (m->vm) {
+		m->agent_down = !vm.agent;
+		m->system = xstrdup(spec.os);
+	}
+	configure(d, m, path, &spec);
 }

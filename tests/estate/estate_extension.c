@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Microsoft.HybridCompute/machines/extensions as they are written: PUT, PATCH and DELETE. */
+/* Extensions of Arc machines and of VMs as they are written: PUT, PATCH and DELETE. */
 #include "lib/base/str.h"
 #include "lib/base/xalloc.h"
 #include "tests/estate/estate_call.h"
 #include "tests/estate/estate_tree.h"
+#include "tests/estate/estate_vm.h"
 
 #include <string.h>
 
@@ -32,6 +33,9 @@ static struct resource *find_extension(const struct call *c)
 
 static bool bad(struct call *c, const char *what)
 {
+	if (str_equal(c->route->api->provider, COMPUTE_NAMESPACE))
+		return answer_error(c, 400, "InvalidParameter",
+			"Required parameter '%s' is missing or invalid.", what);
 	answer_error_object(c, 400,
 		json_pack("{s:s, s:o, s:o}", "code", "HCRP400", "message",
 			json_sprintf("The request does not have sufficient information to complete "
@@ -130,8 +134,23 @@ static bool check_location(struct call *c, const struct machine *m)
 
 /* --- refusals that come from the machine's state --- */
 
+static bool check_vm(struct call *c, const struct machine *m)
+{
+	if (!vm_allows_extensions(m))
+		return answer_error(c, 409, "OperationNotAllowed",
+			"This operation cannot be performed when extension operations are "
+			"disallowed. To allow, please ensure VM Agent is installed on the VM and "
+			"the osProfile.allowExtensionOperations property is true.");
+	if (!str_equal(machine_status(m), "running"))
+		return answer_error(c, 409, "OperationNotAllowed",
+			"Cannot modify extensions in the VM when the VM is not running.");
+	return true;
+}
+
 static bool check_machine(struct call *c, const struct machine *m)
 {
+	if (m->vm)
+		return check_vm(c, m);
 	if (!str_equal(machine_status(m), "Expired"))
 		return true;
 	answer_error_object(c, 400,
@@ -146,6 +165,11 @@ static bool check_machine(struct call *c, const struct machine *m)
 static bool refuse_busy(struct call *c, const struct operation *op)
 {
 	c->own_conflict = operation_is_by(op, c->who);
+	if (str_equal(c->route->api->provider, COMPUTE_NAMESPACE))
+		return answer_error(c, 409, "Conflict",
+			"The request failed due to conflict with a concurrent request. To resolve "
+			"it, please refer to https://aka.ms/activitylog to get more details on the "
+			"conflicting requests.");
 	answer_error_object(c, 409,
 		json_pack("{s:s, s:o, s:o}", "code", "HCRP409", "message",
 			json_sprintf(
@@ -191,13 +215,13 @@ static json_t *wanted_doc(
 
 	if (json_object_get(properties, "autoUpgradeMinorVersion") == NULL)
 		json_object_set_new(properties, "autoUpgradeMinorVersion", json_false());
-	if (json_object_get(properties, "enableAutomaticUpgrade") == NULL)
+	if (!m->vm && json_object_get(properties, "enableAutomaticUpgrade") == NULL)
 		json_object_set_new(properties, "enableAutomaticUpgrade", json_true());
 	overlay(properties, sent);
 	doc = json_pack("{s:o, s:s, s:s, s:O, s:o}", "id",
 		json_sprintf("%s/extensions/%s", m->res.id, name), "name", name, "type",
-		EXTENSION_TYPE, "location", json_object_get(m->res.doc, "location"), "properties",
-		properties);
+		machine_extension_type(m), "location", json_object_get(m->res.doc, "location"),
+		"properties", properties);
 	if (json_is_object(tags))
 		json_object_set(doc, "tags", (json_t *)tags);
 	else if (patch && json_object_get(current, "tags") != NULL)
@@ -292,7 +316,18 @@ static const struct api api = {
 #define PATH \
 	"/subscriptions/{}/resourceGroups/{}/providers/Microsoft.HybridCompute/machines/{}/" \
 	"extensions/{}"
+static const struct api vm_api = {
+	API_TRACKED, COMPUTE_NAMESPACE, "virtualMachines/extensions", compute_versions};
+#define VM_PATH \
+	"/subscriptions/{}/resourceGroups/{}/providers/Microsoft.Compute/virtualMachines/{}/" \
+	"extensions/{}"
 static const struct route routes[] = {
+	{"PUT", VM_PATH, &vm_api, VM_EXTENSION_TYPE "/write",
+		ROUTE_REGISTERED | ROUTE_WRITES | ROUTE_BODY, put_extension},
+	{"PATCH", VM_PATH, &vm_api, VM_EXTENSION_TYPE "/write",
+		ROUTE_REGISTERED | ROUTE_WRITES | ROUTE_BODY, patch_extension},
+	{"DELETE", VM_PATH, &vm_api, VM_EXTENSION_TYPE "/delete", ROUTE_REGISTERED | ROUTE_WRITES,
+		delete_extension},
 	{"PUT", PATH, &api, EXTENSION_TYPE "/write", ROUTE_REGISTERED | ROUTE_WRITES | ROUTE_BODY,
 		put_extension},
 	{"PATCH", PATH, &api, EXTENSION_TYPE "/write", ROUTE_REGISTERED | ROUTE_WRITES | ROUTE_BODY,

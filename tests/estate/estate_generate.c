@@ -23,7 +23,7 @@ enum sensor { SENSOR_NONE, SENSOR_PROVISIONED, SENSOR_MOVED };
 
 struct traits {
 	unsigned char family, link, sensor;
-	bool failing, connector, blocked, unreached, duplicated;
+	bool failing, connector, blocked, unreached, duplicated, vm;
 };
 
 #define AWS_ACCOUNT "123456789012"
@@ -96,6 +96,9 @@ static void deal_all(struct maker *m)
 	if (s->duplicates > 0)
 		shuffle(m);
 	deal(m, 0, s->duplicates, TO(duplicated), true);
+	if (s->vms > 0)
+		shuffle(m);
+	deal(m, 0, s->vms, TO(vm), true);
 #undef TO
 }
 
@@ -147,6 +150,11 @@ static const struct system *pick_system(struct maker *m, enum family family)
 static bool is_supported(const struct traits *t)
 {
 	return t->family == FAMILY_INBOX || t->family == FAMILY_LINUX || t->family == FAMILY_LEGACY;
+}
+
+static bool is_vm(const struct traits *t)
+{
+	return t->vm && !t->connector && t->link != LINK_SHELL;
 }
 
 /* The nth part of "a+b+c", counted round. */
@@ -260,6 +268,26 @@ static void add_link(struct maker *m, const struct traits *t, json_t *machine)
 	json_object_set_new(machine, "since", json_sprintf("-%lluh", (unsigned long long)hours));
 }
 
+/*
+ * Azure's own: instead of not being connected it is stopped; every other one that Defender for
+ * Cloud does not reach was made of an own image; every fifth is an instance of a scale set.
+ */
+static void make_vm(const struct traits *t, unsigned index, json_t *machine)
+{
+	json_t *vm = json_object();
+
+	if (t->unreached && index % 2 == 0)
+		json_object_set_new(vm, "ownImage", json_true());
+	if (t->blocked)
+		json_object_set_new(vm, "allowExtensions", json_false());
+	if (index % 5 == 0)
+		json_object_set_new(vm, "scaleSet", json_string("vmss-web"));
+	json_object_set_new(machine, "vm", vm);
+	json_object_set_new(machine, "status",
+		json_string(t->link == LINK_CONNECTED ? "running" : "deallocated"));
+	json_object_del(machine, "allow");
+}
+
 static json_t *make_machine(struct maker *m, unsigned index)
 {
 	const struct traits *t = &m->traits[index];
@@ -270,7 +298,11 @@ static json_t *make_machine(struct maker *m, unsigned index)
 	json_t *machine;
 	char name[32];
 
-	snprintf(name, sizeof(name), t->connector ? "i-%017x" : "srv-%06u", index + 1);
+	snprintf(name, sizeof(name),
+		t->connector       ? "i-%017x"
+			: is_vm(t) ? "vm-%06u"
+				   : "srv-%06u",
+		index + 1);
 	machine = json_pack("{s:s, s:o, s:s}", "name", name, "group",
 		json_sprintf("rg-%02u", group + 1), "location", region);
 	add_link(m, t, machine);
@@ -290,6 +322,8 @@ static json_t *make_machine(struct maker *m, unsigned index)
 	/* Of machines that its connectors made, each is known to Defender for Cloud. */
 	if (t->unreached && !(t->connector && m->spec->connectors))
 		json_object_set_new(machine, "reached", json_false());
+	if (is_vm(t))
+		make_vm(t, index, machine);
 	return machine;
 }
 
@@ -438,8 +472,10 @@ static json_t *make_devices(const struct maker *m)
 			continue;
 		json_array_append_new(devices,
 			json_pack("{s:o, s:s, s:s, s:s}", "name",
-				json_sprintf(
-					m->traits[i].connector ? "i-%017x" : "srv-%06u", i + 1),
+				json_sprintf(m->traits[i].connector    ? "i-%017x"
+						: is_vm(&m->traits[i]) ? "vm-%06u"
+								       : "srv-%06u",
+					i + 1),
 				"os",
 				m->traits[i].family == FAMILY_LINUX ? "Ubuntu"
 								    : "WindowsServer2019",

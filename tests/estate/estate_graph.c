@@ -259,9 +259,11 @@ static const char *const table_names[] = {
 _Static_assert(ARRAY_LEN(table_names) == GRAPH_TABLE_N_, "a name for each table");
 
 /* What must be granted on a subscription for all of a table's rows to be seen. */
-static const char *const table_actions[GRAPH_TABLE_N_][3] = {
+static const char *const table_actions[GRAPH_TABLE_N_][5] = {
 	[GRAPH_RESOURCES] = {"Microsoft.HybridCompute/machines/read",
-		"Microsoft.HybridCompute/machines/extensions/read"},
+		"Microsoft.HybridCompute/machines/extensions/read",
+		"Microsoft.Compute/virtualMachines/read",
+		"Microsoft.Compute/virtualMachines/extensions/read"},
 	[GRAPH_CONTAINERS] = {"Microsoft.Resources/subscriptions/resourceGroups/read"},
 	[GRAPH_SECURITY] = {"Microsoft.Security/pricings/read"},
 };

@@ -8,6 +8,7 @@
 #include "lib/base/xalloc.h"
 #include "tests/estate/estate_call.h"
 #include "tests/estate/estate_tree.h"
+#include "tests/estate/estate_vm.h"
 
 #include <openssl/evp.h>
 #include <stdio.h>
@@ -73,13 +74,17 @@ static enum os_path windows_path(const char *sku)
 
 void handler_classify(struct machine *m)
 {
-	const char *sku = tree_text(m->res.doc, "properties.osSku");
-	const char *type = tree_text(m->res.doc, "properties.osType");
+	const char *sku = machine_system(m);
+	const char *type = tree_text(m->res.doc,
+		m->vm ? "properties.storageProfile.osDisk.osType" : "properties.osType");
 
-	m->connected = str_equal(machine_status(m), "Connected");
+	m->connected = m->vm ? str_equal(machine_status(m), "running") && !m->agent_down
+			     : str_equal(machine_status(m), "Connected");
 	m->windows = str_equal_nocase(type, "windows");
-	m->excluded = sku != NULL &&
-		(strcasestr(sku, "openshift") != NULL || strcasestr(sku, "coreos") != NULL);
+	m->excluded = (m->vm && vm_is_managed_by_others(m)) ||
+		(sku != NULL &&
+			(strcasestr(sku, "openshift") != NULL ||
+				strcasestr(sku, "coreos") != NULL));
 	m->os = OS_PATH_NONE;
 	if (sku == NULL || m->excluded)
 		return;
@@ -324,6 +329,24 @@ static char *full_version(const json_t *doc)
 	return dots >= 2 ? xstrdup(asked) : xasprintf("%s.3", asked != NULL ? asked : "1.0");
 }
 
+void handler_vm_view(json_t *properties)
+{
+	json_t *view = json_object_get(properties, "instanceView");
+	json_t *status = json_object_get(view, "status");
+	bool failed = str_equal(tree_text(status, "level"), "Error");
+
+	if (json_object_size(status) > 0) {
+		json_object_set_new(status, "code",
+			failed ? json_sprintf(
+					 "ProvisioningState/failed/%s", tree_text(status, "code"))
+			       : json_string("ProvisioningState/succeeded"));
+		json_object_set_new(view, "statuses", json_pack("[O]", status));
+	}
+	json_object_del(view, "status");
+	/* It is Arc's alone. */
+	json_object_del(properties, "enableAutomaticUpgrade");
+}
+
 json_t *handler_apply(struct estate *e, const json_t *doc, const struct handler_result *result)
 {
 	char time[WALL_TEXT_SIZE];
@@ -341,6 +364,12 @@ json_t *handler_apply(struct estate *e, const json_t *doc, const struct handler_
 			result->succeeded ? "Information" : "Error", "displayStatus",
 			result->succeeded ? "Provisioning succeeded" : "Provisioning failed",
 			"message", result->message, "time", time));
+	if (str_equal(tree_text(doc, "type"), VM_EXTENSION_TYPE)) {
+		json_t *properties = json_copy(tree_get(done, "properties"));
+
+		handler_vm_view(properties);
+		tree_set(&done, "properties", properties);
+	}
 	return done;
 }
 

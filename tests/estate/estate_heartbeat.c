@@ -4,6 +4,7 @@
 #include "lib/base/xalloc.h"
 #include "tests/estate/estate_call.h"
 #include "tests/estate/estate_tree.h"
+#include "tests/estate/estate_vm.h"
 
 /* As the agent's service reports it, with the time. */
 static void set_status(struct estate *e, struct machine *m, const char *status)
@@ -13,6 +14,12 @@ static void set_status(struct estate *e, struct machine *m, const char *status)
 
 	if (str_equal(machine_status(m), status))
 		return;
+	if (m->vm) {
+		estate_replace(e, &m->res,
+			tree_with(m->res.doc, "properties.extended",
+				vm_extended(m->res.name, m->system, status)));
+		return;
+	}
 	wall_format(e->now, time);
 	doc = tree_with(m->res.doc, "properties.status", json_string(status));
 	tree_set(&doc, "properties.lastStatusChange", json_string(time));

@@ -23,7 +23,15 @@ static json_t *machine_item(struct call *c, void *ctx, size_t place)
 	const struct machine *m = machines->v[place];
 
 	(void)c;
-	return m != NULL ? json_incref(m->res.doc) : NULL;
+	return m != NULL && !m->vm ? json_incref(m->res.doc) : NULL;
+}
+
+static json_t *resource_item(struct call *c, void *ctx, size_t place)
+{
+	const struct vec *resources = ctx;
+	const struct resource *r = resources->v[place];
+
+	return r != NULL && !machine_of((struct resource *)r)->vm ? render_doc(c, r) : NULL;
 }
 
 static void list_by_subscription(struct call *c)
@@ -33,7 +41,11 @@ static void list_by_subscription(struct call *c)
 			"$expand is not supported when machines of a subscription are listed.");
 		return;
 	}
-	answer_kind(c, RESOURCE_MACHINE, c->e->knobs.paging.machines);
+	answer_page(c,
+		&(struct page_source){.places = c->sub->kinds[RESOURCE_MACHINE].n,
+			.item = resource_item,
+			.ctx = &c->sub->kinds[RESOURCE_MACHINE],
+			.size = c->e->knobs.paging.machines});
 }
 
 static void list_by_group(struct call *c)
@@ -53,9 +65,11 @@ static void list_by_group(struct call *c)
 
 struct machine *call_machine(const struct call *c)
 {
-	mdc_autofree char *id = xasprintf("/subscriptions/%s/resourceGroups/%s/providers/"
-					  "Microsoft.HybridCompute/machines/%s",
-		c->args[0], c->args[1], c->args[2]);
+	bool vm = strcasestr(c->path, "/providers/Microsoft.Compute/virtualMachines/") != NULL;
+	mdc_autofree char *id = xasprintf("/subscriptions/%s/resourceGroups/%s/providers/%s/%s",
+		c->args[0], c->args[1],
+		vm ? "Microsoft.Compute/virtualMachines" : "Microsoft.HybridCompute/machines",
+		c->args[2]);
 
 	return machine_of(estate_find(c->e, id));
 }

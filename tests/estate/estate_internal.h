@@ -22,6 +22,7 @@
 #define GUID_SIZE 37
 #define SECURITY_NAMESPACE "Microsoft.Security"
 #define HYBRID_NAMESPACE "Microsoft.HybridCompute"
+#define COMPUTE_NAMESPACE "Microsoft.Compute"
 
 /* --- events --- */
 
@@ -139,6 +140,9 @@ struct machine {
 	bool never_deployed; /* Defender for Cloud does not reach it */
 	bool onboarded;      /* to Defender for Endpoint directly, before it came to Azure */
 	bool excluded;       /* OpenShift and the like */
+	bool vm;             /* an Azure VM (estate_vm.h) */
+	bool agent_down;     /* its VM agent does not report */
+	char *system;        /* of a VM, as an Arc agent would call it */
 
 	struct estate_event deploy;
 	struct estate_event beat;
@@ -299,6 +303,10 @@ void estate_resource_release(struct estate *e, struct resource *r);
 void estate_resources_fini(struct estate *e);
 struct machine *machine_of(struct resource *r);
 const char *machine_status(const struct machine *m);
+/* The name of its operating system, or NULL. */
+const char *machine_system(const struct machine *m);
+/* "Microsoft.HybridCompute/machines/extensions", or a VM's. */
+const char *machine_extension_type(const struct machine *m);
 struct group *estate_group(
 	struct estate *e, struct subscription *sub, const char *name, const char *location);
 struct subscription *estate_subscription(const struct estate *e, const char *id);

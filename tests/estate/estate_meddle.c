@@ -38,6 +38,8 @@ static const struct {
 		ACTIONS("Microsoft.HybridCompute/machines/extensions")},
 	{"/providers/Microsoft.HybridCompute/machines/", RESOURCE_MACHINE,
 		ACTIONS("Microsoft.HybridCompute/machines")},
+	{"/providers/Microsoft.Compute/virtualMachines/", RESOURCE_MACHINE,
+		ACTIONS("Microsoft.Compute/virtualMachines")},
 };
 
 /* The last place of a mark: names may look like types. */
@@ -68,7 +70,9 @@ static enum resource_kind kind_of(const char *id)
 
 		if (at == NULL || strchr(at + strlen(marks[i].mark), '/') != NULL)
 			continue;
-		if (marks[i].kind == RESOURCE_PRICING && strcasestr(id, "/machines/") != NULL)
+		if (marks[i].kind == RESOURCE_PRICING &&
+			(strcasestr(id, "/machines/") != NULL ||
+				strcasestr(id, "/Microsoft.Compute/virtualMachines/") != NULL))
 			return RESOURCE_MACHINE_PRICING;
 		return marks[i].kind;
 	}

@@ -10,6 +10,7 @@
 #include "lib/base/xalloc.h"
 #include "tests/estate/estate_call.h"
 #include "tests/estate/estate_tree.h"
+#include "tests/estate/estate_vm.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 /* Signed URLs were recorded at about 3.5 KB. */
 #define FILLER_SIZE 3000
 #define KEPT_FOR DUR_DAYS(2)
+#define ARC_EXTENSION_TYPE "Microsoft.HybridCompute/machines/extensions"
 #define OPERATIONS_MIN 1000
 
 enum phase { PHASE_QUEUED, PHASE_RUNNING, PHASE_SUCCEEDED, PHASE_FAILED };
@@ -27,6 +29,7 @@ struct operation {
 	char guid[GUID_SIZE];
 	struct subscription *sub;
 	struct machine *machine; /* NULL once it is over or the machine is gone */
+	bool vm;
 	char *location;
 	char *extension_id;
 	char *type;
@@ -118,9 +121,10 @@ static void record(struct estate *e, const struct operation *op, bool succeeded)
 	activity_record(e, op->sub,
 		&(struct activity_event){
 			.resource_id = op->extension_id,
-			.action = op->verb == VERB_DELETE
-				? "Microsoft.HybridCompute/machines/extensions/delete"
-				: "Microsoft.HybridCompute/machines/extensions/write",
+			.action = op->verb == VERB_DELETE ? op->vm ? VM_EXTENSION_TYPE "/delete"
+								   : ARC_EXTENSION_TYPE "/delete"
+				: op->vm                  ? VM_EXTENSION_TYPE "/write"
+							  : ARC_EXTENSION_TYPE "/write",
 			.caller = op->caller,
 			.correlation_id = op->correlation_id,
 			.method = methods[op->verb],
@@ -304,7 +308,7 @@ static void show_progress(struct estate *e, struct operation *op, struct resourc
 	const char *state = op->verb == VERB_DELETE ? "Deleting"
 		: op->verb == VERB_UPDATE           ? "Updating"
 						    : "Creating";
-	bool hidden = e->knobs.operations.hide_creation && op->shape != SHAPE_BODY;
+	bool hidden = e->knobs.operations.hide_creation && op->shape != SHAPE_BODY && !op->vm;
 	json_t *doc;
 
 	if (op->verb == VERB_CREATE && hidden)
@@ -338,7 +342,9 @@ static struct operation *make(struct estate *e, const struct operation_request *
 	str_copy(op->correlation_id, sizeof(op->correlation_id), request->correlation_id);
 	op->who = request->who;
 	op->verb = request->take_doc == NULL ? VERB_DELETE : r != NULL ? VERB_UPDATE : VERB_CREATE;
-	op->shape = e->knobs.operations.shape;
+	op->vm = request->machine->vm;
+	/* Compute knows one shape. */
+	op->shape = op->vm ? SHAPE_ASYNC : e->knobs.operations.shape;
 	op->doc = request->take_doc;
 	op->before = r != NULL ? json_incref(r->doc) : NULL;
 	op->secrets = request->take_protected;
@@ -397,9 +403,11 @@ static char *status_url(
 
 	snprintf(number, sizeof(number), "%u", issue);
 	seal(e, op, kind, number, sign);
-	return xasprintf("https://%s/subscriptions/%s/providers/Microsoft.HybridCompute/locations/"
-			 "%s/%s/%s?api-version=2025-01-13&t=%s&c=%s&s=%s&h=%.22s",
-		e->arm_host, op->sub->id, op->location, kind, op->guid, number, blob, sign, blob);
+	return xasprintf("https://%s/subscriptions/%s/providers/%s/locations/"
+			 "%s/%s/%s?api-version=%s&t=%s&c=%s&s=%s&h=%.22s",
+		e->arm_host, op->sub->id, op->vm ? COMPUTE_NAMESPACE : HYBRID_NAMESPACE,
+		op->location, op->vm ? "operations" : kind, op->guid,
+		op->vm ? "2024-07-01" : "2025-01-13", number, blob, sign, blob);
 }
 
 static void add_url(struct call *c, const char *header, struct operation *op, const char *kind)
@@ -414,7 +422,7 @@ static void add_status_headers(struct call *c, struct operation *op)
 	op->issued++;
 	if (op->shape == SHAPE_ASYNC)
 		add_url(c, "Azure-AsyncOperation", op, "operationstatus");
-	if (op->shape == SHAPE_ASYNC || op->shape == SHAPE_LOCATION)
+	if ((op->shape == SHAPE_ASYNC && !op->vm) || op->shape == SHAPE_LOCATION)
 		add_url(c, "Location", op, "operationresults");
 	if (c->e->knobs.operations.retry_after.ms > 0)
 		answer_header(c, "Retry-After", "%lld",
@@ -430,7 +438,10 @@ void operation_accept(struct call *c, struct operation *op)
 		return;
 	}
 	add_status_headers(c, op);
-	answer_empty(c, 202);
+	if (op->vm && op->verb != VERB_DELETE && r != NULL)
+		answer_doc(c, op->verb == VERB_CREATE ? 201 : 200, r);
+	else
+		answer_empty(c, 202);
 }
 
 /* --- polls --- */
@@ -510,10 +521,15 @@ static void get_result(struct call *c)
 
 static const struct api api = {
 	API_TRACKED, HYBRID_NAMESPACE, "locations/operationStatus", hybrid_versions};
+static const struct api compute_api = {
+	API_TRACKED, COMPUTE_NAMESPACE, "locations/operations", compute_versions};
 #define AT_LOCATION "/subscriptions/{}/providers/Microsoft.HybridCompute/locations/{}/"
 static const struct route routes[] = {
 	{"GET", AT_LOCATION "operationstatus/{}", &api,
 		"Microsoft.HybridCompute/locations/operationstatus/read",
+		ROUTE_REGISTERED | ROUTE_LIST, get_status},
+	{"GET", "/subscriptions/{}/providers/Microsoft.Compute/locations/{}/operations/{}",
+		&compute_api, "Microsoft.Compute/locations/operations/read",
 		ROUTE_REGISTERED | ROUTE_LIST, get_status},
 	{"GET", AT_LOCATION "operationresults/{}", &api,
 		"Microsoft.HybridCompute/locations/operationresults/read",

@@ -327,6 +327,9 @@ static const struct api api = {API_SECURITY, SECURITY_NAMESPACE, "pricings", ver
 #define ON_MACHINE \
 	"/subscriptions/{}/resourceGroups/{}/providers/Microsoft.HybridCompute/machines/{}" \
 	"/providers/Microsoft.Security/pricings"
+#define ON_VM \
+	"/subscriptions/{}/resourceGroups/{}/providers/Microsoft.Compute/virtualMachines/{}" \
+	"/providers/Microsoft.Security/pricings"
 static const struct route routes[] = {
 	{"GET", ON_SUBSCRIPTION, &api, PRICING_TYPE "/read", ROUTE_LIST | ROUTE_REGISTERED,
 		list_plans},
@@ -339,6 +342,13 @@ static const struct route routes[] = {
 	{"PUT", ON_MACHINE "/{}", &api, PRICING_TYPE "/write",
 		ROUTE_REGISTERED | ROUTE_WRITES | ROUTE_BODY, put_machine_plan},
 	{"DELETE", ON_MACHINE "/{}", &api, PRICING_TYPE "/delete", ROUTE_REGISTERED | ROUTE_WRITES,
+		delete_machine_plan},
+	{"GET", ON_VM, &api, PRICING_TYPE "/read", ROUTE_LIST | ROUTE_REGISTERED,
+		list_machine_plans},
+	{"GET", ON_VM "/{}", &api, PRICING_TYPE "/read", ROUTE_REGISTERED, get_machine_plan},
+	{"PUT", ON_VM "/{}", &api, PRICING_TYPE "/write",
+		ROUTE_REGISTERED | ROUTE_WRITES | ROUTE_BODY, put_machine_plan},
+	{"DELETE", ON_VM "/{}", &api, PRICING_TYPE "/delete", ROUTE_REGISTERED | ROUTE_WRITES,
 		delete_machine_plan},
 };
 const struct route_table pricing_routes = {routes, ARRAY_LEN(routes)};

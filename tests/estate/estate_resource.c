@@ -3,6 +3,7 @@
 #include "lib/base/xalloc.h"
 #include "tests/estate/estate_call.h"
 #include "tests/estate/estate_tree.h"
+#include "tests/estate/estate_vm.h"
 
 #include <string.h>
 
@@ -187,6 +188,7 @@ static void machine_fini(struct machine *m)
 	vec_fini(&m->operations);
 	json_decref(m->timeline);
 	json_decref(m->outcomes);
+	free(m->system);
 }
 
 static void subscription_fini(struct subscription *sub)
@@ -304,9 +306,20 @@ struct machine *machine_of(struct resource *r)
 
 const char *machine_status(const struct machine *m)
 {
-	const char *status = tree_text(m->res.doc, "properties.status");
+	const char *status =
+		m->vm ? vm_power(m->res.doc) : tree_text(m->res.doc, "properties.status");
 
 	return status != NULL ? status : "";
+}
+
+const char *machine_system(const struct machine *m)
+{
+	return m->vm ? m->system : tree_text(m->res.doc, "properties.osSku");
+}
+
+const char *machine_extension_type(const struct machine *m)
+{
+	return m->vm ? VM_EXTENSION_TYPE : "Microsoft.HybridCompute/machines/extensions";
 }
 
 struct group *estate_group(

@@ -14,6 +14,7 @@ static const struct route_table *const tables[] = {
 	&security_routes,
 	&connector_routes,
 	&machine_routes,
+	&compute_routes,
 	&extension_routes,
 	&operation_routes,
 	&graph_routes,

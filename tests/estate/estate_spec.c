@@ -66,6 +66,9 @@ static const struct key {
 		"machines of which Defender for Endpoint knows a second, older device"},
 	{"unnamed", KEY_SHARE, AT(unnamed), 0, NULL,
 		"machines whose device does not name them by their resource id"},
+	{"vms", KEY_SHARE, AT(vms), 0, NULL,
+		"machines that are Azure VMs; of those that are not reached half have an own "
+		"image"},
 	{"plan", KEY_WORD, AT(plan), 0, plan_words, "none, P1, P2 or mixed: the servers plan"},
 	{"integration", KEY_SWITCH, AT(integration), 0, NULL, "on or off: setting WDATP"},
 	{"unified", KEY_SWITCH, AT(unified), 0, NULL, "on or off: setting WDATP_UNIFIED_SOLUTION"},

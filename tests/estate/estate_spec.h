@@ -15,7 +15,7 @@ struct spec {
 	unsigned linux_share, legacy, clients, unsupported;
 	unsigned disconnected, expired, shells;
 	unsigned provisioned, moved, failing, connector, blocked, unreached, flapping;
-	unsigned direct, duplicates, unnamed;
+	unsigned direct, duplicates, unnamed, vms;
 	int plan, throttling, shape;
 	bool integration, unified, exclude_linux, vulnerability, modern, deployer, registered,
 		connectors;
