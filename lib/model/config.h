@@ -61,6 +61,7 @@ enum config_type {
 	CONFIG_DATE,    /* YYYY-MM-DD */
 	CONFIG_TIME,    /* HH:MM */
 	CONFIG_PERCENT, /* "10%" */
+	CONFIG_PRICE,   /* "0.0205": lib/model/money.h */
 	CONFIG_HALT,    /* "5%" or "7 machines" */
 	CONFIG_GUIDS,   /* list of GUIDs, or "*" */
 	CONFIG_TAGS,    /* list of "name=value" */
@@ -236,6 +237,13 @@ struct connector_config {
 	struct connector_description is;
 };
 
+/* What the operator pays; PRICE_UNKNOWN where it is not written. */
+#define PRICE_UNKNOWN INT64_C(-1)
+struct prices_config {
+	char *currency;
+	int64_t p1_per_hour, p2_per_hour, mde_per_month; /* lib/model/money.h */
+};
+
 enum scope_mode { MODE_OBSERVE, MODE_ENFORCE };
 
 struct scope_config {
@@ -273,6 +281,7 @@ struct config {
 	} impact;
 	uint64_t max_in_flight;  /* of scopes that say nothing else */
 	struct dur expiry_grace; /* for which what has ended still holds */
+	struct prices_config prices;
 	struct cloud_config *clouds;
 	size_t cloud_count;
 	struct identity_config *identities;

@@ -129,6 +129,30 @@ static void check_poll(const struct config_builder *b)
 			config_option_find(poll, "machines")->line);
 }
 
+/* --- prices --- */
+
+static int64_t get_price(
+	const struct config_builder *b, const struct config_section *prices, const char *name)
+{
+	return config_get(b, prices, "prices", name) != NULL
+		? (int64_t)config_get_number(b, prices, "prices", name)
+		: PRICE_UNKNOWN;
+}
+
+static void build_prices(struct config_builder *b)
+{
+	const struct config_section *s = config_child(b->root, "prices", NULL);
+	struct prices_config *p = &b->config->prices;
+
+	p->currency = config_get_copy(b, s, "prices", "currency");
+	p->p1_per_hour = get_price(b, s, "p1-per-hour");
+	p->p2_per_hour = get_price(b, s, "p2-per-hour");
+	p->mde_per_month = get_price(b, s, "mde-per-month");
+	if (p->currency == NULL && s != NULL && s->option_count > 0)
+		diag_error(b->diags, s->file, s->line,
+			"prices: they have no currency; write currency = \"EUR\", or another one");
+}
+
 /* --- policies --- */
 
 static enum servers_plan plan_of(const char *word)
@@ -359,6 +383,7 @@ int config_build(const struct config_section *root, struct diags *diags, struct 
 	config_check(root, diags);
 	build_top(&b);
 	check_poll(&b);
+	build_prices(&b);
 	config_build_identities(&b);
 	build_policies(&b);
 	config_build_scopes(&b);

@@ -152,6 +152,7 @@ struct config *config_free(struct config *c)
 	free(c->scopes);
 	free(c->state_directory);
 	free(c->control_socket);
+	free(c->prices.currency);
 	free(c->canonical);
 	free(c);
 	return NULL;

@@ -8,6 +8,7 @@
 	.reloadable = true
 #define REQUIRED .standard = "", .reloadable = true
 #define OPTIONAL .standard = NULL, .reloadable = true
+#define PRICE(max) .type = CONFIG_PRICE, .minimum = "0", .maximum = (max), OPTIONAL
 #define NOT_YET .supported = ""
 #define ONLY_OFF .supported = "off"
 
@@ -140,6 +141,16 @@ static const struct config_row rows[] = {
 	{"impact", "subscriptions", CONFIG_COUNT, .minimum = "0", .maximum = "100000",
 		.standard = "5", .unit = "subscriptions", .reloadable = true,
 		.help = "The same for subscriptions."},
+
+	{"prices", "currency", CONFIG_TEXT, OPTIONAL, .maximum = "8", .example = "EUR",
+		.help = "The currency of the prices."},
+	{"prices", "p1-per-hour", PRICE("1000"), .example = "0.007",
+		.help = "What an hour of Defender for Servers P1 costs for one machine, with at "
+			"most six decimals."},
+	{"prices", "p2-per-hour", PRICE("1000"), .example = "0.02", .help = "The same for P2."},
+	{"prices", "mde-per-month", PRICE("1000000"), .example = "3.00",
+		.help = "What a licence of Defender for Endpoint for one server costs in a month, "
+			"where no plan includes it."},
 
 	{"policy", "plan", CONFIG_CHOICE, .standard = "unmanaged", .choices = "unmanaged|P1|P2",
 		.reloadable = true,
@@ -429,6 +440,10 @@ static const struct config_section_row section_rows[] = {
 	{"impact",
 		.help = "How far a new configuration may reach without being confirmed. The "
 			"first enforce of a scope is always confirmed."},
+	{"prices",
+		.help = "What mdcctl cost calculates with; no price is known without being "
+			"written. All are optional: without a price there are counts, and no "
+			"amounts."},
 	{"policy", .titled = true, .repeats = true, .example = "servers",
 		.help = "How subscriptions and machines should be."},
 	{"policy/workspaces", .help = "Log Analytics workspaces."},

@@ -3,6 +3,7 @@
 #include "lib/base/xalloc.h"
 #include "lib/model/config_internal.h"
 #include "lib/model/config_shape.h"
+#include "lib/model/money.h"
 #include "lib/model/near_miss.h"
 
 #include <string.h>
@@ -108,6 +109,16 @@ static int parse_percent(const char *text, uint64_t *ret)
 	return str_parse_u64(digits, 100, ret);
 }
 
+static int parse_price(const char *text, uint64_t *ret)
+{
+	int64_t amount = 0;
+	int error = money_parse(text, &amount);
+
+	if (error == 0)
+		*ret = (uint64_t)amount;
+	return error;
+}
+
 int config_value_number(enum config_type type, const char *text, uint64_t *ret)
 {
 	struct dur d;
@@ -117,6 +128,8 @@ int config_value_number(enum config_type type, const char *text, uint64_t *ret)
 		return parse_percent(text, ret);
 	if (type == CONFIG_COUNT)
 		return str_parse_u64(text, COUNT_MAX, ret);
+	if (type == CONFIG_PRICE)
+		return parse_price(text, ret);
 	assert(type == CONFIG_DURATION);
 	error = str_parse_duration(text, &d);
 	if (error == 0)
@@ -165,6 +178,11 @@ static void say_not_a_number(const struct config_row *row, const char *text, str
 		say_not_a_duration(text, why);
 	else if (row->type == CONFIG_PERCENT)
 		say_not_a_percentage(text, why);
+	else if (row->type == CONFIG_PRICE)
+		buf_addf(why,
+			"\"%s\" is not a price; write a number with a point and at most six "
+			"decimals, such as 0.0205",
+			config_show(text).text);
 	else {
 		buf_addf(why, "\"%s\" is not a number; ", config_show(text).text);
 		say_range(row, why);
@@ -432,6 +450,7 @@ static const struct {
 	[CONFIG_DATE] = {check_date},
 	[CONFIG_TIME] = {check_time},
 	[CONFIG_PERCENT] = {check_number},
+	[CONFIG_PRICE] = {check_number},
 	[CONFIG_HALT] = {check_halt, .quoted = true},
 	[CONFIG_GUIDS] = {check_guid, .list = true, .quoted = true},
 	[CONFIG_TAGS] = {check_tag, .list = true, .quoted = true},
@@ -483,12 +502,15 @@ static void format_quoted(const char *text, struct buf *ret)
 
 static void format_number(const struct config_row *row, const char *text, struct buf *ret)
 {
-	char duration[32];
+	char duration[32], price[MONEY_TEXT_SIZE];
 	uint64_t value;
 
 	if (config_value_number(row->type, text, &value) != 0)
 		return;
-	if (row->type == CONFIG_DURATION) {
+	if (row->type == CONFIG_PRICE) {
+		money_format((int64_t)value, price);
+		buf_adds(ret, price);
+	} else if (row->type == CONFIG_DURATION) {
 		str_format_duration(DUR_MS((int64_t)value), duration, sizeof(duration));
 		buf_adds(ret, duration);
 	} else

@@ -46,7 +46,8 @@ static void unknown_sections_are_told_with_what_was_meant(void **state)
 			"policy\n"},
 		{"widget {\n}\n" BASE,
 			"t.conf:1: error: there is no section \"widget\" at the top level; the "
-			"sections here are proxy, cloud, identity, poll, impact, policy, scope\n"},
+			"sections here are proxy, cloud, identity, poll, impact, prices, policy, "
+			"scope\n"},
 		{"log {\n}\n" BASE,
 			"t.conf:1: error: there is no section \"log\" at the top "
 			"level; it is an option; write log = …\n"},
@@ -61,8 +62,8 @@ static void unknown_sections_are_told_with_what_was_meant(void **state)
 			"remove it\n"},
 		{"policy/legacy {\n}\n" BASE,
 			"t.conf:1: error: there is no section \"policy/legacy\" at the top level; "
-			"the sections here are proxy, cloud, identity, poll, impact, policy, "
-			"scope\n"},
+			"the sections here are proxy, cloud, identity, poll, impact, prices, "
+			"policy, scope\n"},
 	};
 
 	(void)state;

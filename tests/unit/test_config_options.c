@@ -162,7 +162,7 @@ static void numbers_have_ranges_and_choices_have_words(void **state)
 	for (size_t i = 0; i < row_count; i++) {
 		const struct config_row *r = &rows[i];
 		bool number = r->type == CONFIG_DURATION || r->type == CONFIG_COUNT ||
-			r->type == CONFIG_PERCENT;
+			r->type == CONFIG_PERCENT || r->type == CONFIG_PRICE;
 		bool choice = r->type == CONFIG_CHOICE || r->type == CONFIG_CHOICES;
 
 		assert_true(!number || (r->minimum != NULL && r->maximum != NULL));
@@ -253,6 +253,7 @@ static void neighbour(enum config_type type, const char *text, int by, char ret[
 		assert_int_equal(str_parse_u64(text, UINT64_MAX, &count), 0);
 		snprintf(ret, 64, "%llu", (unsigned long long)count + by);
 		break;
+	case CONFIG_PRICE: snprintf(ret, 64, "%s.00000%d", text, by); break;
 	case CONFIG_TEXT:
 	case CONFIG_PATH:
 	case CONFIG_URL:
@@ -352,6 +353,8 @@ static const struct sample samples[] = {
 	{CONFIG_COUNT, {"7", "007"}, {"x", "-1", "+1", "1.5", "1e3", "7 machines"},
 		"is not a number"},
 	{CONFIG_PERCENT, {"7%", "0%"}, {"%", "x%", "-1%", "1.5%", "7 %"}, "is not a percentage"},
+	{CONFIG_PRICE, {"0.0205", "0", "007"}, {"x", "-1", "1,5", ".5", "5.", "1e3", "0.1234567"},
+		"is not a price"},
 	{CONFIG_CHOICE, {NULL}, {"x", "observe|enforce", "|"}, "is not known"},
 	{CONFIG_CHOICES, {NULL}, {"x", "mon|tue", "MON "}, "is not known"},
 	{CONFIG_LIST, {"x"}, {"\x01", "\xff"}, "has control characters or is not UTF-8"},
