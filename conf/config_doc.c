@@ -87,6 +87,7 @@ static void add_nature(struct buf *to, const struct config_row *row)
 		[CONFIG_DATE] = "date",
 		[CONFIG_TIME] = "time of day",
 		[CONFIG_PERCENT] = "percentage",
+		[CONFIG_PRICE] = "price",
 		[CONFIG_HALT] = "percentage, or number of machines",
 		[CONFIG_GUIDS] = "list of GUIDs",
 		[CONFIG_TAGS] = "list of tags, each NAME=VALUE",
@@ -113,7 +114,8 @@ static void add_statement(struct buf *to, const struct config_row *row)
 	bool bare = row->type == CONFIG_SWITCH || row->type == CONFIG_DURATION ||
 		row->type == CONFIG_COUNT || row->type == CONFIG_CHOICE ||
 		row->type == CONFIG_DATE || row->type == CONFIG_TIME ||
-		row->type == CONFIG_PERCENT || row->type == CONFIG_CHOICES;
+		row->type == CONFIG_PERCENT || row->type == CONFIG_PRICE ||
+		row->type == CONFIG_CHOICES;
 	const char *value = row->standard;
 
 	if (value == NULL || *value == '\0')

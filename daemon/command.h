@@ -9,6 +9,7 @@
  *   command_devices.c  what is known of the inventories of Defender for Endpoint
  *   command_list.c     list, history
  *   command_gaps.c     gaps
+ *   command_cost.c     cost
  *   command_plan.c     plan
  *   command_explain.c  explain
  *   command_preflight.c  preflight
@@ -90,6 +91,7 @@ json_t *command_unconfirmed(const struct daemon *d);
 json_t *command_status(const struct command_context *c);
 json_t *command_list(const struct command_context *c);
 json_t *command_gaps(const struct command_context *c);
+json_t *command_cost(const struct command_context *c);
 json_t *command_history(const struct command_context *c);
 json_t *command_config(const struct command_context *c);
 json_t *command_plan(const struct command_context *c);

@@ -27,6 +27,7 @@ static const struct command {
 		{{"state"}, {"control"}, {"reason"}, {"scope"}, {"subscription"}, {"limit", true},
 			{"after"}}},
 	{"gaps", LOOKS, command_gaps, {{"kind"}, {"scope"}, {"limit", true}, {"after"}}},
+	{"cost", LOOKS, command_cost, {{"by"}, {"kind"}, {"scope"}, {"limit", true}, {"after"}}},
 	{"history", LOOKS, command_history, {{"target"}, {"before", true}, {"limit", true}}},
 	{"config", LOOKS, command_config, {{0}}},
 	{"preflight", LOOKS, command_preflight, {{"run", true}}},

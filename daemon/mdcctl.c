@@ -145,8 +145,9 @@ static int check(const struct request *r)
 			r->command);
 		return -EINVAL;
 	}
-	if (r->output == OUTPUT_CSV && !str_equal(r->command, "gaps")) {
-		fprintf(stderr, "mdcctl: %s has no CSV: --csv is for gaps\n", r->command);
+	if (r->output == OUTPUT_CSV && !str_equal(r->command, "gaps") &&
+		!str_equal(r->command, "cost")) {
+		fprintf(stderr, "mdcctl: %s has no CSV: --csv is for gaps and cost\n", r->command);
 		return -EINVAL;
 	}
 	return 0;

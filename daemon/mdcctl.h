@@ -12,6 +12,8 @@
  *   mdcctl_plan.c      plan
  *   mdcctl_items.c     explain, list, history
  *   mdcctl_gaps.c      gaps
+ *   mdcctl_cost.c      cost
+ *   mdcctl_csv.c       rows for spreadsheets
  *   mdcctl_text.c      times, colours, texts from outside
  *   mdcctl_table.c     columns
  *
@@ -86,6 +88,9 @@ void show_plan_summary(const struct screen *s, const json_t *plan);
 int show_explanation(const struct screen *s, const json_t *explanation);
 int show_list(const struct screen *s, const json_t *list);
 int show_inventory_gaps(const struct screen *s, const json_t *gaps);
+int show_cost(const struct screen *s, const json_t *cost);
+/* To stderr: what an answer says that it does not know. */
+void show_unproven(const json_t *answer);
 int show_history(const struct screen *s, const json_t *history);
 int show_preflight(const struct screen *s, const json_t *report);
 /* The exit status of a plan, whatever its output; says so where it cannot be told. */
@@ -134,6 +139,9 @@ struct table *table_free(struct table *t);
 void table_colour(struct table *t, const char *title, enum colour (*colour)(const char *cell));
 /* As many texts as columns; NULL and "" are shown as "-". Copied, and escaped. */
 void table_row(struct table *t, const char *const *texts);
+/* Members of rows; `columns` ends with NULL. */
+void csv_print(const struct screen *s, const char *const *columns, const json_t *rows);
+
 /* Titles only where there are rows. */
 void table_print(const struct table *t, const struct screen *s);
 

@@ -3,8 +3,6 @@
 
 #include "lib/base/str.h"
 
-#include <string.h>
-
 /* --- for people --- */
 
 static void gap_row(struct table *t, const struct screen *s, const json_t *gaps, const json_t *row)
@@ -28,7 +26,7 @@ static void gap_row(struct table *t, const struct screen *s, const json_t *gaps,
 			text_of(row, "subscription_name"), seen, text_of(row, "sentence")});
 }
 
-static void show_unproven(const json_t *gaps)
+void show_unproven(const json_t *gaps)
 {
 	json_t *text;
 	size_t i;
@@ -69,61 +67,16 @@ static void show_rows(const struct screen *s, const json_t *gaps)
 	table_free(t);
 }
 
-/* --- for spreadsheets --- */
-
-/* Quoted where it has to be. A cell that a spreadsheet would take for a formula is made none. */
-static void add_cell(struct buf *line, const char *text)
-{
-	struct buf safe = BUF_INIT(65536);
-
-	if (*text != '\0' && strchr("=+-@", *text) != NULL)
-		buf_addc(&safe, '\'');
-	add_text(&safe, text);
-	if (strpbrk(buf_str(&safe), ",\"") == NULL) {
-		buf_adds(line, buf_str(&safe));
-	} else {
-		buf_addc(line, '"');
-		for (const char *p = buf_str(&safe); *p != '\0'; p++) {
-			if (*p == '"')
-				buf_addc(line, '"');
-			buf_addc(line, *p);
-		}
-		buf_addc(line, '"');
-	}
-	buf_fini(&safe);
-}
-
-static void show_csv(const struct screen *s, const json_t *gaps)
+int show_inventory_gaps(const struct screen *s, const json_t *gaps)
 {
 	static const char *const columns[] = {"gap", "device", "device_id", "platform",
 		"sensor_version", "last_seen", "machine", "resource_id", "subscription",
-		"subscription_name", "scope", "tenant", "sentence"};
-	json_t *row;
-	size_t i;
-
-	for (size_t k = 0; k < ARRAY_LEN(columns); k++)
-		fprintf(s->out, "%s%s", k > 0 ? "," : "", columns[k]);
-	fputc('\n', s->out);
-	json_array_foreach (json_object_get(gaps, "gaps"), i, row) {
-		struct buf line = BUF_INIT(1 << 20);
-
-		for (size_t k = 0; k < ARRAY_LEN(columns); k++) {
-			if (k > 0)
-				buf_addc(&line, ',');
-			add_cell(&line, text_of(row, columns[k]));
-		}
-		fprintf(s->out, "%s\n", buf_str(&line));
-		buf_fini(&line);
-	}
-}
-
-int show_inventory_gaps(const struct screen *s, const json_t *gaps)
-{
+		"subscription_name", "scope", "tenant", "sentence", NULL};
 	json_int_t shown = (json_int_t)json_array_size(json_object_get(gaps, "gaps"));
 	json_int_t total = sum_of(json_object_get(gaps, "totals"));
 
 	if (s->output == OUTPUT_CSV)
-		show_csv(s, gaps);
+		csv_print(s, columns, json_object_get(gaps, "gaps"));
 	else
 		show_rows(s, gaps);
 	show_unproven(gaps);

@@ -200,6 +200,7 @@ static const struct pages {
 } pages[] = {
 	{"list", "items", "after", 1000},
 	{"gaps", "gaps", "after", 1000},
+	{"cost", "rows", "after", 1000},
 	{"history", "transitions", "before", 50},
 	{"plan", "steps", NULL, 100},
 };

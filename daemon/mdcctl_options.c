@@ -27,6 +27,9 @@ static const char usage[] =
 	"  gaps [--kind K,...] [--scope S] [--limit N] [--csv]\n"
 	"                             devices of Defender for Endpoint without a machine, and\n"
 	"                             machines without a device\n"
+	"  cost [--by B] [--kind K,...] [--scope S] [--limit N] [--csv]\n"
+	"                             which machines are billed, under which plan, which twice,\n"
+	"                             and what the policy comes to; by subscription or machine\n"
 	"  history [RESOURCE] [--limit N] [--before SEQ]\n"
 	"                             the latest transitions and writes, newest first\n"
 	"  preflight                  what the configuration needs and Azure does not give, with\n"
@@ -49,7 +52,8 @@ static const char usage[] =
 	"\n"
 	"A RESOURCE is the name of a machine, the name or id of a subscription, or a resource id.\n"
 	"\n"
-	"  -o, --output FORM   table, wide, json, name: resource ids, one a line; csv: of gaps\n"
+	"  -o, --output FORM   table, wide, json, name: resource ids, one a line; csv: of\n"
+	"                      gaps and cost\n"
 	"      --json          the same as -o json\n"
 	"  -n, --limit N       rows to show, or \"all\"\n"
 	"  -s, --socket PATH   (" SOCKET_PATH ", or the variable " SOCKET_VARIABLE ")\n"
@@ -68,6 +72,7 @@ static const struct command {
 	{"explain", WORDS_MUST, " "},
 	{"list", WORDS_NONE, " state control reason scope subscription limit "},
 	{"gaps", WORDS_NONE, " kind scope limit csv "},
+	{"cost", WORDS_NONE, " by kind scope limit csv "},
 	{"history", WORDS_MAY, " before limit "},
 	{"config", WORDS_NONE, " "},
 	{"preflight", WORDS_NONE, " role scope config "},
@@ -103,6 +108,7 @@ static const struct option long_options[] = {
 	{"role", no_argument, NULL, OPTION_ROLE},
 	{"config", required_argument, NULL, OPTION_FILE},
 	{"kind", required_argument, NULL, OPTION_TEXT},
+	{"by", required_argument, NULL, OPTION_TEXT},
 	{"csv", no_argument, NULL, OPTION_CSV},
 	{"output", required_argument, NULL, 'o'},
 	{"json", no_argument, NULL, OPTION_JSON},
@@ -111,7 +117,7 @@ static const struct option long_options[] = {
 	{"version", no_argument, NULL, OPTION_VERSION},
 	{0},
 };
-#define COMMAND_OPTIONS 12 /* the first ones are of some commands only */
+#define COMMAND_OPTIONS 13 /* the first ones are of some commands only */
 
 /* --- what is wrong --- */
 

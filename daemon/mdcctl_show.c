@@ -52,6 +52,7 @@ int show_answer(const struct screen *s, const char *command, const json_t *resul
 		{"explain", show_explanation},
 		{"list", show_list},
 		{"gaps", show_inventory_gaps},
+		{"cost", show_cost},
 		{"history", show_history},
 		{"config", show_config},
 		{"preflight", show_preflight},

@@ -144,11 +144,11 @@ static const struct config_row rows[] = {
 
 	{"prices", "currency", CONFIG_TEXT, OPTIONAL, .maximum = "8", .example = "EUR",
 		.help = "The currency of the prices."},
-	{"prices", "p1-per-hour", PRICE("1000"), .example = "0.007",
+	{"prices", "p1-per-hour", PRICE("1000"), .example = "0.01",
 		.help = "What an hour of Defender for Servers P1 costs for one machine, with at "
 			"most six decimals."},
-	{"prices", "p2-per-hour", PRICE("1000"), .example = "0.02", .help = "The same for P2."},
-	{"prices", "mde-per-month", PRICE("1000000"), .example = "3.00",
+	{"prices", "p2-per-hour", PRICE("1000"), .example = "0.03", .help = "The same for P2."},
+	{"prices", "mde-per-month", PRICE("1000000"), .example = "4.00",
 		.help = "What a licence of Defender for Endpoint for one server costs in a month, "
 			"where no plan includes it."},
 
