@@ -156,6 +156,23 @@ static void show_change(const struct screen *s, const json_t *cost)
 	say(s, "change", line);
 }
 
+static void show_prices(const struct screen *s, const json_t *prices)
+{
+	static const struct {
+		const char *key, *what;
+	} rows[] = {{"p1_per_hour", "an hour of P1"}, {"p2_per_hour", "an hour of P2"},
+		{"mde_per_month", "a month of Defender for Endpoint"}};
+	struct buf line = BUF_INIT(1024);
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		if (*text_of(prices, rows[i].key) != '\0')
+			buf_addf(&line, "%s%s %s for %s", line.len > 0 ? ", " : "",
+				text_of(prices, rows[i].key), text_of(prices, "currency"),
+				rows[i].what);
+	say(s, "prices", buf_str(&line));
+	buf_fini(&line);
+}
+
 static void show_plans(const struct screen *s, const json_t *plans)
 {
 	json_t *plan;
@@ -172,6 +189,7 @@ static void show_below(const struct screen *s, const json_t *cost)
 
 	putc('\n', s->out);
 	show_change(s, cost);
+	show_prices(s, json_object_get(cost, "prices"));
 	show_plans(s, json_object_get(cost, "plans"));
 	json_array_foreach (json_object_get(cost, "assumptions"), i, text)
 		say(s, "assumed", json_string_value(text));

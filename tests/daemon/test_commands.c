@@ -9,9 +9,9 @@
 		       "scope \"second\" { identity = \"main\"  subscriptions = { \"" ESTATE_SUB_2 \
 		       "\" }  policy = \"servers\"  mode = observe }\n"
 
-static const char *const all_commands[] = {"status", "plan", "explain", "list", "history", "config",
-	"reconcile", "pause", "resume", "halt", "unhalt", "confirm", "reload"};
-#define LOOKING 6 /* the first ones change nothing */
+static const char *const all_commands[] = {"status", "plan", "explain", "list", "gaps", "cost",
+	"history", "config", "reconcile", "pause", "resume", "halt", "unhalt", "confirm", "reload"};
+#define LOOKING 8 /* the first ones change nothing */
 
 /* --- rights and arguments --- */
 
@@ -49,7 +49,7 @@ static void each_change_is_told_to_the_journal_with_its_maker(void **state)
 	fixture_observed(&f, SMALL_ESTATE, ENFORCE);
 	for (size_t i = 0; i < ARRAY_LEN(all_commands); i++) {
 		json_t *result = run_as(&f, &admin, all_commands[i],
-			i == 7 || i == 8 ? "{\"target\":\"all\"}" : NULL);
+			i == LOOKING + 1 || i == LOOKING + 2 ? "{\"target\":\"all\"}" : NULL);
 
 		json_decref(result);
 	}

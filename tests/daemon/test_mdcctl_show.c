@@ -46,6 +46,12 @@ static const struct golden goldens[] = {
 	{"gaps", "gaps", "gaps", {0}, 0},
 	{"gaps", "gaps_wide", "gaps", {.output = OUTPUT_WIDE}, 0},
 	{"gaps", "gaps_csv", "gaps", {.output = OUTPUT_CSV}, 0},
+	{"cost", "cost", "cost", {0}, 0},
+	{"cost", "cost_wide", "cost", {.output = OUTPUT_WIDE}, 0},
+	{"cost", "cost_csv", "cost", {.output = OUTPUT_CSV}, 0},
+	{"cost_machines", "cost_machines", "cost", {0}, 0},
+	{"cost_machines", "cost_machines_wide", "cost", {.output = OUTPUT_WIDE}, 0},
+	{"cost_machines", "cost_machines_csv", "cost", {.output = OUTPUT_CSV}, 0},
 	{"history", "history", "history", {0}, 0},
 	{"history", "history_wide", "history", {.output = OUTPUT_WIDE}, 0},
 	{"config", "config", "config", {0}, 0},
@@ -134,7 +140,9 @@ static void answers_that_are_not_as_expected_are_survived(void **state)
 {
 	static const char *const documents[] = {"{}",
 		"{\"items\":5,\"steps\":{},\"facts\":[1,null]}",
-		"{\"gaps\":[{}],\"totals\":[1],\"unproven\":[5],\"items\":[{}],\"steps\":[{}],"
+		"{\"rows\":[{},5],\"plans\":[{}],\"assumptions\":[5],\"total\":{\"month_now\":\"x."
+		"yyy\",\"month_change\":\"-.000\"},\"gaps\":[{}],\"totals\":[1],\"unproven\":[5],"
+		"\"items\":[{}],\"steps\":[{}],"
 		"\"groups\":[{}],\"waits\":[{}],\"scopes\":[{}],"
 		"\"controls\":[{}],\"passes\":[{}],\"transitions\":[{}],\"history\":[{}],"
 		"\"partial\":[5],\"needs_restart\":[\"x\"],\"writes\":{\"paused\":{\"x\":5},"
@@ -142,7 +150,7 @@ static void answers_that_are_not_as_expected_are_survived(void **state)
 		"\"quotas\":[{}]}}",
 		("{\"now\":\"yesterday\",\"started\":\"2026\",\"passes\":[{\"ended\":\"x\","
 		 "\"took_ms\":-5}],\"scopes\":[{\"states\":{\"x\":-1,\"compliant\":\"y\"}}]}")};
-	static const char *const commands[] = {"status", "plan", "explain", "list", "gaps",
+	static const char *const commands[] = {"status", "plan", "explain", "list", "gaps", "cost",
 		"history", "config", "halt", "preflight"};
 
 	(void)state;
