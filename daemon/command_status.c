@@ -3,6 +3,7 @@
 
 #include "daemon/digest.h"
 #include "lib/base/xalloc.h"
+#include "lib/model/expiry.h"
 
 /* Subscriptions that a confirmation names one by one. */
 #define UNCONFIRMED_SHOWN 100
@@ -109,6 +110,27 @@ static json_t *status_calls(const struct daemon *d)
 		(json_int_t)n.arm_deletes, "graph_queries", (json_int_t)n.graph_queries,
 		"token_requests", (json_int_t)n.token_requests, "throttled",
 		(json_int_t)n.throttled, "failed", (json_int_t)n.failed);
+}
+
+/* --- exclusions and grants that end --- */
+
+static json_t *status_expiries(const struct daemon *d)
+{
+	struct wall now = loop_wall(d->world->loop);
+	json_t *list = json_array();
+	struct expired x;
+	size_t at = 0;
+
+	while (expiry_next(d->config, now, &at, &x))
+		json_array_append_new(list,
+			json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:s, s:o, s:o}", "kind",
+				x.kind, "name", json_plain(x.name), "scope", json_plain(x.scope),
+				"owner", json_or_null(x.owner), "ticket", json_or_null(x.ticket),
+				"reason", json_or_null(x.reason), "phase", expiry_word(x.phase),
+				"sentence", expiry_sentence(x.phase), "unblock",
+				expiry_helps(x.phase), "ends", json_wall(x.expired), "absent_from",
+				json_wall(x.until)));
+	return list;
 }
 
 /* --- what may be written --- */
@@ -238,6 +260,7 @@ json_t *command_status(const struct command_context *c)
 	json_object_set_new(status, "partial", command_partial(d, NULL));
 	json_object_set_new(status, "devices", command_devices(d));
 	json_object_set_new(status, "unproven", command_unproven(d));
+	json_object_set_new(status, "expiries", status_expiries(d));
 	json_object_set_new(status, "scopes", status_scopes(d));
 	json_object_set_new(status, "controls", controls_of(&counts));
 	json_object_set_new(status, "passes", status_passes(d));

@@ -46,6 +46,8 @@ static void look_at_expiry(struct daemon *d)
 		wall_since(now, d->life->expired_told).ms < TELL_EXPIRED_EVERY.ms)
 		return;
 	while (expiry_next(d->config, now, &at, &expired)) {
+		if (expired.phase != EXPIRY_ENDED)
+			continue;
 		tell_expired(d, &expired);
 		d->life->expired_told = now;
 	}

@@ -88,6 +88,34 @@ static void show_texts(const struct screen *s, enum colour c, const char *key, c
 		say_coloured(s, c, key, json_string_value(text));
 }
 
+/* "EXPIRED   exclude "lab" of scope "all": it has ended, …, in 5 d; …". */
+static void show_expiry(const struct screen *s, const json_t *status, const json_t *x)
+{
+	bool soon = str_equal(text_of(x, "phase"), "expiring");
+	bool absent = str_equal(text_of(x, "phase"), "absent");
+	const char *ticket = text_of(x, "ticket");
+	char ends[AGE_TEXT_SIZE], gone[AGE_TEXT_SIZE], until[AGE_TEXT_SIZE + 16] = "";
+
+	age_of(status, x, "ends", ends);
+	age_of(status, x, "absent_from", gone);
+	if (!soon && !absent)
+		snprintf(until, sizeof(until), ", absent %s", gone);
+	line(s, soon ? COLOUR_NONE : COLOUR_BUSY, soon ? "EXPIRING" : "EXPIRED",
+		"%s \"%s\" of scope \"%s\": %s (%s%s); %s%s%s answers for it: %s; what helps: %s",
+		text_of(x, "kind"), text_of(x, "name"), text_of(x, "scope"), text_of(x, "sentence"),
+		ends, until, text_of(x, "owner"), *ticket != '\0' ? ", " : "", ticket,
+		text_of(x, "reason"), text_of(x, "unblock"));
+}
+
+static void show_expiries(const struct screen *s, const json_t *status)
+{
+	json_t *x;
+	size_t i;
+
+	json_array_foreach (json_object_get(status, "expiries"), i, x)
+		show_expiry(s, status, x);
+}
+
 static void show_quotas(const struct screen *s, const json_t *quotas)
 {
 	json_t *q;
@@ -153,6 +181,7 @@ static void show_attention(const struct screen *s, const json_t *status)
 	show_texts(s, COLOUR_BUSY, "INCOMPLETE", json_object_get(status, "partial"));
 	show_texts(s, COLOUR_NONE, "unproven", json_object_get(status, "unproven"));
 	show_identities(s, json_object_get(client, "tokens"));
+	show_expiries(s, status);
 	show_quotas(s, json_object_get(client, "quotas"));
 	show_restart(s, json_object_get(status, "needs_restart"));
 	if (json_is_true(json_object_get(status, "graph_refused")))

@@ -5,6 +5,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -47,6 +48,41 @@ static void test_an_exclusion_that_ended_holds_with_a_warning_and_then_no_more(v
 	scenario_history_is_whole(s);
 }
 
+/* Of the status: what is said of the first one that ends; NULL: none is told. */
+static const char *first_expiry(struct scenario *s, const char *member)
+{
+	const json_t *all = json_object_get(scenario_command(s, "status", NULL), "expiries");
+
+	return json_string_value(json_object_get(json_array_get(all, 0), member));
+}
+
+static void test_the_status_tells_what_ends_has_ended_and_is_over(void **state)
+{
+	scenario_auto *s = scenario_new(
+		&(struct scenario_options){.subscriptions = SUBSCRIPTION(1, ALL_ON, ONE),
+			.document = DEPLOYER_OFF,
+			.config = LAB("2026-12-24")});
+
+	(void)state;
+	scenario_begin(s);
+	assert_null(first_expiry(s, "phase"));
+	scenario_reload(s, LAB("2026-11-25"));
+	assert_string_equal(first_expiry(s, "phase"), "expiring");
+	assert_string_equal(first_expiry(s, "name"), "lab");
+	assert_string_equal(first_expiry(s, "owner"), "lab team");
+	assert_string_equal(first_expiry(s, "ticket"), "CHG-7");
+	scenario_run(s, DUR_H(40));
+	assert_string_equal(first_expiry(s, "phase"), "expired");
+	scenario_item_is(s, "web1", "mde-extension", "excluded", "excluded");
+	scenario_run(s, DUR_H(48));
+	assert_string_equal(first_expiry(s, "phase"), "absent");
+	assert_non_null(strstr(first_expiry(s, "unblock"), "mdcctl reload"));
+	scenario_item_is(s, "web1", "mde-extension", "compliant", "in-sync");
+	scenario_reload(s, CONFIG_PROMPT_SLOW);
+	assert_null(first_expiry(s, "phase"));
+	scenario_is_good(s);
+}
+
 static void test_a_later_day_ends_the_warnings(void **state)
 {
 	scenario_auto *s = scenario_new(
@@ -75,6 +111,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
 			test_an_exclusion_that_ended_holds_with_a_warning_and_then_no_more),
+		cmocka_unit_test(test_the_status_tells_what_ends_has_ended_and_is_over),
 		cmocka_unit_test(test_a_later_day_ends_the_warnings),
 	};
 

@@ -39,27 +39,32 @@ static const char *told(struct wall now)
 	while (expiry_next(&config, now, &at, &expired)) {
 		text[n++] = *expired.scope;
 		text[n++] = *expired.name;
+		text[n++] =
+			*expiry_word(expired.phase) == 'a' ? '-' : expiry_word(expired.phase)[5];
 		text[n] = '\0';
 	}
 	return text;
 }
 
-static void what_has_ended_is_told_as_long_as_it_holds(void **state)
+static void what_ends_or_has_ended_is_told_with_whether_it_still_holds(void **state)
 {
 	(void)state;
-	assert_string_equal(told(AT(0)), "");
-	assert_string_equal(told(AT(1)), "");
-	assert_string_equal(told(AT(2)), "sa");
-	assert_string_equal(told(AT(3)), "sa");
-	assert_string_equal(told(AT(4)), "tc");
+	/* i: expiring, e: expired and still holding, -: absent. */
+	assert_string_equal(told(AT(-14)), "");
+	assert_string_equal(told(AT(-13)), "sai");
+	assert_string_equal(told(AT(0)), "saitcitdi");
+	assert_string_equal(told(AT(1)), "saitcitdi");
+	assert_string_equal(told(AT(2)), "saetcitdi");
+	assert_string_equal(told(AT(3)), "saetcitdi");
+	assert_string_equal(told(AT(4)), "sa-tcetdi");
 	/* Without a while after it nobody is warned. */
-	assert_string_equal(told(AT(6)), "");
+	assert_string_equal(told(AT(6)), "sa-tc-td-");
 }
 
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(what_has_ended_is_told_as_long_as_it_holds),
+		cmocka_unit_test(what_ends_or_has_ended_is_told_with_whether_it_still_holds),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
