@@ -124,9 +124,7 @@ static const struct config_row rows[] = {
 		.help = "How often all machines and extensions are read, changed or not. Without "
 			"effect in this version, whose every look at machines reads them all."},
 	{"poll", "inventory", DURATION("1s", "7d", "1h"),
-		.help = "How often the inventory of Defender for Endpoint is read. Without effect "
-			"in "
-			"this version, which does not read it."},
+		.help = "How often the inventory of Defender for Endpoint is read."},
 	{"poll", "operations", DURATION("1s", "1h", "1m"),
 		.help = "How often the operations that run are looked at, all at once."},
 	{"poll", "jitter", CONFIG_PERCENT, .minimum = "0%", .maximum = "50%", .standard = "10%",
