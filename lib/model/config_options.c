@@ -199,7 +199,8 @@ static const struct config_row rows[] = {
 			"switched on."},
 	{"policy/extension", "other-edr", CONFIG_TAGS, OPTIONAL, .example = "edr=falcon",
 		.help = "Tags, each of which says that a machine is protected by another product: "
-			"it is not given a second one. What is installed already stays."},
+			"it is not given a second one. What is installed already stays. Defender "
+			"for Cloud deploys regardless of tags; machine-plan off keeps it away."},
 	{"policy/legacy", "replace", SWITCH_OFF,
 		.help = "Replaces the sensor that is based on the Log Analytics agent by the "
 			"unified solution, on Windows Server 2012 R2 and 2016."},

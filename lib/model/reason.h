@@ -292,7 +292,9 @@
 		"offboard it with the offboarding package of the tenant that it reports to, then " \
 		"`mdcctl reconcile`") \
 	REASON(OTHER_EDR, "other-edr", "another product protects this machine", \
-		"remove the other product, or exclude the machine") \
+		"remove the other product, or exclude the machine by a tag in `extension { " \
+		"other-edr }`; only `machine-plan { plan = off }` under a grant keeps Defender " \
+		"for Cloud from it as well") \
 	REASON(AGENT_TOO_OLD, "agent-too-old", \
 		"the Arc agent is too old to install the extension", \
 		"update the Arc agent on the machine to a release of the last twelve months") \

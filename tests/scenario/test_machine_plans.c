@@ -173,6 +173,125 @@ static void test_a_machine_is_switched_off_and_gets_its_subscriptions_plan_again
 	scenario_history_is_whole(s);
 }
 
+/* --- whom it names, and who is protected by something else --- */
+
+#define SHOP_ID SUB_ID(1) "/resourceGroups/rg-shop/providers/Microsoft.HybridCompute/machines/till1"
+#define PLAN_WAY "/providers/Microsoft.Security/pricings/VirtualMachines"
+#define TILL \
+	"{'name': 'till1', 'group': 'rg-shop', 'since': '-30d', 'created': '-300d'" WINDOWS \
+		SENSOR_THERE "}"
+
+/* Which machines have P1 in the end, as the policy and its grant name them. */
+static const struct {
+	const char *plan, *grant; /* selectors */
+	bool kiosk, till, web;
+	const char *blocked; /* one that the policy names and the grant does not */
+} named[] = {
+	{"resource-groups = { \"RG-Shop\" }", "resource-groups = { \"rg-shop\" }", false, true,
+		false, NULL},
+	{"machines = { \"kiosk*\" }", "machines = { \"kiosk1\" }", true, false, false, NULL},
+	{"machines = { \"*\" }", "resource-groups = { \"rg-shop\" }", false, true, false, "web1"},
+	{"resource-groups = { \"rg\" }", "tags = { \"role=kiosk\" }", true, false, false, "web1"},
+	{"machines = { \"*\" }", "subscriptions = { \"*\" }", true, true, true, NULL},
+};
+
+static void only_these_have_p1(struct scenario *s, size_t i)
+{
+	has_plan(s, PLAN_OF("kiosk1"), named[i].kiosk ? "Standard" : NULL);
+	has_plan(s, SHOP_ID PLAN_WAY, named[i].till ? "Standard" : NULL);
+	has_plan(s, PLAN_OF("web1"), named[i].web ? "Standard" : NULL);
+	if (named[i].blocked != NULL)
+		scenario_item_is(s, named[i].blocked, "machine-plan", "blocked", "lowers");
+}
+
+static void test_a_plan_goes_to_what_both_policy_and_grant_name(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(named); i++) {
+		mdc_autofree char *config = xasprintf(
+			"%s"
+			"policy \"servers\" { plan = P2  integration = on  unified-solution = on\n"
+			"    machine-plan \"some\" { plan = P1  %s } }\n" CONFIG_SCOPE(
+				ENFORCED "    grant \"some\" { control = machine-plan  %s  owner "
+					 "= \"shop\"\n        until = 2027-01-31  reason = \"P1 is "
+					 "enough\" }"),
+			CONFIG_POLL_SLOW, named[i].plan, named[i].grant);
+		scenario_auto *s = scenario_new(&(struct scenario_options){
+			.subscriptions = SUBSCRIPTION(1, ALL_ON,
+				SERVER("kiosk1",
+					WINDOWS KIOSK_TAG SENSOR_THERE) "," TILL "," SERVER("web1",
+					WINDOWS SENSOR_THERE)),
+			.document = ALLOWED,
+			.config = config});
+
+		scenario_begin(s);
+		scenario_run(s, DUR_H(3));
+		only_these_have_p1(s, i);
+		scenario_is_good(s);
+	}
+}
+
+#define OTHER_EDR ", 'tags': {'edr': 'falcon'}"
+#define WORKSPACE_AGENT ", 'extensions': [{'type': 'MicrosoftMonitoringAgent', 'since': '-400d'}]"
+#define CONFIG_EDR(plans, grants) \
+	CONFIG_POLL_SLOW \
+	"policy \"servers\" {\n" \
+	"    plan = P2  integration = on  unified-solution = on\n" \
+	"    extension { deploy = after-grace  grace = 0s  first-grace = 0s\n" \
+	"        other-edr = { \"edr=falcon\", \"edr=other\" } }\n" \
+	"    legacy { replace = on }\n" plans "}\n" CONFIG_SCOPE(ENFORCED grants)
+
+static void test_a_machine_with_another_product_is_not_given_a_second_one(void **state)
+{
+	scenario_auto *s = scenario_new(&(struct scenario_options){
+		.subscriptions = SUBSCRIPTION(1, ALL_ON,
+			SERVER("edr1", WINDOWS OTHER_EDR) "," SERVER(
+				"edr2", LINUX OTHER_EDR) "," SERVER("old1",
+				WINDOWS_2016 OTHER_EDR WORKSPACE_AGENT) "," SERVER("web1",
+				WINDOWS)),
+		.document = "'behaviour': {'deployer': {'on': false}}",
+		.config = CONFIG_EDR("", "")});
+
+	(void)state;
+	scenario_begin(s);
+	scenario_await(s, "web1", "mde-extension", "compliant", DUR_H(3));
+	scenario_run(s, DUR_DAYS(2));
+	scenario_item_is(s, "edr1", "mde-extension", "excluded", "other-edr");
+	scenario_item_is(s, "edr2", "mde-extension", "excluded", "other-edr");
+	scenario_item_is(s, "old1", "mde-extension", "excluded", "other-edr");
+	scenario_item_is(s, "old1", "legacy-replaced", "excluded", "other-edr");
+	scenario_writes_are(s, NULL, 1, 1);
+	/* The other product goes, and with it the tag. */
+	scenario_meddle(s, MACHINE("edr1"), "tags", "{}");
+	scenario_await(s, "edr1", "mde-extension", "compliant", DUR_H(3));
+	scenario_writes_are(s, NULL, 2, 2);
+	scenario_is_good(s);
+}
+
+/* Defender for Cloud knows no tags: what keeps it away as well is that there is no plan. */
+static void test_without_a_plan_of_its_own_nobody_deploys_beside_another_product(void **state)
+{
+	scenario_auto *s = scenario_new(&(struct scenario_options){
+		.subscriptions = SUBSCRIPTION(1, NO_PLAN SETTINGS_OFF,
+			SERVER("edr1", WINDOWS OTHER_EDR) "," SERVER("web1", WINDOWS)),
+		.document = "'allowedWrites': ['machine-plan']",
+		.config = CONFIG_EDR("    machine-plan \"edr\" { plan = off  tags = { "
+				     "\"edr=falcon\" } }\n",
+			"    grant \"edr\" { control = machine-plan  tags = { \"edr=falcon\" }  "
+			"owner "
+			"= \"soc\"\n        until = 2027-01-31  reason = \"Falcon\" }")});
+
+	(void)state;
+	scenario_begin(s);
+	scenario_await(s, "web1", "mde-extension", "compliant", DUR_DAYS(2));
+	scenario_run(s, DUR_DAYS(2));
+	has_plan(s, PLAN_OF("edr1"), "Free");
+	assert_false(scenario_exists(s, SENSOR("edr1", "MDE.Windows")));
+	scenario_item_is(s, "edr1", "mde-extension", "excluded", "other-edr");
+	scenario_item_is(s, "edr1", "machine-plan", "compliant", "in-sync");
+	scenario_is_good(s);
+}
+
 static void test_who_sets_it_back_twice_is_named(void **state)
 {
 	scenario_auto *s = kiosks(PLAN_P2, CONFIG_KIOSKS("P1", "2027-01-31"));
@@ -218,6 +337,10 @@ int main(void)
 		cmocka_unit_test(
 			test_a_machine_is_switched_off_and_gets_its_subscriptions_plan_again),
 		cmocka_unit_test(test_a_machine_that_is_to_have_no_plan_gets_no_sensor_before),
+		cmocka_unit_test(test_a_plan_goes_to_what_both_policy_and_grant_name),
+		cmocka_unit_test(test_a_machine_with_another_product_is_not_given_a_second_one),
+		cmocka_unit_test(
+			test_without_a_plan_of_its_own_nobody_deploys_beside_another_product),
 		cmocka_unit_test(test_who_sets_it_back_twice_is_named),
 	};
 
