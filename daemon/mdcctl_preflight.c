@@ -126,7 +126,7 @@ static void show_findings(const struct screen *s, const json_t *report, const ch
 }
 
 /* Nothing that is written needs it. */
-static void show_unproven(const struct screen *s, const json_t *texts)
+static void show_not_proven(const struct screen *s, const json_t *texts)
 {
 	json_t *text;
 	size_t i;
@@ -147,7 +147,7 @@ int show_preflight(const struct screen *s, const json_t *report)
 
 	show_findings(s, report, "missing", "Missing:", COLOUR_BAD);
 	show_findings(s, report, "unread", "Not known:", COLOUR_BUSY);
-	show_unproven(s, json_object_get(report, "unproven"));
+	show_not_proven(s, json_object_get(report, "unproven"));
 	if (dropped > 0)
 		fprintf(s->out, "(and %lld findings that are not listed)\n", (long long)dropped);
 	switch (preflight_status(report)) {
