@@ -288,7 +288,6 @@ static json_t *machine_facts(const struct daemon *d, const struct machine *m)
 	json_t *facts = json_array();
 	const struct stamp *at = &m->stamp;
 
-	fact(facts, "path", machine_path_text(machine_path(m)), at);
 	fact(facts, "status", m->status, at);
 	fact(facts, "operating system", m->os_sku, at);
 	fact(facts, "system class", os_class_text(m->os), at);
@@ -298,6 +297,7 @@ static json_t *machine_facts(const struct daemon *d, const struct machine *m)
 		arc_facts(facts, m);
 	fact(facts, "location", m->location, at);
 	fact(facts, "cloud", m->cloud, at);
+	fact(facts, "path", machine_path_text(machine_path(m)), at);
 	tags_fact(facts, m);
 	fact(facts, "extensions enabled", tri_word(m->extensions_enabled), at);
 	extension_facts(facts, m);

@@ -17,15 +17,18 @@ json_t *command_item(const struct item_ref *ref)
 	const struct item *item = item_of(ref);
 	const struct subscription *s = ref->subscription;
 
-	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:i}",
+	return json_pack(
+		"{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:i}",
 		"control", control_word(ref->control), "state",
 		item_state_word((enum item_state)item->state), "reason",
 		reason_word((enum reason)item->reason), "sentence",
 		reason_sentence((enum reason)item->reason), "resource_id",
 		json_plain(item_resource_id(ref)), "machine",
-		json_or_null(ref->machine != NULL ? ref->machine->name : NULL), "connector",
-		json_or_null(ref->connector != NULL ? ref->connector->name : NULL), "subscription",
-		s->id, "subscription_name", json_or_null(s->name), "scope",
+		json_or_null(ref->machine != NULL ? ref->machine->name : NULL), "path",
+		json_or_null(ref->machine != NULL ? machine_path_word(machine_path(ref->machine))
+						  : NULL),
+		"connector", json_or_null(ref->connector != NULL ? ref->connector->name : NULL),
+		"subscription", s->id, "subscription_name", json_or_null(s->name), "scope",
 		json_or_null(s->scope != NULL ? s->scope->name : NULL), "detail",
 		json_or_null(item->detail), "since", json_wall(item->since), "due",
 		json_wall(item->due), "attempts", (int)item->attempts);

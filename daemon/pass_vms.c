@@ -38,7 +38,8 @@ static bool has_vms(const struct subscription *s)
 static bool tells_of_none(const struct subscription *s, const struct arm_error *error)
 {
 	return error->class == ARM_ERROR_UNREGISTERED ||
-		(error->class == ARM_ERROR_DENIED && !has_vms(s));
+		((error->class == ARM_ERROR_DENIED || error->class == ARM_ERROR_ABSENT) &&
+			!has_vms(s));
 }
 
 static void statuses_done(void *ctx, const struct listing_end *end)

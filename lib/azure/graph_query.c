@@ -13,8 +13,8 @@
 	"'microsoft.compute/virtualmachines/extensions')"
 #define EXTENSIONS_ONLY \
 	ALL_EXTENSIONS \
-		" and tostring(properties.type) in~ " \
-		"('MDE.Windows', 'MDE.Linux', 'MicrosoftMonitoringAgent', 'OmsAgentForLinux')"
+	" and tostring(properties.type) in~ " \
+	"('MDE.Windows', 'MDE.Linux', 'MicrosoftMonitoringAgent', 'OmsAgentForLinux')"
 
 #define TEXT(name, path) "'" name "', tostring(properties." path ")"
 /* What the inventory keeps of a message; guests write them at any length. */
@@ -107,12 +107,10 @@ static const struct {
 		TEXT("vNextEnabled", "settings.vNextEnabled") ", "
 		TEXT("azureResourceId", "settings.azureResourceId") ", "
 		TEXT("workspaceId", "settings.workspaceId") "), "
-		/* A VM's has `statuses`, of which the first tells; one of the two is empty. */
+		/* Of a VM's extension there is none. */
 		"'instanceView', pack('status', pack("
-		"'code', strcat(tostring(properties.instanceView.status.code), "
-		"tostring(properties.instanceView.statuses[0].code)), "
-		"'message', substring(strcat(tostring(properties.instanceView.status.message), "
-		"tostring(properties.instanceView.statuses[0].message)), 0, "
+		TEXT("code", "instanceView.status.code") ", "
+		"'message', substring(tostring(properties.instanceView.status.message), 0, "
 		MESSAGE_CHARACTERS "))))\n"
 		"| order by id asc",
 	},

@@ -82,11 +82,12 @@ static void linux_image_text(const struct vm_system *s, char ret[static ARM_OS_T
 			continue;
 		if (!image_version(first, &major, &minor) && !image_version(second, &major, &minor))
 			continue;
-		if (minor != 0)
-			snprintf(ret, ARM_OS_TEXT_SIZE, "%s %u.%02u", linux_images[i].name, major,
-				minor);
-		else
+		/* Ubuntu's minors are months. */
+		if (minor == 0)
 			snprintf(ret, ARM_OS_TEXT_SIZE, "%s %u", linux_images[i].name, major);
+		else
+			snprintf(ret, ARM_OS_TEXT_SIZE, "%s %u.%s%u", linux_images[i].name, major,
+				i == 0 && minor < 10 ? "0" : "", minor);
 		return;
 	}
 }
@@ -100,17 +101,27 @@ static void windows_server_text(const char *sku, char ret[static ARM_OS_TEXT_SIZ
 			*p = ' ';
 }
 
+/* "2012r2" of "sql2014-ws2012r2", or NULL. */
+static const char *server_in(const char *offer)
+{
+	static const char mark[] = "-ws";
+
+	for (; offer != NULL && *offer != '\0'; offer++)
+		if (str_starts_nocase(offer, mark))
+			return offer + strlen(mark);
+	return NULL;
+}
+
 static void image_text(const struct vm_system *s, char ret[static ARM_OS_TEXT_SIZE])
 {
-	const char *on_server = s->offer != NULL ? strcasestr(s->offer, "-ws20") : NULL;
+	const char *on_server = server_in(s->offer);
 	const char *sku = s->plan != NULL ? s->plan : "";
 
 	if (str_equal_nocase(s->publisher, "MicrosoftWindowsServer"))
 		windows_server_text(sku, ret);
 	else if (str_equal_nocase(s->publisher, "MicrosoftSQLServer") && on_server != NULL)
-		/* "sql2019-ws2022", "sql2016-ws2012r2" */
-		snprintf(ret, ARM_OS_TEXT_SIZE, "Windows Server %.4s%s", on_server + 3,
-			str_starts_nocase(on_server + 7, "r2") ? " R2" : "");
+		snprintf(ret, ARM_OS_TEXT_SIZE, "Windows Server %.4s%s", on_server,
+			str_contains_nocase(on_server, "r2") ? " R2" : "");
 	else if (str_equal_nocase(s->publisher, "MicrosoftWindowsDesktop"))
 		snprintf(ret, ARM_OS_TEXT_SIZE, "Windows %s Enterprise%s",
 			str_contains_nocase(s->offer != NULL ? s->offer : "", "11") ? "11" : "10",

@@ -15,7 +15,6 @@ static const struct {
 } paced_providers[] = {
 	{"Microsoft.Security", LANE_ADAPTIVE},
 	{"Microsoft.HybridCompute", LANE_ADAPTIVE},
-	{"Microsoft.Compute", LANE_ADAPTIVE},
 	{"Microsoft.Security/pricings", LANE_SINGLE},
 };
 

@@ -27,6 +27,18 @@ static const struct permission_need in_groups[] = {
 static const struct permission_need of_legacy[] = {
 	{"Microsoft.Security/autoProvisioningSettings/read", PERMISSION_HELPS, false},
 };
+/* Azure VMs are observed as far as they may be read. */
+static const struct permission_need of_vms[] = {
+	{"Microsoft.Compute/virtualMachines/read", PERMISSION_HELPS, true},
+	{"Microsoft.Compute/virtualMachines/extensions/read", PERMISSION_HELPS, true},
+};
+static const struct permission_need of_moved_vms[] = {
+	{"Microsoft.Compute/virtualMachines/extensions/delete", PERMISSION_HELPS, true},
+	{"Microsoft.Compute/locations/operations/read", PERMISSION_HELPS, false},
+};
+static const struct permission_need of_own_images[] = {
+	{"Microsoft.Compute/virtualMachines/extensions/write", PERMISSION_CORRECTS, true},
+};
 static const struct permission_need when_correcting[] = {
 	/* The activity log tells the outcome of a write whose answer was lost. */
 	{"Microsoft.Insights/eventtypes/values/Read", PERMISSION_CORRECTS, false},
@@ -104,6 +116,12 @@ size_t permission_needs(
 		if (observes(scope, control_by_id(c)))
 			add_actions(&needs, control_by_id(c), control_by_id(c)->reads,
 				PERMISSION_OBSERVES);
+	add_all(&needs, of_vms, ARRAY_LEN(of_vms));
+	if (scope->mode == MODE_ENFORCE && scope->policy->deploy != DEPLOY_NEVER) {
+		add_all(&needs, of_moved_vms, ARRAY_LEN(of_moved_vms));
+		if (scope->policy->own_images)
+			add_all(&needs, of_own_images, ARRAY_LEN(of_own_images));
+	}
 	for (unsigned c = 0; c < CONTROL_N_; c++)
 		if (corrects(scope, control_by_id(c)))
 			add_actions(&needs, control_by_id(c), control_by_id(c)->writes,
@@ -169,6 +187,7 @@ const char *permission_role(const char *action)
 		{"Microsoft.Security/*", "Security Admin"},
 		{"Microsoft.HybridCompute/machines/*",
 			"Azure Connected Machine Resource Administrator"},
+		{"Microsoft.Compute/virtualMachines/*", "Virtual Machine Contributor"},
 		{"*/register/action", "Contributor"},
 	};
 

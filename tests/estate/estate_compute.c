@@ -50,7 +50,7 @@ const char *vm_power(const json_t *doc)
 static json_t *agent_view(const struct machine *m)
 {
 	return json_pack("{s:s, s:[{s:s, s:s, s:s, s:s}]}", "vmAgentVersion",
-		m->agent_down       ? "Unknown"
+		m->agent_down        ? "Unknown"
 			: m->windows ? "2.7.41491.1172"
 				     : "2.11.1.4",
 		"statuses", "code",
@@ -233,8 +233,7 @@ static void get_extension(struct call *c)
 
 const char *const compute_versions[] = {
 	"2020-06-01", "2022-03-01", "2023-03-01", "2024-03-01", "2024-07-01", "2024-11-01", NULL};
-static const struct api api = {
-	API_TRACKED, COMPUTE_NAMESPACE, "virtualMachines", compute_versions};
+static const struct api api = {API_TRACKED, COMPUTE_NAMESPACE, "virtualMachines", compute_versions};
 static const struct api extension_api = {
 	API_TRACKED, COMPUTE_NAMESPACE, "virtualMachines/extensions", compute_versions};
 #define GROUP_SCOPE "/subscriptions/{}/resourceGroups/{}/providers/Microsoft.Compute/"
@@ -244,8 +243,8 @@ static const struct route routes[] = {
 		VM_TYPE "/read", LISTS, list_by_subscription},
 	{"GET", GROUP_SCOPE "virtualMachines", &api, VM_TYPE "/read", LISTS, list_by_group},
 	{"GET", GROUP_SCOPE "virtualMachines/{}", &api, VM_TYPE "/read", ROUTE_REGISTERED, get_vm},
-	{"GET", GROUP_SCOPE "virtualMachines/{}/instanceView", &api,
-		VM_TYPE "/instanceView/read", ROUTE_REGISTERED, get_view},
+	{"GET", GROUP_SCOPE "virtualMachines/{}/instanceView", &api, VM_TYPE "/instanceView/read",
+		ROUTE_REGISTERED, get_view},
 	{"GET", GROUP_SCOPE "virtualMachines/{}/extensions", &extension_api,
 		VM_EXTENSION_TYPE "/read", ROUTE_REGISTERED, list_extensions},
 	{"GET", GROUP_SCOPE "virtualMachines/{}/extensions/{}", &extension_api,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From a few words about an Azure VM to its document, which is kept as Resource Graph shows it: with
- * `extended.instanceView`. ARM's own answers are made from it (estate_compute.c).
+ * From a few words about an Azure VM to its document, which is kept as Resource Graph shows it:
+ * with `extended.instanceView`. ARM's own answers are made from it (estate_compute.c).
  */
 #include "lib/base/str.h"
 #include "lib/base/xalloc.h"
@@ -78,8 +78,8 @@ json_t *vm_extended(const char *name, const char *os, const char *status)
 		json_object_set_new(view, "computerName", json_string(name));
 		json_object_set_new(view, "osName",
 			json_string(i < ARRAY_LEN(systems) ? systems[i].reported : os));
-		json_object_set_new(view, "osVersion",
-			json_string(i < ARRAY_LEN(systems) ? version : "10.0"));
+		json_object_set_new(
+			view, "osVersion", json_string(i < ARRAY_LEN(systems) ? version : "10.0"));
 		json_object_set_new(view, "hyperVGeneration", json_string("V2"));
 	}
 	return json_pack("{s:o}", "instanceView", view);
@@ -106,14 +106,15 @@ static json_t *linux_image(const char *os)
 static json_t *windows_image(const char *os)
 {
 	static const char server[] = "Windows Server ";
-	mdc_autofree char *sku = xstrdup(
-		str_starts_nocase(os, server) ? os + strlen(server) : "win11-23h2-ent");
+	mdc_autofree char *sku =
+		xstrdup(str_starts_nocase(os, server) ? os + strlen(server) : "win11-23h2-ent");
 
 	for (char *p = sku; *p != '\0'; p++)
 		if (*p == ' ')
 			*p = '-';
 	return json_pack("{s:s, s:s, s:s, s:s}", "publisher",
-		str_starts_nocase(os, server) ? "MicrosoftWindowsServer" : "MicrosoftWindowsDesktop",
+		str_starts_nocase(os, server) ? "MicrosoftWindowsServer"
+					      : "MicrosoftWindowsDesktop",
 		"offer", str_starts_nocase(os, server) ? "WindowsServer" : "Windows-11", "sku", sku,
 		"version", "latest");
 }
@@ -150,10 +151,10 @@ static json_t *vm_properties(
 		      "s:o}",
 		"vmId", guid, "provisioningState", "Succeeded", "timeCreated", created,
 		"hardwareProfile", "vmSize", "Standard_D2s_v5", "storageProfile", "imageReference",
-		image_of(vm, facts, sub), "osDisk", "osType",
-		facts->windows ? "Windows" : "Linux", "name", "osdisk", "createOption",
-		"FromImage", "osProfile", "computerName", facts->name, "adminUsername", "contoso",
-		"allowExtensionOperations", vm->allow_extensions, "extended",
+		image_of(vm, facts, sub), "osDisk", "osType", facts->windows ? "Windows" : "Linux",
+		"name", "osdisk", "createOption", "FromImage", "osProfile", "computerName",
+		facts->name, "adminUsername", "contoso", "allowExtensionOperations",
+		vm->allow_extensions, "extended",
 		vm_extended(facts->name, facts->os, facts->status));
 	if (vm->scale_set != NULL)
 		json_object_set_new(p, "virtualMachineScaleSet",

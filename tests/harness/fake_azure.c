@@ -421,6 +421,10 @@ static enum azure_call serve_below_subscription(struct fake_azure *a, const stru
 	}
 	if (strstr(r->url, "/extensions?") != NULL)
 		return serve_below_machine(a, r, reply);
+	if (strstr(r->url, "/Microsoft.Compute/virtualMachines?") != NULL) {
+		reply->body = json_pack("{s:[]}", "value");
+		return AZURE_OTHER;
+	}
 	reply->body =
 		page_of(a, r->url, list_resources(a, prefix, "Microsoft.HybridCompute/machines"));
 	return AZURE_MACHINES;

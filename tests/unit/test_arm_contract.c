@@ -30,6 +30,7 @@
 #define SUB "11111111-aaaa-bbbb-cccc-222222222222"
 #define MACHINE \
 	"/subscriptions/" SUB "/resourceGroups/rg/providers/Microsoft.HybridCompute/machines/m1"
+#define VM "/subscriptions/" SUB "/resourceGroups/rg/providers/Microsoft.Compute/virtualMachines/v1"
 #define CONNECTOR \
 	"/subscriptions/" SUB \
 	"/resourceGroups/rg/providers/Microsoft.Security/securityConnectors/c1"
@@ -506,6 +507,18 @@ static void reads_are_operations(void **state)
 	check(&r, "MachineExtensions_Get");
 	arm_list_extensions(MACHINE, &r);
 	check(&r, "MachineExtensions_List");
+	arm_get_machine(VM, &r);
+	check(&r, "VirtualMachines_Get");
+	arm_list_vms(SUB, false, &r);
+	check(&r, "VirtualMachines_ListAll");
+	arm_list_vms(SUB, true, &r);
+	check(&r, "VirtualMachines_ListAll");
+	arm_get_extension(VM, "MDE.Linux", &r);
+	check(&r, "VirtualMachineExtensions_Get");
+	arm_list_extensions(VM, &r);
+	check(&r, "VirtualMachineExtensions_List");
+	arm_get_machine_plan(VM, &r);
+	check(&r, "Pricings_Get");
 	arm_list_descendants("mg prod", &r);
 	check(&r, "ManagementGroups_GetDescendants");
 	arm_find_activity(SUB, SUB, (struct wall){1}, (struct wall){2}, &r);
@@ -701,6 +714,9 @@ static void sensors_can_be_put_also_over_what_is_there(void **state)
 		arm_put_mde_extension(
 			MACHINE, "l", i & 1, i & 2, "cGFja2FnZQ==", i & 4 ? current : NULL, &r);
 		check(&r, "MachineExtensions_CreateOrUpdate");
+		arm_put_mde_extension(
+			VM, "l", i & 1, i & 2, "cGFja2FnZQ==", i & 4 ? current : NULL, &r);
+		check(&r, "VirtualMachineExtensions_CreateOrUpdate");
 	}
 	json_decref(current);
 }
@@ -723,6 +739,8 @@ static void deletes_are_operations(void **state)
 	(void)state;
 	arm_delete_extension(MACHINE, "MicrosoftMonitoringAgent", &r);
 	check(&r, "MachineExtensions_Delete");
+	arm_delete_extension(VM, "MDE.Windows", &r);
+	check(&r, "VirtualMachineExtensions_Delete");
 	arm_write_machine_plan(MACHINE, MACHINE_PLAN_INHERITED, &r);
 	check(&r, "Pricings_Delete");
 }

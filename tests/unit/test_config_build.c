@@ -818,6 +818,7 @@ static void the_canonical_text_has_every_option_in_force(void **state)
 		"policy \"servers\"/register-providers = off\n"
 		"policy \"servers\"/workspaces/from-machines = off\n"
 		"policy \"servers\"/extension/deploy = never\n"
+		"policy \"servers\"/extension/own-images = off\n"
 		"policy \"servers\"/extension/grace = 3h\n"
 		"policy \"servers\"/extension/first-grace = 14h\n"
 		"policy \"servers\"/legacy/replace = off\n"
