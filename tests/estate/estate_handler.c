@@ -340,6 +340,8 @@ void handler_vm_view(json_t *properties)
 			failed ? json_sprintf(
 					 "ProvisioningState/failed/%s", tree_text(status, "code"))
 			       : json_string("ProvisioningState/succeeded"));
+		if (!failed)
+			json_object_set_new(status, "level", json_string("Info"));
 		json_object_set_new(view, "statuses", json_pack("[O]", status));
 	}
 	json_object_del(view, "status");

@@ -317,8 +317,11 @@ static void show_progress(struct estate *e, struct operation *op, struct resourc
 		json_string(state));
 	if (op->verb != VERB_DELETE)
 		tree_set(&doc, "properties.instanceView",
-			json_pack("{s:O, s:O, s:{}}", "name", json_object_get(op->doc, "name"),
-				"type", tree_get(op->doc, "properties.type"), "status"));
+			op->vm ? json_pack("{s:O, s:O}", "name", json_object_get(op->doc, "name"),
+					 "type", tree_get(op->doc, "properties.type"))
+			       : json_pack("{s:O, s:O, s:{}}", "name",
+					 json_object_get(op->doc, "name"), "type",
+					 tree_get(op->doc, "properties.type"), "status"));
 	store(e, op, doc);
 }
 

@@ -244,6 +244,30 @@ static void what_the_policy_does_not_want_is_not_written(void **state)
 	attempt_fini(&a);
 }
 
+/* Only to VMs that Defender for Cloud leaves out, and only where the policy says so. */
+static void vms_are_left_to_defender_for_cloud(void **state)
+{
+	struct fixture *f = *state;
+	mdc_autofree char *document = xasprintf(
+		"{\"id\":\"/subscriptions/%s/resourceGroups/rg/providers/Microsoft.Compute/"
+		"virtualMachines/v\",\"location\":\"westeurope\",\"properties\":{"
+		"\"storageProfile\":{},\"extended\":{\"instanceView\":{\"osName\":"
+		"\"Windows Server 2016 Datacenter\",\"powerState\":{\"code\":"
+		"\"PowerState/running\"}}}}}",
+		f->s->id);
+	struct attempt a;
+
+	f->m = estate_machine_document(&f->e, document);
+	f->m->extensions_known = true;
+	for (unsigned i = 0; i < 4; i++) {
+		f->m->own_image = i & 1;
+		f->e.policy.own_images = i & 2;
+		attempt_extension(f, &a);
+		expect_refusal(f, &a, i == 3 ? WRITE_ALLOWED : WRITE_REFUSED_NOT_LISTED);
+		attempt_fini(&a);
+	}
+}
+
 /* --- the target --- */
 
 #define SUB "/subscriptions/aaaaaaaa-0000-4000-8000-000000000001"
@@ -799,6 +823,7 @@ int main(void)
 		CASE(a_registration_is_asked_for_and_nothing_else),
 		CASE(no_control_may_write_what_is_anothers),
 		CASE(what_the_policy_does_not_want_is_not_written),
+		CASE(vms_are_left_to_defender_for_cloud),
 		CASE(only_the_views_own_targets_are_on_the_list),
 		CASE(ids_compare_without_case_and_may_be_escaped),
 		CASE(no_method_but_put_is_anyones_but_the_two_that_delete),

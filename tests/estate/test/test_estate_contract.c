@@ -8,6 +8,8 @@
 #include "tests/estate/test/openapi.h"
 
 #define OTHER_MACHINE MACHINES "/m2"
+#define VMS SUB_PATH "/resourceGroups/rg/providers/Microsoft.Compute/virtualMachines"
+#define COMPUTE "/Microsoft.Compute/"
 
 /* --- the list of operations --- */
 
@@ -269,7 +271,29 @@ static const struct {
 		MACHINE "/extensions/MDE.Windows", NULL, 202},
 	{"2025-01-13", "MachineExtensions_Delete", HYBRID, "DELETE", MACHINE "/extensions/none",
 		NULL, 204},
+	{"2024-07-01", "VirtualMachines_ListAll", COMPUTE, "GET",
+		SUB_PATH "/providers/Microsoft.Compute/virtualMachines", NULL, 200},
+	{"2024-07-01", "VirtualMachines_ListAll", COMPUTE, "GET",
+		SUB_PATH "/providers/Microsoft.Compute/virtualMachines?statusOnly=true", NULL, 200},
+	{"2024-07-01", "VirtualMachines_List", COMPUTE, "GET", VMS, NULL, 200},
+	{"2024-07-01", "VirtualMachines_Get", COMPUTE, "GET", VMS "/v1?$expand=instanceView", NULL,
+		200},
+	{"2024-07-01", "VirtualMachines_Get", COMPUTE, "GET", VMS "/v2", NULL, 200},
+	{"2024-07-01", "VirtualMachines_InstanceView", COMPUTE, "GET", VMS "/v2/instanceView", NULL,
+		200},
+	{"2024-07-01", "VirtualMachineExtensions_List", COMPUTE, "GET",
+		VMS "/v1/extensions?$expand=instanceView", NULL, 200},
+	{"2024-07-01", "VirtualMachineExtensions_Get", COMPUTE, "GET",
+		VMS "/v1/extensions/MDE.Windows?$expand=instanceView", NULL, 200},
+	{"2024-07-01", "VirtualMachineExtensions_CreateOrUpdate", COMPUTE, "PUT",
+		VMS "/v1/extensions/New", PUT_MDE, 201},
+	{"2024-07-01", "VirtualMachineExtensions_Delete", COMPUTE, "DELETE",
+		VMS "/v1/extensions/MDE.Windows", NULL, 202},
+	{"2024-07-01", "VirtualMachineExtensions_Delete", COMPUTE, "DELETE",
+		VMS "/v1/extensions/none", NULL, 204},
 	/* Refusals have a description too. */
+	{"2024-07-01", "VirtualMachineExtensions_CreateOrUpdate", COMPUTE, "PUT",
+		VMS "/v2/extensions/New", PUT_MDE, 409},
 	{"2024-01-01", "Pricings_Update", MDC, "PUT", SECURITY "/pricings/VirtualMachines", "{}",
 		400},
 	{"2022-05-01", "Settings_Get", MDC, "GET", SECURITY "/settings/MCAS", NULL, 404},
@@ -295,7 +319,11 @@ static void open_estate(struct fixture *f)
 		"\"MDE.Windows\"}]},{\"name\":\"m2\",\"group\":\"rg\",\"location\":\"eastus2euap\","
 		"\"extensions\":[{\"type\":\"MDE.Windows\",\"state\":\"Failed\"}]},{\"name\":"
 		"\"shell\","
-		"\"group\":\"rg\",\"status\":\"NeverConnected\"}]",
+		"\"group\":\"rg\",\"status\":\"NeverConnected\"},"
+		"{\"name\":\"v1\",\"group\":\"rg\",\"location\":\"eastus2euap\",\"vm\":{"
+		"\"scaleSet\":\"web\"},\"extensions\":[{\"type\":\"MDE.Windows\"}]},"
+		"{\"name\":\"v2\",\"group\":\"rg\",\"location\":\"eastus2euap\",\"vm\":{"
+		"\"ownImage\":true},\"status\":\"deallocated\"}]",
 		"\"deployer\":{\"on\":false},\"activity\":{\"delay\":\"0s\"},\"plan\":{\"write\":"
 		"\"0s\"},"
 		"\"tokens\":{\"life\":\"24h\"}");
