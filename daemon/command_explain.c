@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/command.h"
 
+#include "lib/base/xalloc.h"
 #include "lib/controls/arc_agent.h"
 #include "lib/controls/handler_code.h"
 #include "lib/controls/legacy.h"
@@ -149,7 +150,8 @@ static void add_holds(const struct daemon *d, const struct item_ref *resource, j
 
 		if (step->subscription != resource->subscription ||
 			step->machine != resource->machine ||
-			step->connector != resource->connector || step->held == REASON_NONE)
+			step->connector != resource->connector ||
+			step->workspace != resource->workspace || step->held == REASON_NONE)
 			continue;
 		row = row_of(items, step->control->id);
 		json_object_set_new(row, "held", json_string(reason_word(step->held)));
@@ -380,11 +382,36 @@ static json_t *connector_facts(const struct connector *c)
 	return facts;
 }
 
+static json_t *workspace_facts(const struct workspace *w)
+{
+	json_t *facts = json_array();
+
+	fact(facts, "location", w->location, &w->stamp);
+	fact(facts, "workspace id", w->customer, &w->stamp);
+	fact(facts, "plan",
+		w->plan           ? "Security"
+			: w->free ? "SecurityCenterFree"
+				  : "not there",
+		&w->subscription->workspaces_stamp);
+	for (size_t i = 0; i < w->reporter_count; i++) {
+		const struct workspace_reporter *r = &w->reporters[i];
+		const struct subscription *s = r->subscription;
+		mdc_autofree char *value =
+			xasprintf("%s, plan %s %s: %u by rules, %u by the old agent", s->id,
+				*s->pricing.tier != '\0' ? s->pricing.tier : "not known",
+				s->pricing.sub_plan, r->agents, r->legacy);
+
+		fact(facts, "reporting machines of", value, &w->subscription->reports);
+	}
+	return facts;
+}
+
 static json_t *facts_of(const struct daemon *d, const struct item_ref *ref)
 {
 	switch (item_resource(ref)) {
 	case ON_MACHINE: return machine_facts(d, ref->machine);
 	case ON_CONNECTOR: return connector_facts(ref->connector);
+	case ON_WORKSPACE: return workspace_facts(ref->workspace);
 	case ON_SUBSCRIPTION:
 	case RESOURCE_KIND_N_: break;
 	}
@@ -414,10 +441,11 @@ json_t *command_explain(const struct command_context *c)
 	s = ref.subscription;
 	items = explain_items(d, &ref);
 	add_holds(d, &ref, items);
-	result = json_pack("{s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "resource_id",
+	result = json_pack("{s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "resource_id",
 		json_plain(item_resource_id(&ref)), "machine",
 		json_or_null(ref.machine != NULL ? ref.machine->name : NULL), "connector",
-		json_or_null(ref.connector != NULL ? ref.connector->name : NULL), "subscription",
+		json_or_null(ref.connector != NULL ? ref.connector->name : NULL), "workspace",
+		json_or_null(ref.workspace != NULL ? ref.workspace->name : NULL), "subscription",
 		s->id, "subscription_name", json_or_null(s->name), "scope",
 		json_or_null(s->scope != NULL ? s->scope->name : NULL), "mode",
 		s->scope != NULL

@@ -28,13 +28,14 @@ json_t *command_item(const struct item_ref *ref)
 		json_or_null(ref->machine != NULL ? machine_path_word(machine_path(ref->machine))
 						  : NULL),
 		"connector", json_or_null(ref->connector != NULL ? ref->connector->name : NULL),
+		"workspace", json_or_null(ref->workspace != NULL ? ref->workspace->name : NULL),
 		"subscription", s->id, "subscription_name", json_or_null(s->name), "scope",
 		json_or_null(s->scope != NULL ? s->scope->name : NULL), "detail",
 		json_or_null(item->detail), "since", json_wall(item->since), "due",
 		json_wall(item->due), "attempts", (int)item->attempts);
 }
 
-/* Place 0 of a subscription is itself; then come its connectors, and then its machines. */
+/* Place 0 of a subscription is itself; then come its connectors, workspaces and machines. */
 struct position {
 	char subscription[GUID_TEXT_SIZE];
 	uint64_t place, control;
@@ -110,8 +111,10 @@ static struct item_ref resource_at(struct subscription *s, uint64_t place)
 {
 	struct item_ref ref = {.subscription = s};
 
-	if (place > s->connector_count)
-		ref.machine = s->machines[place - s->connector_count - 1];
+	if (place > s->connector_count + s->workspace_count)
+		ref.machine = s->machines[place - s->connector_count - s->workspace_count - 1];
+	else if (place > s->connector_count)
+		ref.workspace = s->workspaces[place - s->connector_count - 1];
 	else if (place > 0)
 		ref.connector = s->connectors[place - 1];
 	return ref;
@@ -146,7 +149,8 @@ static void walk_subscription(struct walk *w, struct subscription *s)
 	int order = strcmp(s->id, w->from.subscription);
 	uint64_t first = order == 0 ? w->from.place : 0;
 
-	for (uint64_t place = first; order >= 0 && place <= s->connector_count + s->machine_count;
+	for (uint64_t place = first;
+		order >= 0 && place <= s->connector_count + s->workspace_count + s->machine_count;
 		place++) {
 		if (*w->next != '\0' && !w->counting)
 			return;
@@ -210,7 +214,9 @@ static bool subscription_is_known(struct walk *w)
 	if (item_resource(&ref) != ON_SUBSCRIPTION)
 		command_fail(w->command, "not-found", "mdcctl status",
 			"\"%.200s\" is a %s, not a subscription", w->subscription,
-			ref.machine != NULL ? "machine" : "connector");
+			ref.machine != NULL             ? "machine"
+				: ref.connector != NULL ? "connector"
+							: "workspace");
 	w->subscription = ref.subscription->id;
 	return item_resource(&ref) == ON_SUBSCRIPTION;
 }

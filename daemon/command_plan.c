@@ -36,12 +36,14 @@ json_t *command_step(const struct daemon *d, const struct step *step)
 	struct item_ref ref = {.subscription = step->subscription,
 		.machine = step->machine,
 		.connector = step->connector,
+		.workspace = step->workspace,
 		.control = step->control->id};
 	const struct scope_config *scope = step->subscription->scope;
-	json_t *row = json_pack("{s:s, s:o, s:o, s:o, s:s, s:o, s:o, s:o}", "control",
+	json_t *row = json_pack("{s:s, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o}", "control",
 		control_word(ref.control), "resource_id", json_plain(item_resource_id(&ref)),
 		"machine", json_or_null(step->machine != NULL ? step->machine->name : NULL),
 		"connector", json_or_null(step->connector != NULL ? step->connector->name : NULL),
+		"workspace", json_or_null(step->workspace != NULL ? step->workspace->name : NULL),
 		"subscription", step->subscription->id, "subscription_name",
 		json_or_null(step->subscription->name), "scope",
 		json_or_null(scope != NULL ? scope->name : NULL), "differences",
@@ -107,6 +109,9 @@ static void add_subscription(struct tally *t, const struct subscription *s)
 	for (size_t c = 0; c < s->connector_count; c++)
 		for (size_t i = 0; i < CONNECTOR_CONTROLS; i++)
 			add_wait(t, &s->connectors[c]->items[i]);
+	for (size_t w = 0; w < s->workspace_count; w++)
+		for (size_t i = 0; i < WORKSPACE_CONTROLS; i++)
+			add_wait(t, &s->workspaces[w]->items[i]);
 	for (uint32_t m = 0; m < s->machine_count; m++)
 		for (size_t i = 0; i < MACHINE_CONTROLS; i++)
 			add_wait(t, &s->machines[m]->items[i]);

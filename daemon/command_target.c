@@ -131,6 +131,7 @@ struct bearers {
 	const char *name;
 	struct subscription *subscription;
 	struct connector *connector;
+	struct workspace *workspace;
 	struct machine *machine;
 	size_t count;
 	struct buf ids;
@@ -143,6 +144,7 @@ static void add_bearer(struct bearers *b, const char *name, const struct item_re
 	b->subscription = ref->subscription;
 	b->machine = ref->machine;
 	b->connector = ref->connector;
+	b->workspace = ref->workspace;
 	if (b->count++ < CANDIDATES_SHOWN)
 		buf_addf(&b->ids, "\n  %s", item_resource_id(ref));
 }
@@ -173,6 +175,20 @@ static void find_connectors(struct bearers *b, const struct inventory *inv)
 	}
 }
 
+static void find_workspaces(struct bearers *b, const struct inventory *inv)
+{
+	struct map_entry *entry;
+
+	map_for_each (&inv->subscriptions, entry) {
+		struct subscription *s = entry->value;
+
+		for (size_t i = 0; i < s->workspace_count; i++)
+			add_bearer(b, s->workspaces[i]->name,
+				&(struct item_ref){
+					.subscription = s, .workspace = s->workspaces[i]});
+	}
+}
+
 static void find_subscriptions(struct bearers *b, const struct inventory *inv)
 {
 	struct map_entry *entry;
@@ -191,6 +207,7 @@ static void find_by_id(const struct inventory *inv, const struct arm_id *id, str
 
 	ret->machine = inventory_machine(inv, parent != NULL ? parent : id->text);
 	ret->connector = inventory_connector(inv, id->text);
+	ret->workspace = inventory_workspace(inv, id->text);
 	if (ret->machine == NULL &&
 		(id->kind == ARM_KIND_SUBSCRIPTION || id->kind == ARM_KIND_PRICING ||
 			id->kind == ARM_KIND_SETTING))
@@ -210,11 +227,14 @@ static bool target_by_id(const struct inventory *inv, const char *text, struct i
 		found.subscription = found.machine->subscription;
 	if (found.connector != NULL)
 		found.subscription = found.connector->subscription;
+	if (found.workspace != NULL)
+		found.subscription = found.workspace->subscription;
 	if (found.subscription == NULL)
 		return false;
 	*ret = (struct item_ref){.subscription = found.subscription,
 		.machine = found.machine,
 		.connector = found.connector,
+		.workspace = found.workspace,
 		.control = CONTROL_N_};
 	return true;
 }
@@ -225,12 +245,15 @@ static bool target_by_name(const struct command_context *c, struct bearers *b, s
 	if (b->count == 0)
 		find_connectors(b, c->daemon->inventory);
 	if (b->count == 0)
+		find_workspaces(b, c->daemon->inventory);
+	if (b->count == 0)
 		find_subscriptions(b, c->daemon->inventory);
 	if (b->count > 1) {
 		command_fail(c, "ambiguous", "give one of these ids",
 			"%zu %s are called \"%.*s\":%s%s", b->count,
 			b->machine != NULL             ? "machines"
 				: b->connector != NULL ? "connectors"
+				: b->workspace != NULL ? "workspaces"
 						       : "subscriptions",
 			NAME_MOST, b->name, buf_str(&b->ids),
 			b->count > CANDIDATES_SHOWN ? "\n  ..." : "");
@@ -238,13 +261,15 @@ static bool target_by_name(const struct command_context *c, struct bearers *b, s
 	}
 	if (b->count == 0) {
 		command_fail(c, "not-found", "mdcctl list",
-			"no machine, connector or subscription \"%.*s\" has been observed",
+			"no machine, connector, workspace or subscription \"%.*s\" has been "
+			"observed",
 			NAME_MOST, b->name);
 		return false;
 	}
 	*ret = (struct item_ref){.subscription = b->subscription,
 		.machine = b->machine,
 		.connector = b->connector,
+		.workspace = b->workspace,
 		.control = CONTROL_N_};
 	return true;
 }

@@ -160,7 +160,8 @@ static void ask(void *ctx)
 static bool is_about(const struct search *s, const struct item_ref *ref)
 {
 	return s->ref.subscription == ref->subscription && s->ref.machine == ref->machine &&
-		s->ref.connector == ref->connector && s->ref.control == ref->control;
+		s->ref.connector == ref->connector && s->ref.workspace == ref->workspace &&
+		s->ref.control == ref->control;
 }
 
 void culprits_search(struct culprits *c, const struct item_ref *ref)

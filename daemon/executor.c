@@ -289,6 +289,7 @@ static enum reason kept(void *ctx, const struct step *step)
 	struct item_ref ref = {.subscription = step->subscription,
 		.machine = step->machine,
 		.connector = step->connector,
+		.workspace = step->workspace,
 		.control = step->control->id};
 	struct holdoff_place place;
 

@@ -108,6 +108,8 @@ void executor_adopt(struct executor *x, struct subscription *s, struct machine *
 	adopt_all(x, &(struct item_ref){.subscription = s, .machine = m});
 	for (size_t i = 0; m == NULL && i < s->connector_count; i++)
 		adopt_all(x, &(struct item_ref){.subscription = s, .connector = s->connectors[i]});
+	for (size_t i = 0; m == NULL && i < s->workspace_count; i++)
+		adopt_all(x, &(struct item_ref){.subscription = s, .workspace = s->workspaces[i]});
 }
 
 void executor_expire(struct executor *x)

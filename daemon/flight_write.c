@@ -81,7 +81,8 @@ static bool target_is_busy(const struct flight *f)
 		const struct flight *other = list_entry(node, struct flight, link);
 		bool same_resource = other->ref.subscription == f->ref.subscription &&
 			other->ref.machine == f->ref.machine &&
-			other->ref.connector == f->ref.connector;
+			other->ref.connector == f->ref.connector &&
+			other->ref.workspace == f->ref.workspace;
 
 		if (other == f || other->op.phase < PHASE_INTENDED)
 			continue;

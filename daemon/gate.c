@@ -239,7 +239,9 @@ static bool matches_something(
 		if (str_equal_nocase(c->scopes[i].name, target))
 			return true;
 	return str_equal(target, "*") || inventory_subscription(inv, target) != NULL ||
-		inventory_machine(inv, target) != NULL || inventory_connector(inv, target) != NULL;
+		inventory_machine(inv, target) != NULL ||
+		inventory_connector(inv, target) != NULL ||
+		inventory_workspace(inv, target) != NULL;
 }
 
 /* A scope that got another name is not paused any more: whoever paused it wants to know. */

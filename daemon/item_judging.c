@@ -39,7 +39,7 @@ static void add_verdicts(
 
 		buf_addf(facts, " %.100s %u %lld %d", connector->hierarchy, connector->scan_hours,
 			(long long)connector->changed.ms, wall_is_set(connector->missing));
-		for (unsigned c = FIRST_CONNECTOR_CONTROL; c < FIRST_MACHINE_CONTROL; c++)
+		for (unsigned c = FIRST_CONNECTOR_CONTROL; c < FIRST_WORKSPACE_CONTROL; c++)
 			add_verdict(r,
 				&(struct item_ref){.subscription = s,
 					.connector = connector,
@@ -110,10 +110,16 @@ void judge_subscription(struct reconciler *r, struct subscription *s)
 	for (unsigned c = 0; c < FIRST_CONNECTOR_CONTROL; c++)
 		judge(r, &(struct item_ref){.subscription = s, .control = (enum control_id)c});
 	for (size_t i = 0; i < s->connector_count; i++)
-		for (unsigned c = FIRST_CONNECTOR_CONTROL; c < FIRST_MACHINE_CONTROL; c++)
+		for (unsigned c = FIRST_CONNECTOR_CONTROL; c < FIRST_WORKSPACE_CONTROL; c++)
 			judge(r,
 				&(struct item_ref){.subscription = s,
 					.connector = s->connectors[i],
+					.control = (enum control_id)c});
+	for (size_t i = 0; i < s->workspace_count; i++)
+		for (unsigned c = FIRST_WORKSPACE_CONTROL; c < FIRST_MACHINE_CONTROL; c++)
+			judge(r,
+				&(struct item_ref){.subscription = s,
+					.workspace = s->workspaces[i],
 					.control = (enum control_id)c});
 }
 

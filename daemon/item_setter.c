@@ -46,6 +46,8 @@ void item_end(const struct item_ref *ref)
 
 static const char *display_name(const struct item_ref *ref)
 {
+	if (ref->workspace != NULL)
+		return ref->workspace->name;
 	if (ref->connector != NULL)
 		return ref->connector->name;
 	if (ref->machine != NULL)

@@ -131,6 +131,8 @@ static void show_where(const struct screen *s, const json_t *e)
 
 	if (*text_of(e, "connector") != '\0')
 		say(s, "connector", text_of(e, "connector"));
+	else if (*text_of(e, "workspace") != '\0')
+		say(s, "workspace", text_of(e, "workspace"));
 	else
 		say(s, "machine", text_of(e, "machine"));
 	say(s, "resource", text_of(e, "resource_id"));

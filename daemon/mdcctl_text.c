@@ -76,7 +76,7 @@ json_int_t number_of(const json_t *object, const char *key)
 const char *name_of(const json_t *row)
 {
 	static const char *const keys[] = {
-		"machine", "connector", "subscription_name", "subscription"};
+		"machine", "connector", "workspace", "subscription_name", "subscription"};
 
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
 		if (*text_of(row, keys[i]) != '\0')

@@ -365,7 +365,11 @@ static enum stage next_stage(const struct pass *p)
 	case STAGE_PLANS_FROM_ARM: return STAGE_SETTINGS;
 	case STAGE_SETTINGS: return STAGE_SINGLES;
 	case STAGE_SINGLES: return STAGE_CONNECTORS;
-	case STAGE_CONNECTORS: return STAGE_POLICIES;
+	case STAGE_CONNECTORS: return STAGE_WORKSPACES;
+	case STAGE_WORKSPACES: return STAGE_SOLUTIONS;
+	case STAGE_SOLUTIONS: return STAGE_USES;
+	case STAGE_USES: return STAGE_RULES;
+	case STAGE_RULES: return STAGE_POLICIES;
 	case STAGE_POLICIES: return STAGE_POLICY_SETS;
 	case STAGE_POLICY_SETS: return STAGE_TELL;
 	case STAGE_COUNTS: return p->kind == PASS_WATCH ? STAGE_EXTENSIONS : STAGE_MACHINES;
@@ -409,6 +413,8 @@ static void stage_enter(struct pass *p, enum stage stage)
 	case STAGE_GROUPS_FROM_ARM: groups_from_arm_begin(p); break;
 	case STAGE_PLANS: begin_plans(p); break;
 	case STAGE_COUNTS: begin_counts(p); break;
+	case STAGE_USES: uses_begin(p); break;
+	case STAGE_POLICIES: uses_conclude(p); break;
 	case STAGE_POLICY_SETS: policy_sets_begin(p); break;
 	case STAGE_CONCLUDE: look_at_vms(p); break;
 	case STAGE_TELL: tell_begin(p); break;
@@ -417,7 +423,9 @@ static void stage_enter(struct pass *p, enum stage stage)
 	case STAGE_SETTINGS:
 	case STAGE_SINGLES:
 	case STAGE_CONNECTORS:
-	case STAGE_POLICIES:
+	case STAGE_WORKSPACES:
+	case STAGE_SOLUTIONS:
+	case STAGE_RULES:
 	case STAGE_MACHINES:
 	case STAGE_EXTENSIONS:
 	case STAGE_MACHINE_PLANS:
@@ -436,6 +444,10 @@ static bool stage_start_one(struct pass *p)
 	case STAGE_SETTINGS: return start_settings(p);
 	case STAGE_SINGLES: return start_singles(p);
 	case STAGE_CONNECTORS: return start_connectors(p);
+	case STAGE_WORKSPACES: return start_workspaces(p);
+	case STAGE_SOLUTIONS: return start_solutions(p);
+	case STAGE_USES: return start_uses(p);
+	case STAGE_RULES: return start_rules(p);
 	case STAGE_POLICIES: return start_policies(p);
 	case STAGE_POLICY_SETS: return start_policy_sets(p);
 	case STAGE_COUNTS: return start_counts(p);
@@ -549,6 +561,8 @@ static void pass_free(struct pass *p)
 	groups_free(p);
 	policies_free(p);
 	map_fini(&p->policy_sets);
+	uses_free(p);
+	map_fini(&p->rules);
 	map_fini(&p->places);
 	free(p->progress);
 	free(p->batches);
@@ -568,6 +582,7 @@ static void pass_start(struct observer *o, enum pass_kind kind)
 	list_init(&p->listings);
 	map_init(&p->places, NULL);
 	policy_sets_init(p);
+	rules_init(p);
 	put_in_order(p);
 	identity_begin(p);
 	stage_advance(p);

@@ -174,6 +174,8 @@ static void add_all(struct tally *t, const struct inventory *inv)
 		add(t, s->items, ARRAY_LEN(s->items));
 		for (size_t i = 0; i < s->connector_count; i++)
 			add(t, s->connectors[i]->items, CONNECTOR_CONTROLS);
+		for (size_t i = 0; i < s->workspace_count; i++)
+			add(t, s->workspaces[i]->items, WORKSPACE_CONTROLS);
 		for (uint32_t i = 0; i < s->machine_count; i++)
 			add(t, s->machines[i]->items, MACHINE_CONTROLS);
 	}

@@ -6,6 +6,7 @@
  *   pass_subscriptions.c  which subscriptions there are, their plans and settings
  *   pass_singles.c        their documents that are read one by one
  *   pass_connectors.c     their connectors of AWS and GCP
+ *   pass_workspaces.c     their Log Analytics workspaces, and who reports to these
  *   pass_groups.c         their management groups
  *   pass_policies.c       assigned policies that bring the old agent back
  *   pass_machine_plans.c  plans of single machines
@@ -41,6 +42,10 @@ enum stage {
 	STAGE_SETTINGS,
 	STAGE_SINGLES,
 	STAGE_CONNECTORS,
+	STAGE_WORKSPACES,
+	STAGE_SOLUTIONS,
+	STAGE_USES,  /* of workspaces, by machines */
+	STAGE_RULES, /* by which they report */
 	STAGE_POLICIES,
 	STAGE_POLICY_SETS,
 	STAGE_COUNTS,
@@ -63,6 +68,7 @@ struct progress {
 	uint32_t next;                 /* ARM: the next machine whose extensions are to be listed */
 	unsigned failures;             /* of such lists, one after the other */
 	bool listed[SETTING_N_];
+	bool workspaces_read;
 	bool policies_read;
 	json_t *assignments; /* that deploy something: definitions that we know, or sets */
 };
@@ -102,7 +108,11 @@ struct pass {
 	struct group *groups;
 	size_t group_count;
 	struct map policy_sets; /* id -> struct policy_set */
-	size_t next;            /* of the stage's work */
+	struct map rules;       /* id -> struct rule, of those in use */
+	struct found_use *uses; /* what machines use, until the rules have been read */
+	size_t use_count;
+	bool uses_unread; /* who reports to workspaces was not read completely */
+	size_t next;      /* of the stage's work */
 	/* STAGE_CONCLUDE, STAGE_TELL: within progress[next] */
 	bool begun;
 	struct sweep_conclusion conclusion;
@@ -121,6 +131,7 @@ struct part {
 	struct arm_call *call;
 	size_t index; /* of the progress, the batch or the group */
 	enum single_id single;
+	enum graph_table table;
 	struct wall asked;
 	struct machine *machine;
 	bool repeats; /* a row came twice */
@@ -206,6 +217,10 @@ bool start_plan_from_arm(struct pass *p);
 bool start_settings(struct pass *p);
 bool start_singles(struct pass *p);
 bool start_connectors(struct pass *p);
+bool start_workspaces(struct pass *p);
+bool start_solutions(struct pass *p);
+bool start_uses(struct pass *p);
+bool start_rules(struct pass *p);
 bool start_policies(struct pass *p);
 bool start_policy_sets(struct pass *p);
 bool start_counts(struct pass *p);
@@ -220,6 +235,11 @@ void list_vms(struct part *part);
 bool machine_plan_matters(const struct machine *m);
 
 /* Between the assignments and their sets, after the sets, and at any end. */
+/* Before the uses of workspaces are read, and after their rules. */
+void rules_init(struct pass *p);
+void uses_begin(struct pass *p);
+void uses_conclude(struct pass *p);
+void uses_free(struct pass *p);
 void policy_sets_init(struct pass *p);
 void policy_sets_begin(struct pass *p);
 void policies_conclude(struct pass *p);
@@ -264,6 +284,14 @@ bool note_single(struct observer *o, struct subscription *s, enum single_id id, 
 bool connectors_matter(const struct subscription *s);
 /* False for what cannot be read, or is not of that subscription. */
 bool note_connector(struct observer *o, const struct subscription *s, const json_t *row,
+	struct wall asked) MDC_MUST_CHECK;
+
+/* The same of workspaces, and of the solutions on them. */
+bool workspaces_ended_well(const struct listing_end *end, bool unclear);
+bool workspaces_matter(const struct subscription *s);
+bool note_workspace(struct observer *o, const struct subscription *s, const json_t *row,
+	struct wall asked) MDC_MUST_CHECK;
+bool note_solution(struct observer *o, const struct subscription *s, const json_t *row,
 	struct wall asked) MDC_MUST_CHECK;
 
 void refresh_cancel_all(struct observer *o);

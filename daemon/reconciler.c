@@ -13,6 +13,8 @@
 
 struct item *item_of(const struct item_ref *ref)
 {
+	if (ref->workspace != NULL)
+		return workspace_item(ref->workspace, ref->control);
 	return ref->connector != NULL
 		? connector_item(ref->connector, ref->control)
 		: inventory_item(ref->subscription, ref->machine, ref->control);
@@ -22,11 +24,14 @@ enum resource_kind item_resource(const struct item_ref *ref)
 {
 	return ref->machine != NULL      ? ON_MACHINE
 		: ref->connector != NULL ? ON_CONNECTOR
+		: ref->workspace != NULL ? ON_WORKSPACE
 					 : ON_SUBSCRIPTION;
 }
 
 const char *item_resource_id(const struct item_ref *ref)
 {
+	if (ref->workspace != NULL)
+		return ref->workspace->id;
 	if (ref->connector != NULL)
 		return ref->connector->id;
 	return ref->machine != NULL ? ref->machine->id : ref->subscription->id;
@@ -34,6 +39,8 @@ const char *item_resource_id(const struct item_ref *ref)
 
 const char *item_group(const struct item_ref *ref)
 {
+	if (ref->workspace != NULL)
+		return ref->workspace->group;
 	if (ref->connector != NULL)
 		return ref->connector->group;
 	return ref->machine != NULL ? ref->machine->group : NULL;
@@ -46,6 +53,7 @@ struct control_view item_view(const struct item_ref *ref, const struct config *c
 		.scope = ref->subscription->scope,
 		.subscription = ref->subscription,
 		.connector = ref->connector,
+		.workspace = ref->workspace,
 		.machine = ref->machine,
 		.item = item_of(ref),
 		.now = now,
@@ -152,7 +160,7 @@ static bool is_certain(const struct item_ref *ref)
 	const struct subscription *s = ref->subscription;
 	const struct machine *m = ref->machine;
 
-	if (!s->visible || s->scope == NULL || ref->connector != NULL)
+	if (!s->visible || s->scope == NULL || ref->connector != NULL || ref->workspace != NULL)
 		return s->visible;
 	return m != NULL ? m->extensions_known : s->machines_stamp.source != SOURCE_NONE;
 }
@@ -249,6 +257,9 @@ void visit_items_of(struct reconciler *r, struct subscription *s, struct machine
 	for (size_t i = 0; m == NULL && i < s->connector_count; i++)
 		visit_items(r, &(struct item_ref){.subscription = s, .connector = s->connectors[i]},
 			visit, ctx);
+	for (size_t i = 0; m == NULL && i < s->workspace_count; i++)
+		visit_items(r, &(struct item_ref){.subscription = s, .workspace = s->workspaces[i]},
+			visit, ctx);
 }
 
 /* --- planning --- */
@@ -260,6 +271,7 @@ static void carry_out_ready(struct reconciler *r, const struct plan *plan)
 		struct item_ref ref = {.subscription = step->subscription,
 			.machine = step->machine,
 			.connector = step->connector,
+			.workspace = step->workspace,
 			.control = step->control->id};
 		struct item_event event = {
 			.kind = EVENT_STEP_QUEUED, .reason = REASON_QUEUED, .detail = ""};
@@ -345,6 +357,13 @@ static void cure_kind(
 			.subscription = s, .connector = s->connectors[i], .control = ref->control};
 
 		if (group == NULL || str_equal_nocase(s->connectors[i]->group, group))
+			cure(r, &other, reason);
+	}
+	for (size_t i = 0; ref->workspace != NULL && i < s->workspace_count; i++) {
+		struct item_ref other = {
+			.subscription = s, .workspace = s->workspaces[i], .control = ref->control};
+
+		if (group == NULL || str_equal_nocase(s->workspaces[i]->group, group))
 			cure(r, &other, reason);
 	}
 }

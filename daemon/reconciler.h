@@ -18,12 +18,13 @@
 
 struct reconciler;
 
-/* An item by what it is about; neither machine nor connector: the subscription itself. */
+/* An item by what it is about; no machine, connector or workspace: the subscription itself. */
 struct item_ref {
 	struct subscription *subscription;
 	struct machine *machine;
 	enum control_id control;
 	struct connector *connector;
+	struct workspace *workspace;
 };
 struct item *item_of(const struct item_ref *ref);
 /* The kind of the resource, whatever the control. */

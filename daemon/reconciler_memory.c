@@ -226,6 +226,11 @@ static enum resource_kind kind_of(const struct memory *m)
 	return control_resource((enum control_id)c);
 }
 
+static bool workspaces_matter(const struct subscription *s)
+{
+	return control_by_id(CONTROL_WORKSPACE_PLAN)->may_write(s->scope->policy);
+}
+
 static bool connectors_matter(const struct subscription *s)
 {
 	return control_by_id(CONTROL_CONNECTOR)->may_write(s->scope->policy);
@@ -242,6 +247,9 @@ static bool is_missing(
 	case ON_CONNECTOR:
 		return s->connectors_stamp.source != SOURCE_NONE &&
 			inventory_connector(r->inventory, id) == NULL;
+	case ON_WORKSPACE:
+		return s->workspaces_stamp.source != SOURCE_NONE &&
+			inventory_workspace(r->inventory, id) == NULL;
 	case ON_SUBSCRIPTION:
 	case RESOURCE_KIND_N_: break;
 	}
@@ -258,6 +266,8 @@ static void look_at(struct reconciler *r, const char *resource_id, struct memory
 	else if (kind != ON_SUBSCRIPTION && s->scope == NULL)
 		forget(r, resource_id, m);
 	else if (kind == ON_CONNECTOR && !connectors_matter(s))
+		forget(r, resource_id, m);
+	else if (kind == ON_WORKSPACE && !workspaces_matter(s))
 		forget(r, resource_id, m);
 	else if (is_missing(r, s, resource_id, m))
 		miss(r, resource_id, m, KEPT_MACHINE);

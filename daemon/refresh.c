@@ -7,8 +7,8 @@
 
 #define REFRESHES_AT_ONCE 16
 
-/* One subscription's plan, settings, single documents and connectors, or one machine's extensions,
- * read from ARM. */
+/* One subscription's plan, settings, single documents, connectors and workspaces, or one machine's
+ * extensions, read from ARM. */
 struct refresh {
 	struct observer *observer;
 	struct list link; /* waiting or running */
@@ -150,6 +150,40 @@ static void setting_row(void *ctx, const json_t *row)
 		f->settings_listed[noted.setting] = true;
 }
 
+/* What cannot be read changes nothing; the next pass tells of it. */
+static void solution_row(void *ctx, const json_t *row)
+{
+	struct refresh *f = ctx;
+
+	if (!note_solution(f->observer, f->subscription, row, f->asked))
+		f->unclear = true;
+}
+
+static void solutions_done(void *ctx, const struct listing_end *end)
+{
+	struct refresh *f = ctx;
+
+	f->listing = NULL;
+	if (workspaces_ended_well(end, f->unclear))
+		inventory_solutions_complete(f->subscription, stamp_of(f->asked, SOURCE_ARM));
+	refresh_end(f);
+}
+
+/* The last that is asked of a subscription: workspaces themselves hardly ever change. */
+static void ask_solutions(struct refresh *f)
+{
+	struct arm_request request = {0};
+
+	if (!workspaces_matter(f->subscription) || f->subscription->workspace_count == 0) {
+		refresh_end(f);
+		return;
+	}
+	f->asked = loop_wall(f->observer->world->loop);
+	f->unclear = false;
+	arm_list_solutions(f->subscription->id, &request);
+	list_from_arm(f, &request, solution_row, solutions_done);
+}
+
 static void connector_row(void *ctx, const json_t *row)
 {
 	struct refresh *f = ctx;
@@ -165,16 +199,15 @@ static void connectors_done(void *ctx, const struct listing_end *end)
 	f->listing = NULL;
 	if (part_ended_well(end) && !f->unclear)
 		inventory_connectors_complete(f->subscription, stamp_of(f->asked, SOURCE_ARM));
-	refresh_end(f);
+	ask_solutions(f);
 }
 
-/* The last that is asked of a subscription. */
 static void ask_connectors(struct refresh *f)
 {
 	struct arm_request request = {0};
 
 	if (!connectors_matter(f->subscription)) {
-		refresh_end(f);
+		ask_solutions(f);
 		return;
 	}
 	f->asked = loop_wall(f->observer->world->loop);

@@ -70,6 +70,9 @@ static const struct kind_row kinds[] = {
 	{"microsoft.security", "autoProvisioningSettings", NULL, ARM_KIND_AUTO_PROVISIONING, false},
 	{"microsoft.security", "mdeOnboardings", NULL, ARM_KIND_MDE_ONBOARDING, false},
 	{"microsoft.security", "securityConnectors", NULL, ARM_KIND_CONNECTOR, true},
+	{"microsoft.operationalinsights", "workspaces", NULL, ARM_KIND_WORKSPACE, true},
+	{"microsoft.operationsmanagement", "solutions", NULL, ARM_KIND_SOLUTION, true},
+	{"microsoft.insights", "dataCollectionRules", NULL, ARM_KIND_COLLECTION_RULE, true},
 	{"microsoft.hybridcompute", "machines", NULL, ARM_KIND_ARC_MACHINE, true},
 	{"microsoft.hybridcompute", "machines", "extensions", ARM_KIND_ARC_EXTENSION, true},
 	{"microsoft.compute", "virtualMachines", NULL, ARM_KIND_VIRTUAL_MACHINE, true},
@@ -220,6 +223,9 @@ const char *arm_kind_name(enum arm_kind kind)
 	case ARM_KIND_VA_SETTING: return "vulnerability assessment setting";
 	case ARM_KIND_AUTO_PROVISIONING: return "auto-provisioning setting";
 	case ARM_KIND_CONNECTOR: return "connector";
+	case ARM_KIND_WORKSPACE: return "workspace";
+	case ARM_KIND_SOLUTION: return "solution";
+	case ARM_KIND_COLLECTION_RULE: return "data collection rule";
 	case ARM_KIND_MDE_ONBOARDING: return "onboarding package";
 	case ARM_KIND_ARC_MACHINE: return "Arc machine";
 	case ARM_KIND_ARC_EXTENSION: return "Arc machine extension";

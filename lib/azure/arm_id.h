@@ -28,6 +28,9 @@ enum arm_kind {
 	ARM_KIND_VA_SETTING,        /* Microsoft.Security/serverVulnerabilityAssessmentsSettings */
 	ARM_KIND_AUTO_PROVISIONING, /* Microsoft.Security/autoProvisioningSettings, retired */
 	ARM_KIND_CONNECTOR,         /* Microsoft.Security/securityConnectors */
+	ARM_KIND_WORKSPACE,         /* Microsoft.OperationalInsights/workspaces */
+	ARM_KIND_SOLUTION,          /* Microsoft.OperationsManagement/solutions */
+	ARM_KIND_COLLECTION_RULE,   /* Microsoft.Insights/dataCollectionRules */
 	ARM_KIND_MDE_ONBOARDING,    /* Microsoft.Security/mdeOnboardings */
 	ARM_KIND_ARC_MACHINE,       /* Microsoft.HybridCompute/machines */
 	ARM_KIND_ARC_EXTENSION,     /* Microsoft.HybridCompute/machines/extensions */

@@ -14,6 +14,9 @@
 #define SECURITY "Microsoft.Security"
 #define HYBRID_COMPUTE "Microsoft.HybridCompute"
 #define COMPUTE "Microsoft.Compute"
+#define OPERATIONAL_INSIGHTS "Microsoft.OperationalInsights"
+#define OPERATIONS_MANAGEMENT "Microsoft.OperationsManagement"
+#define INSIGHTS "Microsoft.Insights"
 #define SUBSCRIPTIONS_VERSION "2022-12-01"
 #define GROUPS_VERSION "2023-04-01"
 #define ACTIVITY_VERSION "2015-04-01"
@@ -33,6 +36,9 @@ static const char *const versions[] = {
 	[ARM_KIND_VA_SETTING] = "2023-05-01",
 	[ARM_KIND_AUTO_PROVISIONING] = "2017-08-01-preview",
 	[ARM_KIND_CONNECTOR] = "2024-08-01-preview",
+	[ARM_KIND_WORKSPACE] = "2023-09-01",
+	[ARM_KIND_SOLUTION] = "2015-11-01-preview",
+	[ARM_KIND_COLLECTION_RULE] = "2023-03-11",
 	[ARM_KIND_MDE_ONBOARDING] = "2021-10-01-preview",
 	[ARM_KIND_ARC_MACHINE] = "2025-01-13",
 	[ARM_KIND_ARC_EXTENSION] = "2025-01-13",
@@ -200,6 +206,54 @@ void arm_get_connector(const char *connector_id, struct arm_request *ret)
 
 	subscription_of(connector_id, subscription);
 	read_of(subscription, SECURITY, connector_path(connector_id), ret);
+}
+
+static void list_of(const char *subscription, const char *provider, const char *type,
+	enum arm_kind kind, struct arm_request *ret)
+{
+	read_of(subscription, provider,
+		xasprintf("/subscriptions/%s/providers/%s/%s?api-version=%s", subscription,
+			provider, type, versions[kind]),
+		ret);
+}
+
+void arm_list_workspaces(const char *subscription, struct arm_request *ret)
+{
+	list_of(subscription, OPERATIONAL_INSIGHTS, "workspaces", ARM_KIND_WORKSPACE, ret);
+}
+
+void arm_list_solutions(const char *subscription, struct arm_request *ret)
+{
+	list_of(subscription, OPERATIONS_MANAGEMENT, "solutions", ARM_KIND_SOLUTION, ret);
+}
+
+static char *path_of(const char *id, enum arm_kind kind)
+{
+	mdc_autofree char *path = encode_id(id);
+
+	return xasprintf("%s?api-version=%s", path, versions[kind]);
+}
+
+void arm_get_solution(const char *solution_id, struct arm_request *ret)
+{
+	char subscription[GUID_TEXT_SIZE];
+
+	subscription_of(solution_id, subscription);
+	read_of(subscription, OPERATIONS_MANAGEMENT, path_of(solution_id, ARM_KIND_SOLUTION), ret);
+}
+
+int arm_get_collection_rule(const char *rule_id, struct arm_request *ret)
+{
+	struct arm_id id;
+	bool is_rule;
+
+	if (arm_id_parse(rule_id, &id) != 0)
+		return -EINVAL;
+	is_rule = id.kind == ARM_KIND_COLLECTION_RULE;
+	if (is_rule)
+		read_of(id.subscription, INSIGHTS, path_of(id.text, ARM_KIND_COLLECTION_RULE), ret);
+	arm_id_fini(&id);
+	return is_rule ? 0 : -EINVAL;
 }
 
 void arm_get_onboarding(const char *subscription, struct arm_request *ret)
@@ -529,6 +583,15 @@ void arm_put_vulnerability_setting(const char *subscription, struct arm_request 
 		json_pack("{s:s, s:{s:s}}", "kind", "AzureServersSetting", "properties",
 			"selectedProvider", "MdeTvm"),
 		ret);
+}
+
+void arm_put_solution(const char *solution_id, json_t *take_document, struct arm_request *ret)
+{
+	char subscription[GUID_TEXT_SIZE];
+
+	subscription_of(solution_id, subscription);
+	write_of("PUT", subscription, OPERATIONS_MANAGEMENT,
+		path_of(solution_id, ARM_KIND_SOLUTION), take_document, ret);
 }
 
 void arm_put_connector(const char *connector_id, json_t *take_document, struct arm_request *ret)

@@ -49,6 +49,11 @@ void arm_get_auto_provisioning(const char *subscription, struct arm_request *ret
 /* Of all clouds and environments. */
 void arm_list_connectors(const char *subscription, struct arm_request *ret);
 void arm_get_connector(const char *connector_id, struct arm_request *ret);
+void arm_list_workspaces(const char *subscription, struct arm_request *ret);
+void arm_list_solutions(const char *subscription, struct arm_request *ret);
+void arm_get_solution(const char *solution_id, struct arm_request *ret);
+/* -EINVAL: no rule's id. */
+int arm_get_collection_rule(const char *rule_id, struct arm_request *ret) MDC_MUST_CHECK;
 void arm_get_onboarding(const char *subscription, struct arm_request *ret);
 /* A machine is Arc's or an Azure VM, by its id. */
 void arm_get_machine(const char *machine_id, struct arm_request *ret);
@@ -95,6 +100,7 @@ void arm_put_setting(
 /* Microsoft Defender Vulnerability Management for all machines of the subscription. */
 void arm_put_vulnerability_setting(const char *subscription, struct arm_request *ret);
 /* The whole document (arm_connector.h). Takes it. */
+void arm_put_solution(const char *solution_id, json_t *take_document, struct arm_request *ret);
 void arm_put_connector(const char *connector_id, json_t *take_document, struct arm_request *ret);
 /* POST; registering what is registered changes nothing. */
 void arm_register_provider(const char *subscription, const char *name, struct arm_request *ret);

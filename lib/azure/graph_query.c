@@ -5,6 +5,7 @@
 #include "lib/base/str.h"
 #include "lib/base/xalloc.h"
 
+#define USES_MAX "10000" /* GRAPH_USES_MAX */
 #define VMS_ONLY "type =~ 'microsoft.compute/virtualmachines'"
 #define MACHINES_ONLY \
 	"type in~ ('microsoft.hybridcompute/machines', 'microsoft.compute/virtualmachines')"
@@ -16,6 +17,7 @@
 	" and tostring(properties.type) in~ " \
 	"('MDE.Windows', 'MDE.Linux', 'MicrosoftMonitoringAgent', 'OmsAgentForLinux')"
 
+#define MACHINE_OF_ID "strcat_array(array_slice(split(tolower(id), '/'), 0, 8), '/')"
 #define TEXT(name, path) "'" name "', tostring(properties." path ")"
 /* What the inventory keeps of a message; guests write them at any length. */
 #define MESSAGE_CHARACTERS "400"
@@ -114,6 +116,36 @@ static const struct {
 		MESSAGE_CHARACTERS "))))\n"
 		"| order by id asc",
 	},
+	/* Rules send nothing without the Azure Monitor agent on the machine. */
+	[GRAPH_RULES_IN_USE] = {
+		"insightsresources\n"
+		"| where type =~ 'microsoft.insights/datacollectionruleassociations'\n"
+		"| extend rule = tolower(tostring(properties.dataCollectionRuleId))\n"
+		"| where isnotempty(rule)\n"
+		"| extend machine = " MACHINE_OF_ID "\n"
+		"| join kind=inner (resources\n"
+		"    | where " ALL_EXTENSIONS "\n"
+		"    | where tostring(properties.type) in~ "
+		"('AzureMonitorWindowsAgent', 'AzureMonitorLinuxAgent')\n"
+		"    | extend machine = " MACHINE_OF_ID "\n"
+		"    | summarize agents = count() by machine) on machine\n",
+		"| summarize n = count() by subscriptionId, rule\n"
+		"| summarize uses = make_list(strcat(tostring(n), ' ', rule), " USES_MAX ") by "
+		"subscriptionId\n"
+		"| order by subscriptionId asc",
+	},
+	[GRAPH_AGENT_WORKSPACES] = {
+		"resources\n"
+		"| where " ALL_EXTENSIONS "\n"
+		"| where tostring(properties.type) in~ "
+		"('MicrosoftMonitoringAgent', 'OmsAgentForLinux')\n"
+		"| extend workspace = tolower(tostring(properties.settings.workspaceId))\n"
+		"| where isnotempty(workspace)\n",
+		"| summarize n = count() by subscriptionId, workspace\n"
+		"| summarize uses = make_list(strcat(tostring(n), ' ', workspace), " USES_MAX ") by "
+		"subscriptionId\n"
+		"| order by subscriptionId asc",
+	},
 };
 /* clang-format on */
 _Static_assert(ARRAY_LEN(texts) == GRAPH_TABLE_N_, "a text for each table");
@@ -155,6 +187,33 @@ void graph_request(const struct graph_question *q, struct arm_request *ret)
 		.quota = ARM_QUOTA_GRAPH,
 		.provider = "Microsoft.ResourceGraph",
 	};
+}
+
+int graph_uses_read(const json_t *row, struct graph_uses *ret)
+{
+	const char *subscription = json_text(row, "subscriptionId");
+	const json_t *uses = json_object_get(row, "uses");
+
+	if (!str_is_guid(subscription) || !json_is_array(uses))
+		return -EINVAL;
+	*ret = (struct graph_uses){.subscription = subscription, .uses = uses};
+	return 0;
+}
+
+int graph_use_read(const json_t *use, uint32_t *ret_machines, const char **ret_target)
+{
+	const char *text = json_string_value(use);
+	uint64_t n = 0;
+
+	if (text == NULL || *text < '1' || *text > '9')
+		return -EINVAL;
+	for (; *text >= '0' && *text <= '9' && n < UINT32_MAX; text++)
+		n = n * 10 + (uint64_t)(*text - '0');
+	if (*text != ' ' || text[1] == '\0' || n > UINT32_MAX)
+		return -EINVAL;
+	*ret_machines = (uint32_t)n;
+	*ret_target = text + 1;
+	return 0;
 }
 
 int graph_count_read(const json_t *row, struct graph_count *ret)

@@ -20,7 +20,9 @@ enum graph_table {
 	GRAPH_PRICINGS,       /* servers plan of each subscription */
 	GRAPH_MACHINE_COUNTS, /* per subscription: machines, and extensions that we read */
 	GRAPH_MACHINES,
-	GRAPH_EXTENSIONS, /* MDE.* and the legacy agents */
+	GRAPH_EXTENSIONS,       /* MDE.* and the legacy agents */
+	GRAPH_RULES_IN_USE,     /* per subscription: data collection rules of its machines */
+	GRAPH_AGENT_WORKSPACES, /* per subscription: workspaces of its legacy agents */
 	GRAPH_TABLE_N_
 };
 
@@ -48,5 +50,20 @@ struct graph_count {
 	uint64_t extensions;
 };
 int graph_count_read(const json_t *row, struct graph_count *ret) MDC_MUST_CHECK;
+
+/*
+ * A row of GRAPH_RULES_IN_USE or GRAPH_AGENT_WORKSPACES: of one subscription, what its machines use
+ * and how many of them, as "12 /subscriptions/…" or "3 GUID". -EINVAL.
+ */
+struct graph_uses {
+	const char *subscription;
+	const json_t *uses;
+};
+int graph_uses_read(const json_t *row, struct graph_uses *ret) MDC_MUST_CHECK;
+/* One of them; `*ret_target` is borrowed. -EINVAL. */
+int graph_use_read(
+	const json_t *use, uint32_t *ret_machines, const char **ret_target) MDC_MUST_CHECK;
+/* As many as one row holds: there may be more. */
+#define GRAPH_USES_MAX 10000
 
 #endif

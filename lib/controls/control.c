@@ -11,6 +11,7 @@ static const struct control *const controls[] = {
 	[CONTROL_LINUX_INTEGRATION] = &linux_integration_control,
 	[CONTROL_VULNERABILITY_MANAGEMENT] = &vulnerability_management_control,
 	[CONTROL_CONNECTOR] = &connector_control,
+	[CONTROL_WORKSPACE_PLAN] = &workspace_plan_control,
 	[CONTROL_ARC_CONNECTED] = &arc_connected_control,
 	[CONTROL_SUBSCRIPTION_MOVE] = &subscription_move_control,
 	[CONTROL_MDE_EXTENSION] = &mde_extension_control,

@@ -22,6 +22,7 @@ struct control_view {
 	const struct scope_config *scope;
 	const struct subscription *subscription;
 	const struct connector *connector; /* NULL for other controls than its own */
+	const struct workspace *workspace; /* the same */
 	const struct machine *machine;     /* the same */
 	const struct item *item;
 	struct wall now;

@@ -7,7 +7,8 @@
 /* Minutes are usual. */
 #define REGISTERING_LIMIT DUR_H(1)
 
-static const enum single_id providers[] = {SINGLE_SECURITY_PROVIDER, SINGLE_ARC_PROVIDER};
+static const enum single_id providers[] = {
+	SINGLE_SECURITY_PROVIDER, SINGLE_ARC_PROVIDER, SINGLE_SOLUTIONS_PROVIDER};
 
 static const struct single_facts *facts_of(const struct control_view *v, enum single_id id)
 {
@@ -34,8 +35,16 @@ bool provider_is_missing(const struct control_view *v)
 	return is_missing(v, SINGLE_SECURITY_PROVIDER);
 }
 
+bool provider_of_solutions_is_missing(const struct control_view *v)
+{
+	return is_missing(v, SINGLE_SOLUTIONS_PROVIDER);
+}
+
 static bool is_wanted(const struct control_view *v, enum single_id id)
 {
+	if (id == SINGLE_SOLUTIONS_PROVIDER)
+		return v->subscription->workspace_count > 0 &&
+			provider_of_solutions_matters(v->subscription);
 	return id == SINGLE_SECURITY_PROVIDER || v->subscription->machine_count > 0;
 }
 
@@ -190,7 +199,8 @@ const struct control provider_control = {
 	.id = CONTROL_PROVIDER,
 	.corrects = true,
 	.help = "The resource providers Microsoft.Security and, where Arc machines exist, "
-		"Microsoft.HybridCompute are registered.",
+		"Microsoft.HybridCompute are registered, and Microsoft.OperationsManagement where "
+		"workspaces get the plan.",
 	.fields = fields,
 	.reads = reads,
 	.writes = writes,

@@ -12,6 +12,7 @@ extern const struct control unified_solution_control;
 extern const struct control linux_integration_control;
 extern const struct control vulnerability_management_control;
 extern const struct control connector_control;
+extern const struct control workspace_plan_control;
 extern const struct control arc_connected_control;
 extern const struct control subscription_move_control;
 extern const struct control mde_extension_control;
@@ -21,6 +22,8 @@ extern const struct control sensor_onboarded_control;
 
 /* Whether it is known that a resource provider is not registered (yet). */
 bool provider_is_missing(const struct control_view *v);
+/* The same of the provider that keeps plans of workspaces. */
+bool provider_of_solutions_is_missing(const struct control_view *v);
 /* How far the Arc agent can be reached; compliant: connected. */
 struct verdict arc_connection(const struct control_view *v);
 /* Whether the agent would install the MDE extension; compliant: it would. */

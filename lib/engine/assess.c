@@ -95,6 +95,7 @@ static bool is_met_on(const struct control_view *v, enum control_id id, struct c
 
 	of_other.machine = NULL;
 	of_other.connector = connector;
+	of_other.workspace = NULL;
 	of_other.item =
 		connector != NULL ? connector_item(connector, id) : &v->subscription->items[id];
 	verdict = control_by_id(id)->assess(&of_other);

@@ -23,6 +23,7 @@ static struct control_view view_of(const struct builder *b, const struct step *s
 		.scope = step->subscription->scope,
 		.subscription = step->subscription,
 		.connector = step->connector,
+		.workspace = step->workspace,
 		.machine = step->machine,
 		.item = step->item,
 		.now = b->limits->now,
@@ -39,6 +40,7 @@ static bool is_paused(const struct builder *b, const struct step *step)
 		(map_has(paused, step->subscription->scope->name) ||
 			map_has(paused, step->subscription->id) ||
 			(step->connector != NULL && map_has(paused, step->connector->id)) ||
+			(step->workspace != NULL && map_has(paused, step->workspace->id)) ||
 			(step->machine != NULL && map_has(paused, step->machine->id)));
 }
 
@@ -183,6 +185,27 @@ static void add_connectors(struct builder *b, struct subscription *s, enum contr
 			compare_connector_steps);
 }
 
+static int compare_workspace_steps(const void *left, const void *right)
+{
+	const struct step *a = left, *b = right;
+
+	return str_compare_nocase(a->workspace->id, b->workspace->id);
+}
+
+static void add_workspaces(struct builder *b, struct subscription *s, enum control_id control)
+{
+	size_t first = b->plan->count;
+
+	for (size_t i = 0; i < s->workspace_count; i++)
+		add_step(b,
+			&(struct step){.subscription = s,
+				.workspace = s->workspaces[i],
+				.item = workspace_item(s->workspaces[i], control)});
+	if (b->plan->count > first)
+		qsort(b->plan->steps + first, b->plan->count - first, sizeof(*b->plan->steps),
+			compare_workspace_steps);
+}
+
 static void add_steps_of(struct builder *b, struct subscription *s, enum control_id control)
 {
 	switch (control_resource(control)) {
@@ -190,6 +213,7 @@ static void add_steps_of(struct builder *b, struct subscription *s, enum control
 		add_step(b, &(struct step){.subscription = s, .item = &s->items[control]});
 		break;
 	case ON_CONNECTOR: add_connectors(b, s, control); break;
+	case ON_WORKSPACE: add_workspaces(b, s, control); break;
 	case ON_MACHINE: add_machines(b, s, control); break;
 	case RESOURCE_KIND_N_: break;
 	}

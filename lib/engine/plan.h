@@ -18,6 +18,7 @@ struct step {
 	struct subscription *subscription;
 	/* What the control is on, where that is not the subscription. */
 	struct connector *connector;
+	struct workspace *workspace;
 	struct machine *machine;
 	struct item *item;
 	enum reason held; /* REASON_NONE: may go now */

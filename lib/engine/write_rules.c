@@ -102,6 +102,9 @@ static bool is_observed(const struct control_view *v)
 
 	if (!s->visible || !is_fresh(s->stamp, subscriptions, v->now))
 		return false;
+	if (v->workspace != NULL)
+		return !wall_is_set(v->workspace->missing) &&
+			is_fresh(s->workspaces_stamp, subscriptions, v->now);
 	if (v->connector != NULL)
 		return (!wall_is_set(v->connector->missing) ||
 			       scope_connector(v->scope, v->connector->id) != NULL) &&
@@ -160,12 +163,21 @@ static bool read_target(const struct arm_request *request, struct arm_id *ret)
 	return false;
 }
 
+static bool is_plan_of(const struct arm_id *target, const struct workspace *w)
+{
+	mdc_autofree char *id = arm_solution_id(w->id);
+
+	return arm_id_same(target->text, id);
+}
+
 static bool is_of_view(const struct arm_id *target, const struct control_view *v)
 {
 	mdc_autofree char *parent = arm_id_parent(target);
 
 	if (!str_equal_nocase(target->subscription, v->subscription->id))
 		return false;
+	if (v->workspace != NULL)
+		return is_plan_of(target, v->workspace);
 	if (v->connector != NULL)
 		return arm_id_same(target->text, v->connector->id);
 	if (v->machine == NULL)
@@ -496,6 +508,21 @@ static enum write_refusal check_connector(const struct write_context *c)
 	return lowers && !is_granted(c) ? WRITE_REFUSED_LOWERS : WRITE_ALLOWED;
 }
 
+/* Only where there is none yet, and nothing but the plan. */
+static enum write_refusal check_workspace_plan(const struct write_context *c)
+{
+	const struct workspace *w = c->view->workspace;
+	json_t *plan;
+	bool same;
+
+	if (c->current != NULL)
+		return WRITE_REFUSED_NOT_LISTED;
+	plan = arm_solution_document(w->id, w->location);
+	same = json_equal(c->request->body, plan);
+	json_decref(plan);
+	return same ? WRITE_ALLOWED : WRITE_REFUSED_NOT_LISTED;
+}
+
 /* Every write of the program; a name of NULL: whatever it is called, its type decides. */
 static const struct {
 	enum control_id control;
@@ -505,12 +532,14 @@ static const struct {
 } writes[] = {
 	{CONTROL_PROVIDER, "POST", ARM_KIND_PROVIDER, "Microsoft.Security"},
 	{CONTROL_PROVIDER, "POST", ARM_KIND_PROVIDER, "Microsoft.HybridCompute"},
+	{CONTROL_PROVIDER, "POST", ARM_KIND_PROVIDER, "Microsoft.OperationsManagement"},
 	{CONTROL_SERVERS_PLAN, "PUT", ARM_KIND_PRICING, "VirtualMachines"},
 	{CONTROL_MDE_INTEGRATION, "PUT", ARM_KIND_SETTING, "WDATP"},
 	{CONTROL_UNIFIED_SOLUTION, "PUT", ARM_KIND_SETTING, "WDATP_UNIFIED_SOLUTION"},
 	{CONTROL_LINUX_INTEGRATION, "PUT", ARM_KIND_SETTING, "WDATP_EXCLUDE_LINUX_PUBLIC_PREVIEW"},
 	{CONTROL_VULNERABILITY_MANAGEMENT, "PUT", ARM_KIND_VA_SETTING, "azureServersSetting"},
 	{CONTROL_CONNECTOR, "PUT", ARM_KIND_CONNECTOR, NULL},
+	{CONTROL_WORKSPACE_PLAN, "PUT", ARM_KIND_SOLUTION, NULL},
 	{CONTROL_MDE_EXTENSION, "PUT", ARM_KIND_ARC_EXTENSION, "MDE.Windows"},
 	{CONTROL_MDE_EXTENSION, "PUT", ARM_KIND_ARC_EXTENSION, "MDE.Linux"},
 	{CONTROL_SUBSCRIPTION_MOVE, "DELETE", ARM_KIND_ARC_EXTENSION, NULL},
@@ -551,6 +580,7 @@ static enum write_refusal check_body(const struct write_context *c, const struct
 	case CONTROL_LINUX_INTEGRATION: return check_setting(c, target->name);
 	case CONTROL_VULNERABILITY_MANAGEMENT: return check_vulnerability(c);
 	case CONTROL_CONNECTOR: return check_connector(c);
+	case CONTROL_WORKSPACE_PLAN: return check_workspace_plan(c);
 	case CONTROL_MDE_EXTENSION: return check_extension(c, target->name);
 	case CONTROL_SUBSCRIPTION_MOVE: return check_move(c);
 	case CONTROL_LEGACY_REPLACED: return check_agent_removal(c);

@@ -209,6 +209,11 @@ struct policy_config {
 		enum servers_plan plan;
 		bool parts[CONNECTOR_PART_N_]; /* wanted on; the others are left as they are */
 	} connector;
+	struct {
+		bool from_machines; /* those that machines of P2 subscriptions report to */
+		char **list;        /* resource ids */
+		size_t list_count;
+	} workspaces;
 	struct machine_plan_config *machine_plans; /* the first that matches decides */
 	size_t machine_plan_count;
 };

@@ -232,6 +232,21 @@ static void build_connector(
 			config_get_switch(b, s, "policy/connector", connector_options[p]);
 }
 
+static void build_workspace_plans(
+	const struct config_builder *b, const struct config_section *s, struct policy_config *ret)
+{
+	const struct config_option *option = config_option_find(s, "list");
+
+	ret->workspaces.from_machines =
+		config_get_switch(b, s, "policy/workspaces", "from-machines");
+	if (option == NULL || option->n == 0)
+		return;
+	ret->workspaces.list = xcalloc(option->n, sizeof(*ret->workspaces.list));
+	for (size_t i = 0; i < option->n; i++)
+		ret->workspaces.list[ret->workspaces.list_count++] =
+			xstrdup(option->values[i].text);
+}
+
 static void build_policy(
 	const struct config_builder *b, const struct config_section *s, struct policy_config *ret)
 {
@@ -265,6 +280,7 @@ static void build_policy(
 	};
 	build_connector(b, config_child(s, "connector", NULL), ret);
 	build_workspaces(config_option_find(legacy, "workspaces"), ret);
+	build_workspace_plans(b, config_child(s, "workspaces", NULL), ret);
 	config_build_tags(config_option_find(extension, "other-edr"), &ret->other_edr);
 	build_machine_plans(b, s, ret);
 	build_plan_extensions(s, ret->plan_extensions);
@@ -310,6 +326,40 @@ static void check_connector(const struct config_builder *b, const struct config_
 			"out");
 }
 
+static bool is_workspace_id(const char *text)
+{
+	struct arm_id id;
+	bool fits;
+
+	if (arm_id_parse(text, &id) != 0)
+		return false;
+	fits = id.kind == ARM_KIND_WORKSPACE;
+	arm_id_fini(&id);
+	return fits;
+}
+
+static void check_workspaces(const struct config_builder *b, const struct config_section *s,
+	const struct policy_config *p)
+{
+	static const char without_p2[] =
+		"it has no effect without plan = P2; write that, or take it "
+		"out";
+	const struct config_option *option = config_option_find(s, "list");
+
+	for (size_t i = 0; option != NULL && i < option->n; i++)
+		if (!is_workspace_id(option->values[i].text))
+			diag_error(b->diags, option->values[i].file, option->values[i].line,
+				"list: %s is no workspace; write its resource id, /subscriptions/"
+				"…/providers/Microsoft.OperationalInsights/workspaces/NAME",
+				config_show(option->values[i].text).text);
+	if (p->plan == PLAN_P2)
+		return;
+	if (p->workspaces.list_count > 0)
+		warn(b, s, "list", without_p2);
+	if (p->workspaces.from_machines)
+		warn(b, s, "from-machines", without_p2);
+}
+
 static void check_policy(const struct config_builder *b, const struct config_section *s,
 	const struct policy_config *p)
 {
@@ -318,6 +368,7 @@ static void check_policy(const struct config_builder *b, const struct config_sec
 
 	check_plan_extensions(b, s, p);
 	check_connector(b, config_child(s, "connector", NULL), p);
+	check_workspaces(b, config_child(s, "workspaces", NULL), p);
 	if (p->unified_solution && !p->integration)
 		warn(b, s, "unified-solution",
 			"it has no effect where the integration is off; write integration = on to "

@@ -136,6 +136,7 @@ struct config *config_free(struct config *c)
 	for (size_t i = 0; i < c->policy_count; i++) {
 		strings_free(
 			c->policies[i].legacy_workspaces, c->policies[i].legacy_workspace_count);
+		strings_free(c->policies[i].workspaces.list, c->policies[i].workspaces.list_count);
 		for (size_t k = 0; k < c->policies[i].machine_plan_count; k++) {
 			selector_fini(&c->policies[i].machine_plans[k].selector);
 			free(c->policies[i].machine_plans[k].name);

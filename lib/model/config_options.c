@@ -179,11 +179,19 @@ static const struct config_row rows[] = {
 		.help = "Registers the resource provider Microsoft.Security where it is not, and "
 			"Microsoft.HybridCompute where Arc machines exist. off only reports that "
 			"one is missing."},
-	{"policy/workspaces", "from-machines", SWITCH_OFF, ONLY_OFF,
-		.help = "Keeps the plan on in the Log Analytics workspaces that machines report "
-			"to."},
-	{"policy/workspaces", "list", CONFIG_LIST, OPTIONAL, NOT_YET,
-		.help = "More workspaces, by resource id, in which the plan is kept on."},
+	{"policy/workspaces", "from-machines", SWITCH_OFF,
+		.help = "With plan = P2: keeps the plan on in the Log Analytics workspaces of the "
+			"scope's subscriptions to which machines of subscriptions with P2 report, "
+			"by the settings of the old agent or by a data collection rule that sends "
+			"security events. Where machines of other subscriptions report as well, "
+			"which may then be billed, it is only reported; list the workspace to "
+			"decide for it."},
+	{"policy/workspaces", "list", CONFIG_LIST, OPTIONAL,
+		.example = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/"
+			   "rg/providers/Microsoft.OperationalInsights/workspaces/ws",
+		.help = "With plan = P2: workspaces of the scope's subscriptions, by resource id, "
+			"in which the plan is kept on, whoever reports to them. It is never "
+			"removed."},
 	{"policy/extension", "deploy", CONFIG_CHOICE, .standard = "never",
 		.choices = "never|after-grace", .reloadable = true,
 		.help = "Whether the daemon deploys the Defender for Endpoint extension where "

@@ -67,6 +67,10 @@ static void subscription_free(void *subscription)
 	for (size_t i = 0; i < s->connector_count; i++)
 		connector_free(s->connectors[i]);
 	free(s->connectors);
+	for (size_t i = 0; i < s->workspace_count; i++)
+		workspace_free(s->workspaces[i]);
+	free(s->workspaces);
+	free(s->uses);
 	free(s->machines);
 	for (unsigned i = 0; i < UNREAD_N_; i++)
 		free(s->unread[i].why);
@@ -374,4 +378,10 @@ struct item *connector_item(struct connector *c, enum control_id control)
 {
 	assert(control_resource(control) == ON_CONNECTOR);
 	return &c->items[control - FIRST_CONNECTOR_CONTROL];
+}
+
+struct item *workspace_item(struct workspace *w, enum control_id control)
+{
+	assert(control_resource(control) == ON_WORKSPACE);
+	return &w->items[control - FIRST_WORKSPACE_CONTROL];
 }

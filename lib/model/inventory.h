@@ -12,6 +12,7 @@
 #include "lib/azure/arm_connector.h"
 #include "lib/azure/arm_document.h"
 #include "lib/azure/arm_id.h"
+#include "lib/azure/arm_workspace.h"
 #include "lib/azure/os_class.h"
 #include "lib/base/heap.h"
 #include "lib/base/intern.h"
@@ -124,6 +125,46 @@ struct connector {
 	struct item items[CONNECTOR_CONTROLS];
 };
 
+/* Machines of one subscription that report to a workspace. */
+struct workspace_reporter {
+	const struct subscription *subscription;
+	uint32_t agents; /* by a data collection rule of the Azure Monitor agent */
+	uint32_t legacy; /* by the settings of a legacy agent */
+};
+
+/*
+ * A Log Analytics workspace: a resource of its own like a connector, observed, judged and looked at
+ * together with the subscription that it is in; machines of other ones may report to it.
+ */
+struct workspace {
+	struct subscription *subscription;
+	char *id; /* as received first */
+	const char *group, *name;
+	const char *location;         /* interned; "" */
+	const char *customer;         /* interned: the GUID by which legacy agents name it; "" */
+	const char *plan_state;       /* interned: provisioningState of the plan's solution; "" */
+	bool plan;                    /* the solution Security(<name>) is there */
+	bool free;                    /* SecurityCenterFree(<name>) is there, which is no plan */
+	struct wall plan_at, free_at; /* when they were last seen */
+	struct workspace_reporter *reporters;
+	size_t reporter_count;
+	struct wall missing; /* since when complete lists lack it */
+	struct stamp stamp;
+	struct item items[WORKSPACE_CONTROLS];
+};
+
+/* What machines of a subscription use to report. */
+enum workspace_use_kind {
+	USE_RULE,   /* a rule that sends to the workspace `target` */
+	USE_LEGACY, /* agents whose workspace has the GUID `target` */
+	USE_UNREAD, /* the rule `target` cannot be read: nobody knows to which workspace */
+};
+struct workspace_use {
+	enum workspace_use_kind kind;
+	const char *target; /* interned */
+	uint32_t machines;
+};
+
 struct setting_facts {
 	enum tri enabled;        /* TRI_UNKNOWN after a complete list: never set, or not readable */
 	bool listed;             /* stood in the last complete list */
@@ -136,6 +177,7 @@ struct setting_facts {
 enum single_id {
 	SINGLE_SECURITY_PROVIDER,
 	SINGLE_ARC_PROVIDER,
+	SINGLE_SOLUTIONS_PROVIDER,
 	SINGLE_VULNERABILITY,
 	SINGLE_AUTO_PROVISIONING, /* retired; only told */
 	SINGLE_N_
@@ -195,6 +237,12 @@ struct subscription {
 	struct stamp connectors_stamp; /* of the last complete list */
 	struct connector **connectors; /* they stay: what is not there any more says so */
 	size_t connector_count;
+	struct stamp workspaces_stamp; /* of the last complete lists of workspaces and solutions */
+	struct workspace **workspaces; /* they stay, too */
+	size_t workspace_count;
+	struct workspace_use *uses; /* of its own machines, whatever workspace */
+	size_t use_count;
+	struct stamp reports; /* since when all reporters of its workspaces are known; NONE: not */
 	struct machine **machines;
 	size_t machine_room;
 	bool refresh_queued; /* the observer's own */
@@ -208,10 +256,11 @@ struct subscription {
 		char *why; /* "the settings of a subscription: …" of the latest pass, or NULL */
 		struct wall at;
 	} unread[UNREAD_N_];
-	struct heap_node deadline; /* of the earliest item, those of connectors included */
+	struct heap_node
+		deadline; /* of the earliest item, those of connectors and workspaces included */
 	struct item items[FIRST_CONNECTOR_CONTROL];
-	/* Its own items and those of its connectors and machines, by state; kept by the daemon's
-	 * one setter. */
+	/* Its own items and those of its connectors, workspaces and machines, by state; kept by the
+	 * daemon's one setter. */
 	uint32_t states[CONTROL_N_][ITEM_STATE_N_];
 };
 
@@ -243,6 +292,7 @@ struct machine *inventory_machine(const struct inventory *inv, const char *id);
 #define INVENTORY_SUBSCRIPTIONS_MAX 100000
 #define INVENTORY_MACHINES_MAX 4000000
 #define INVENTORY_CONNECTORS_MAX 10000 /* of one subscription */
+#define INVENTORY_WORKSPACES_MAX 10000 /* the same */
 
 /*
  * Single facts. `changed` tells whether any fact that a control reads is different now.
@@ -355,10 +405,34 @@ const struct connector *inventory_connector_of_account(const struct inventory *i
 /* Whether it has made the machine, as far as account, project and cloud tell. */
 bool connector_owns(const struct connector *c, const struct machine *m);
 
+/* As long as a connector may. */
+#define WORKSPACE_KEPT CONNECTOR_KEPT
+struct workspace *inventory_workspace(const struct inventory *inv, const char *id);
+/* Adds it where it is new; errors as inventory_set_machine(). */
+int inventory_set_workspace(struct inventory *inv, const struct arm_workspace *facts,
+	struct stamp stamp, struct workspace **ret, bool *ret_changed) MDC_MUST_CHECK;
+/* -ENOENT: of a workspace that is not known. */
+int inventory_set_solution(struct inventory *inv, const struct arm_solution *facts,
+	struct stamp stamp, struct workspace **ret, bool *ret_changed) MDC_MUST_CHECK;
+/* The workspace was asked for, or stands in no complete list. */
+void inventory_workspace_missing(struct workspace *w, struct stamp stamp);
+/* Its plan was asked for and is not there. */
+void inventory_unset_solution(struct workspace *w, struct stamp stamp, bool *ret_changed);
+/* After complete lists of the subscription's workspaces, and of the solutions on them. */
+void inventory_workspaces_complete(struct subscription *s, struct stamp stamp);
+void inventory_solutions_complete(struct subscription *s, struct stamp stamp);
+/* What its machines use, in place of what was known. */
+void inventory_clear_uses(struct inventory *inv, struct subscription *s);
+void inventory_add_use(struct inventory *inv, struct subscription *s, enum workspace_use_kind kind,
+	const char *target, uint32_t machines);
+/* Finds the reporters of every workspace by what machines use. */
+void inventory_relate_workspaces(struct inventory *inv);
+
 struct stamp extension_stamp(const struct extension_facts *e);
 
 /* The item of a control on its resource; `m` is NULL for the subscription's own controls. */
 struct item *inventory_item(struct subscription *s, struct machine *m, enum control_id control);
 struct item *connector_item(struct connector *c, enum control_id control);
+struct item *workspace_item(struct workspace *w, enum control_id control);
 
 #endif

@@ -103,6 +103,26 @@ static int note_connector(
 	return inventory_set_connector(inv, &facts, stamp, &n->connector, &n->changed);
 }
 
+static int note_workspace(
+	struct inventory *inv, const json_t *document, struct stamp stamp, struct noted *n)
+{
+	struct arm_workspace facts;
+
+	if (arm_workspace_read(document, &facts) != 0)
+		return -EINVAL;
+	return inventory_set_workspace(inv, &facts, stamp, &n->workspace, &n->changed);
+}
+
+static int note_solution(
+	struct inventory *inv, const json_t *document, struct stamp stamp, struct noted *n)
+{
+	struct arm_solution facts;
+
+	if (arm_solution_read(document, &facts) != 0)
+		return -EINVAL;
+	return inventory_set_solution(inv, &facts, stamp, &n->workspace, &n->changed);
+}
+
 int inventory_note(
 	struct inventory *inv, const json_t *document, struct stamp stamp, struct noted *ret)
 {
@@ -130,6 +150,9 @@ int inventory_note(
 	case ARM_KIND_VM_EXTENSION: error = note_extension(inv, document, stamp, &n); break;
 	case ARM_KIND_RESOURCE_PRICING: error = note_machine_plan(inv, document, stamp, &n); break;
 	case ARM_KIND_CONNECTOR: error = note_connector(inv, document, stamp, &n); break;
+	case ARM_KIND_WORKSPACE: error = note_workspace(inv, document, stamp, &n); break;
+	case ARM_KIND_SOLUTION: error = note_solution(inv, document, stamp, &n); break;
+	case ARM_KIND_COLLECTION_RULE:
 	case ARM_KIND_SUBSCRIPTION:
 	case ARM_KIND_RESOURCE_GROUP:
 	case ARM_KIND_PROVIDER:
@@ -174,6 +197,27 @@ static int note_absent_extension(
 	return 0;
 }
 
+/* The workspace whose plan goes by that id, or NULL. */
+static struct workspace *planned_by(const struct subscription *s, const char *solution_id)
+{
+	for (size_t i = 0; i < s->workspace_count; i++) {
+		mdc_autofree char *id = arm_solution_id(s->workspaces[i]->id);
+
+		if (arm_id_same(id, solution_id))
+			return s->workspaces[i];
+	}
+	return NULL;
+}
+
+static int note_absent_solution(const struct arm_id *id, struct stamp stamp, struct noted *n)
+{
+	n->workspace = planned_by(n->subscription, id->text);
+	if (n->workspace == NULL)
+		return -ENOENT;
+	inventory_unset_solution(n->workspace, stamp, &n->changed);
+	return 0;
+}
+
 static int note_absent(
 	struct inventory *inv, const struct arm_id *id, struct stamp stamp, struct noted *n)
 {
@@ -191,6 +235,8 @@ static int note_absent(
 		inventory_connector_missing(n->connector, stamp);
 		return 0;
 	}
+	if (id->kind == ARM_KIND_SOLUTION)
+		return note_absent_solution(id, stamp, n);
 	if (id->kind != ARM_KIND_SETTING)
 		return -ENOTSUP;
 	n->setting = setting_from_name(id->name);

@@ -14,6 +14,7 @@ struct noted {
 	struct subscription *subscription;
 	struct machine *machine;       /* for machines and their extensions */
 	struct connector *connector;   /* for connectors of AWS and GCP */
+	struct workspace *workspace;   /* for workspaces, and solutions on known ones */
 	enum setting_id setting;       /* for settings; SETTING_N_: one that no control reads */
 	enum single_id single;         /* for documents that are read one by one, else SINGLE_N_ */
 	enum extension_kind extension; /* for extensions; OTHER also where it does not fit */

@@ -7,6 +7,7 @@
  *   inventory_extension.c  their extensions
  *   inventory_sensor.c     Defender for Endpoint's inventory, policies, machines' plans
  *   inventory_connector.c  connectors of AWS and GCP
+ *   inventory_workspace.c  Log Analytics workspaces, and who reports to them
  *   inventory_sweep.c      what complete lists say
  */
 #ifndef MDC_INVENTORY_INTERNAL_H
@@ -29,6 +30,7 @@ void extension_drop_texts(struct inventory *inv, struct extension_facts *e);
 /* Back to "never seen". */
 void extension_drop(struct inventory *inv, struct extension_facts *e);
 void connector_free(struct connector *c);
+void workspace_free(struct workspace *w);
 void inventory_drop_sensor(struct inventory *inv, struct machine *m);
 void machine_set_extensions_known(struct machine *m, bool known);
 

@@ -46,6 +46,7 @@ enum item_state item_state_from_word(const char *word);
 	CONTROL(LINUX_INTEGRATION, "linux-integration") \
 	CONTROL(VULNERABILITY_MANAGEMENT, "vulnerability-management") \
 	CONTROL(CONNECTOR, "connector") \
+	CONTROL(WORKSPACE_PLAN, "workspace-plan") \
 	CONTROL(ARC_CONNECTED, "arc-connected") \
 	CONTROL(SUBSCRIPTION_MOVE, "subscription-move") \
 	CONTROL(MDE_EXTENSION, "mde-extension") \
@@ -61,15 +62,18 @@ enum control_id {
 };
 
 /* What a control is on. Those on one kind stand together, in the order of the kinds. */
-enum resource_kind { ON_SUBSCRIPTION, ON_CONNECTOR, ON_MACHINE, RESOURCE_KIND_N_ };
+enum resource_kind { ON_SUBSCRIPTION, ON_CONNECTOR, ON_WORKSPACE, ON_MACHINE, RESOURCE_KIND_N_ };
 #define FIRST_CONNECTOR_CONTROL CONTROL_CONNECTOR
+#define FIRST_WORKSPACE_CONTROL CONTROL_WORKSPACE_PLAN
 #define FIRST_MACHINE_CONTROL CONTROL_ARC_CONNECTED
-#define CONNECTOR_CONTROLS (FIRST_MACHINE_CONTROL - FIRST_CONNECTOR_CONTROL)
+#define CONNECTOR_CONTROLS (FIRST_WORKSPACE_CONTROL - FIRST_CONNECTOR_CONTROL)
+#define WORKSPACE_CONTROLS (FIRST_MACHINE_CONTROL - FIRST_WORKSPACE_CONTROL)
 #define MACHINE_CONTROLS (CONTROL_N_ - FIRST_MACHINE_CONTROL)
 
 static inline unsigned controls_first(enum resource_kind kind)
 {
 	return kind == ON_MACHINE      ? (unsigned)FIRST_MACHINE_CONTROL
+		: kind == ON_WORKSPACE ? (unsigned)FIRST_WORKSPACE_CONTROL
 		: kind == ON_CONNECTOR ? (unsigned)FIRST_CONNECTOR_CONTROL
 				       : 0;
 }
@@ -84,6 +88,7 @@ static inline unsigned controls_end(enum resource_kind kind)
 static inline enum resource_kind control_resource(enum control_id c)
 {
 	return c >= FIRST_MACHINE_CONTROL      ? ON_MACHINE
+		: c >= FIRST_WORKSPACE_CONTROL ? ON_WORKSPACE
 		: c >= FIRST_CONNECTOR_CONTROL ? ON_CONNECTOR
 					       : ON_SUBSCRIPTION;
 }

@@ -279,6 +279,17 @@
 		"what the policy lists is off on the connector", "") \
 	REASON(CONNECTOR_NEEDS_P2, "connector-needs-p2", "the connector's plan does not have it", \
 		"configure `connector { plan = P2 }` in the policy, or leave it out") \
+	REASON(WORKSPACE_PLAN, "workspace-plan", \
+		"the workspace lacks the Defender plan that its machines' subscription has", "") \
+	REASON(WORKSPACE_SHARED, "workspace-shared", \
+		"machines of subscriptions without P2 report to the workspace, and its plan may " \
+		"be " \
+		"billed for them", \
+		"decide: list the workspace in `workspaces { list }` of the policy, give those " \
+		"subscriptions P2, or let their machines report elsewhere") \
+	REASON(WORKSPACE_PLAN_FAILED, "workspace-plan-failed", \
+		"the plan's solution stands on the workspace, but was not provisioned", \
+		"look at the solution in Azure; it is not written over") \
 	REASON(CONNECTOR_OWNED, "connector-owned", \
 		"made by a multicloud connector, which deploys the extension itself", "") \
 	REASON(DEPLOY_NEVER, "deploy-never", "the policy leaves the extension to others", "") \

@@ -12,6 +12,8 @@ static const struct single_row rows[] = {
 		"Microsoft.Security", "registrationState", true},
 	[SINGLE_ARC_PROVIDER] = {"provider Microsoft.HybridCompute", ARM_KIND_PROVIDER,
 		"Microsoft.HybridCompute", "registrationState", true},
+	[SINGLE_SOLUTIONS_PROVIDER] = {"provider Microsoft.OperationsManagement", ARM_KIND_PROVIDER,
+		"Microsoft.OperationsManagement", "registrationState", true},
 	[SINGLE_VULNERABILITY] = {"vulnerability assessment provider", ARM_KIND_VA_SETTING,
 		"azureServersSetting", "properties.selectedProvider", true},
 	[SINGLE_AUTO_PROVISIONING] = {"Log Analytics agent auto-provisioning (retired)",
@@ -36,7 +38,8 @@ void single_request(const char *subscription, enum single_id id, struct arm_requ
 {
 	switch (id) {
 	case SINGLE_SECURITY_PROVIDER:
-	case SINGLE_ARC_PROVIDER: arm_get_provider(subscription, rows[id].name, ret); break;
+	case SINGLE_ARC_PROVIDER:
+	case SINGLE_SOLUTIONS_PROVIDER: arm_get_provider(subscription, rows[id].name, ret); break;
 	case SINGLE_VULNERABILITY: arm_get_vulnerability_setting(subscription, ret); break;
 	case SINGLE_AUTO_PROVISIONING: arm_get_auto_provisioning(subscription, ret); break;
 	case SINGLE_N_: break;
@@ -52,6 +55,14 @@ static bool provider_matters(const struct single_facts *facts, bool wanted)
 	return wanted || missing;
 }
 
+bool provider_of_solutions_matters(const struct subscription *s)
+{
+	const struct policy_config *policy = s->scope->policy;
+
+	return policy->plan == PLAN_P2 &&
+		(policy->workspaces.from_machines || policy->workspaces.list_count > 0);
+}
+
 static bool matters(const struct subscription *s, enum single_id id)
 {
 	const struct policy_config *policy = s->scope->policy;
@@ -62,6 +73,9 @@ static bool matters(const struct subscription *s, enum single_id id)
 		return provider_matters(facts, policy->register_providers || s->seems_unregistered);
 	case SINGLE_ARC_PROVIDER:
 		return provider_matters(facts, policy->register_providers && s->machine_count > 0);
+	case SINGLE_SOLUTIONS_PROVIDER:
+		return provider_matters(
+			facts, policy->register_providers && provider_of_solutions_matters(s));
 	case SINGLE_VULNERABILITY: return policy->vulnerability_management;
 	case SINGLE_AUTO_PROVISIONING: return policy->legacy_replace || s->connector_count > 0;
 	case SINGLE_N_: break;

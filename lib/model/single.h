@@ -20,6 +20,8 @@ struct single_row {
 const struct single_row *single_row(enum single_id id);
 /* SINGLE_N_ for a resource that is none of them. */
 enum single_id single_of(enum arm_kind kind, const char *name);
+/* Its scope wants plans of workspaces. */
+bool provider_of_solutions_matters(const struct subscription *s);
 /* The GET of the document. */
 void single_request(const char *subscription, enum single_id id, struct arm_request *ret);
 /* Whether it decides something that the subscription's scope wants, however fresh it is. */

@@ -318,6 +318,13 @@ struct dur connector_interval(const struct resource *r);
 /* The one that made the machine, or NULL. */
 const struct resource *machine_connector(const struct machine *m);
 
+/* estate_workspace.c: documents. `sent` is what a PUT says, destinations are workspaces' ids. */
+json_t *workspace_document(const char *id, const char *location, const char *customer);
+json_t *solution_document(const char *id, const json_t *sent);
+json_t *rule_document(
+	const char *id, const char *location, const json_t *destinations, const json_t *streams);
+json_t *association_document(const char *id, const char *rule);
+
 /* The routes of each part. */
 extern const struct route_table subscription_routes;
 extern const struct route_table assignment_routes;
@@ -327,6 +334,7 @@ extern const struct route_table policy_routes;
 extern const struct route_table pricing_routes;
 extern const struct route_table security_routes;
 extern const struct route_table connector_routes;
+extern const struct route_table workspace_routes;
 extern const struct route_table machine_routes;
 extern const struct route_table compute_routes;
 extern const struct route_table extension_routes;

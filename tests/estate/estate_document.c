@@ -29,6 +29,10 @@
  *                        assignments: [{ name*, definition* (id), scope, notScopes, effect,
  *                                        enforced }],
  *                        policySets: [{ name*, definitions: [ids] }],
+ *                        workspaces: [{ name*, group, location, customer* (GUID),
+ *                                       solutions: ["Security"|"SecurityCenterFree"] }],
+ *                        rules: [{ name*, group, location, destinations* (workspaces' ids),
+ *                                  streams }]: of data collection
  *                        machines: [...] }]
  *   machines          { name*, group*, location, os (osSku), osType, osVersion,
  *                        status (Connected|Disconnected|Error|Expired|NeverConnected), since,
@@ -38,6 +42,7 @@
  *                        extensions: [{ type*, publisher, name, version, state, unified, owner,
  *                                       workspace, settings, code, level, message, since }],
  *                        outcomes: [codes of the handler's next attempts, the last repeating],
+ *                        rules: [ids of its data collection rules],
  *                        rebootAfter (ends a pending restart), reached (by Defender for Cloud),
  *                        onboarded (to Defender for Endpoint, before it came to Azure),
  *                        stuck (operations never end),

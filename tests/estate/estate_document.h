@@ -32,6 +32,13 @@ void document_read_subscription(struct document *d, const char *path, const json
 /* estate_document_machine.c: one of a subscription's "machines" */
 void document_read_connector(
 	struct document *d, struct subscription *sub, const char *path, const json_t *object);
+/* estate_document_workspace.c: its "workspaces" and "rules", and the rules of a machine */
+void document_read_workspace(
+	struct document *d, struct subscription *sub, const char *path, const json_t *object);
+void document_read_rule(
+	struct document *d, struct subscription *sub, const char *path, const json_t *object);
+void document_associate(
+	struct document *d, struct subscription *sub, const char *machine, const json_t *rules);
 void document_read_machine(
 	struct document *d, struct subscription *sub, const char *path, const json_t *object);
 

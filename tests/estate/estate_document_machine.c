@@ -17,7 +17,8 @@ struct machine_spec {
 	bool extensions_enabled, reached, onboarded, stuck;
 	int plan; /* 0: none of its own */
 	struct dur reboot_after;
-	const json_t *tags, *allow, *block, *properties, *extensions, *outcomes, *timeline, *vm;
+	const json_t *tags, *allow, *block, *properties, *extensions, *rules, *outcomes, *timeline;
+	const json_t *vm;
 };
 
 static const char *const machine_plans[] = {"", "P1", "Free", NULL};
@@ -45,6 +46,7 @@ static const struct field machine_fields[] = {
 	{"plan", FIELD_WORD, AT(plan), .words = machine_plans},
 	{"properties", FIELD_OBJECT, AT(properties)},
 	{"extensions", FIELD_ARRAY, AT(extensions)},
+	{"rules", FIELD_TEXTS, AT(rules)},
 	{"outcomes", FIELD_TEXTS, AT(outcomes)},
 	{"rebootAfter", FIELD_DURATION, AT(reboot_after)},
 	{"onboarded", FIELD_BOOL, AT(onboarded)},
@@ -394,6 +396,7 @@ static void configure(
 		snprintf(element, sizeof(element), "%.200s.extensions[%zu]", path, i);
 		add_extension(d, m, element, object);
 	}
+	document_associate(d, m->res.sub, m->res.id, spec->rules);
 }
 
 static bool is_name(const char *name)

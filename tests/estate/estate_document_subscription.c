@@ -12,7 +12,8 @@ struct subscription_spec {
 	const char *id, *name, *tenant, *group, *state, *provider, *auto_provision;
 	bool modern;
 	const json_t *tags, *delegated, *providers, *plan, *plan_failures, *settings, *groups,
-		*locks, *policies, *assignments, *policy_sets, *denials, *connectors, *machines;
+		*locks, *policies, *assignments, *policy_sets, *denials, *connectors, *workspaces,
+		*rules, *machines;
 };
 
 #define AT(member) offsetof(struct subscription_spec, member)
@@ -38,6 +39,8 @@ static const struct field subscription_fields[] = {
 	{"assignments", FIELD_ARRAY, AT(assignments)},
 	{"policySets", FIELD_ARRAY, AT(policy_sets)},
 	{"connectors", FIELD_ARRAY, AT(connectors)},
+	{"workspaces", FIELD_ARRAY, AT(workspaces)},
+	{"rules", FIELD_ARRAY, AT(rules)},
 	{"machines", FIELD_ARRAY, AT(machines)},
 };
 
@@ -399,6 +402,18 @@ static void add_lists(struct document *d, struct subscription *sub, const char *
 
 		snprintf(element, sizeof(element), "%.200s.connectors[%zu]", path, i);
 		document_read_connector(d, sub, element, object);
+	}
+	json_array_foreach (spec->workspaces, i, object) {
+		char element[300];
+
+		snprintf(element, sizeof(element), "%.200s.workspaces[%zu]", path, i);
+		document_read_workspace(d, sub, element, object);
+	}
+	json_array_foreach (spec->rules, i, object) {
+		char element[300];
+
+		snprintf(element, sizeof(element), "%.200s.rules[%zu]", path, i);
+		document_read_rule(d, sub, element, object);
 	}
 	json_array_foreach (spec->machines, i, object) {
 		char element[300];

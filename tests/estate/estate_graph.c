@@ -238,8 +238,8 @@ static bool is_other_table(const char *name)
 	static const char *const known[] = {"advisorresources", "alertsmanagementresources",
 		"appserviceresources", "authorizationresources", "communitygalleryresources",
 		"computeresources", "extendedlocationresources", "extensibilityresources",
-		"guestconfigurationresources", "healthresources", "insightsresources",
-		"iotsecurityresources", "kubernetesconfigurationresources", "maintenanceresources",
+		"guestconfigurationresources", "healthresources", "iotsecurityresources",
+		"kubernetesconfigurationresources", "maintenanceresources",
 		"managedserviceresources", "networkresources", "patchassessmentresources",
 		"patchinstallationresources", "policyresources", "quotaresources",
 		"recoveryservicesresources", "resourcechanges", "resourcecontainerchanges",
@@ -255,17 +255,22 @@ static const char *const table_names[] = {
 	[GRAPH_RESOURCES] = "resources",
 	[GRAPH_CONTAINERS] = "resourcecontainers",
 	[GRAPH_SECURITY] = "securityresources",
+	[GRAPH_INSIGHTS] = "insightsresources",
 };
 _Static_assert(ARRAY_LEN(table_names) == GRAPH_TABLE_N_, "a name for each table");
 
 /* What must be granted on a subscription for all of a table's rows to be seen. */
-static const char *const table_actions[GRAPH_TABLE_N_][5] = {
+static const char *const table_actions[GRAPH_TABLE_N_][8] = {
 	[GRAPH_RESOURCES] = {"Microsoft.HybridCompute/machines/read",
 		"Microsoft.HybridCompute/machines/extensions/read",
 		"Microsoft.Compute/virtualMachines/read",
-		"Microsoft.Compute/virtualMachines/extensions/read"},
+		"Microsoft.Compute/virtualMachines/extensions/read",
+		"Microsoft.OperationalInsights/workspaces/read",
+		"Microsoft.OperationsManagement/solutions/read",
+		"Microsoft.Insights/dataCollectionRules/read"},
 	[GRAPH_CONTAINERS] = {"Microsoft.Resources/subscriptions/resourceGroups/read"},
 	[GRAPH_SECURITY] = {"Microsoft.Security/pricings/read"},
+	[GRAPH_INSIGHTS] = {"Microsoft.Insights/dataCollectionRuleAssociations/read"},
 };
 
 static bool sees_all(const struct call *c, const struct subscription *sub, size_t table)

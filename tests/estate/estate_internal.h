@@ -64,6 +64,10 @@ enum resource_kind {
 	RESOURCE_VA_SETTING,
 	RESOURCE_AUTO_PROVISIONING,
 	RESOURCE_CONNECTOR,
+	RESOURCE_WORKSPACE,
+	RESOURCE_SOLUTION,    /* on a workspace */
+	RESOURCE_RULE,        /* of data collection */
+	RESOURCE_ASSOCIATION, /* of a machine with a rule */
 	RESOURCE_MACHINE,
 	RESOURCE_EXTENSION,
 	RESOURCE_POLICY, /* an assignment, or a set of definitions */
@@ -75,6 +79,7 @@ enum graph_table_kind {
 	GRAPH_RESOURCES,
 	GRAPH_CONTAINERS,
 	GRAPH_SECURITY,
+	GRAPH_INSIGHTS,
 	GRAPH_TABLE_N_, /* also: not in Resource Graph */
 };
 

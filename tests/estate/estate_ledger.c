@@ -12,7 +12,8 @@
  *
  * Forbidden: outside the rules of writing. The kinds, which "allowedWrites" may permit:
  *
- *   plan, setting, extension, auto-provisioning, connector   writes that are not on the list
+ *   plan, setting, extension, auto-provisioning, connector, solution
+ *                   writes that are not on the list
  *   connector-made  a connector is made that was not there
  *   lowering        protection is lowered
  *   machine-plan    a machine's own plan is lowered
@@ -324,6 +325,11 @@ static void judge(struct call *c, const struct resource *current, enum resource_
 			forbid(c, "lowering", "the vulnerability provider is removed");
 		break;
 	case RESOURCE_CONNECTOR: judge_connector(c, current, wanted); break;
+	case RESOURCE_SOLUTION:
+		if (wanted == NULL || !is_text(wanted, "plan.product", "OMSGallery/Security"))
+			forbid(c, "solution",
+				"a solution is removed, or another one than the plan");
+		break;
 	case RESOURCE_EXTENSION: judge_extension(c, current, wanted); break;
 	case RESOURCE_AUTO_PROVISIONING:
 		forbid(c, "auto-provisioning", "the retired agent's setting is written");
@@ -332,6 +338,9 @@ static void judge(struct call *c, const struct resource *current, enum resource_
 	case RESOURCE_GROUP:
 	case RESOURCE_PROVIDER:
 	case RESOURCE_LOCK:
+	case RESOURCE_WORKSPACE:
+	case RESOURCE_RULE:
+	case RESOURCE_ASSOCIATION:
 	case RESOURCE_MACHINE:
 	case RESOURCE_POLICY:
 	case RESOURCE_OTHER:
@@ -402,7 +411,7 @@ static bool is_in_effect(
 		return extension_is_sensor(doc) && sensor_is_in_effect(current, wanted);
 	if (kind == RESOURCE_CONNECTOR)
 		return connector_is_in_effect(doc, wanted);
-	return kind == RESOURCE_VA_SETTING;
+	return kind == RESOURCE_VA_SETTING || kind == RESOURCE_SOLUTION;
 }
 
 /* --- reading before writing --- */

@@ -13,6 +13,7 @@ static const struct route_table *const tables[] = {
 	&pricing_routes,
 	&security_routes,
 	&connector_routes,
+	&workspace_routes,
 	&machine_routes,
 	&compute_routes,
 	&extension_routes,

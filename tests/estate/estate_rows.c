@@ -11,8 +11,12 @@ enum graph_table_kind rows_table(enum resource_kind kind)
 {
 	switch (kind) {
 	case RESOURCE_MACHINE:
+	case RESOURCE_WORKSPACE:
+	case RESOURCE_SOLUTION:
+	case RESOURCE_RULE:
 	case RESOURCE_EXTENSION:
 	case RESOURCE_OTHER: return GRAPH_RESOURCES;
+	case RESOURCE_ASSOCIATION: return GRAPH_INSIGHTS;
 	case RESOURCE_SUBSCRIPTION:
 	case RESOURCE_GROUP: return GRAPH_CONTAINERS;
 	case RESOURCE_PRICING:

@@ -68,6 +68,9 @@ static void visit_items(struct scenario *s, visit_fn fn, void *ctx)
 		for (size_t i = 0; i < sub->connector_count; i++)
 			visit_resource(sub->connectors[i]->items, CONNECTOR_CONTROLS,
 				sub->connectors[i]->id, fn, ctx);
+		for (size_t i = 0; i < sub->workspace_count; i++)
+			visit_resource(sub->workspaces[i]->items, WORKSPACE_CONTROLS,
+				sub->workspaces[i]->id, fn, ctx);
 		for (uint32_t i = 0; i < sub->machine_count; i++)
 			visit_resource(sub->machines[i]->items, MACHINE_CONTROLS,
 				sub->machines[i]->id, fn, ctx);
@@ -97,6 +100,10 @@ const struct item *scenario_item(struct scenario *s, const char *target, const c
 			i++)
 			if (str_equal_nocase(sub->connectors[i]->name, target))
 				item = connector_item(sub->connectors[i], id);
+		for (size_t i = 0; control_resource(id) == ON_WORKSPACE && i < sub->workspace_count;
+			i++)
+			if (str_equal_nocase(sub->workspaces[i]->name, target))
+				item = workspace_item(sub->workspaces[i], id);
 		for (uint32_t i = 0; id >= FIRST_MACHINE_CONTROL && i < sub->machine_count; i++)
 			if (is_called(sub, sub->machines[i], target))
 				item = inventory_item(sub, sub->machines[i], id);

@@ -124,6 +124,7 @@ static json_t *current_of(const struct step *step)
 	case CONTROL_MDE_EXTENSION: return current_extension(step->machine);
 	case CONTROL_LEGACY_REPLACED: return current_agent(step->machine);
 	case CONTROL_CONNECTOR:
+	case CONTROL_WORKSPACE_PLAN:
 	case CONTROL_MACHINE_PLAN:
 	case CONTROL_ARC_CONNECTED:
 	case CONTROL_SENSOR_ONBOARDED:
@@ -170,6 +171,7 @@ static void take_effect(struct estate *e, const struct step *step)
 			&changed);
 		break;
 	case CONTROL_CONNECTOR:
+	case CONTROL_WORKSPACE_PLAN:
 	case CONTROL_MACHINE_PLAN:
 	case CONTROL_ARC_CONNECTED:
 	case CONTROL_SENSOR_ONBOARDED:

@@ -156,6 +156,7 @@ static void each_control_of_a_subscription_needs_its_option(void **state)
 		case CONTROL_UNIFIED_SOLUTION:
 		case CONTROL_LINUX_INTEGRATION:
 		case CONTROL_CONNECTOR:
+		case CONTROL_WORKSPACE_PLAN:
 		case CONTROL_ARC_CONNECTED:
 		case CONTROL_SENSOR_ONBOARDED:
 		case CONTROL_MDE_EXTENSION:
@@ -348,6 +349,7 @@ static void only_the_views_own_targets_are_on_the_list(void **state)
 		case CONTROL_UNIFIED_SOLUTION:
 		case CONTROL_LINUX_INTEGRATION:
 		case CONTROL_CONNECTOR:
+		case CONTROL_WORKSPACE_PLAN:
 		case CONTROL_ARC_CONNECTED:
 		case CONTROL_SENSOR_ONBOARDED:
 		case CONTROL_SUBSCRIPTION_MOVE:
