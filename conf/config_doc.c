@@ -45,7 +45,8 @@ static bool is_required(const struct config_row *row)
 
 static bool is_list(const struct config_row *row)
 {
-	return row->type == CONFIG_LIST || row->type == CONFIG_GUIDS || row->type == CONFIG_TAGS ||
+	return row->type == CONFIG_LIST || row->type == CONFIG_GUIDS ||
+		row->type == CONFIG_WORKSPACES || row->type == CONFIG_TAGS ||
 		row->type == CONFIG_CHOICES;
 }
 
@@ -90,6 +91,7 @@ static void add_nature(struct buf *to, const struct config_row *row)
 		[CONFIG_PRICE] = "price",
 		[CONFIG_HALT] = "percentage, or number of machines",
 		[CONFIG_GUIDS] = "list of GUIDs",
+		[CONFIG_WORKSPACES] = "list of resource ids",
 		[CONFIG_TAGS] = "list of tags, each NAME=VALUE",
 		[CONFIG_CHOICES] = "list of ",
 		[CONFIG_PROXY] = "http or https URL with its port, or none",

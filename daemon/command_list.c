@@ -18,7 +18,7 @@ json_t *command_item(const struct item_ref *ref)
 	const struct subscription *s = ref->subscription;
 
 	return json_pack(
-		"{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:i}",
+		"{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:i}",
 		"control", control_word(ref->control), "state",
 		item_state_word((enum item_state)item->state), "reason",
 		reason_word((enum reason)item->reason), "sentence",

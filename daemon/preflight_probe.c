@@ -355,9 +355,12 @@ static bool has_provider(const struct probe *probe, const char *provider)
 	return false;
 }
 
-/* Where no machine is, none has to be written to. */
+/* Where no machine or workspace is, none has to be written to. */
 static bool needs_provider(const struct probe *probe, const struct control *control)
 {
+	if (control_resource(control->id) == ON_WORKSPACE)
+		return probe->subscription != NULL && probe->subscription->workspace_count > 0 &&
+			control->may_write(probe->subject->scope->policy);
 	return control_resource(control->id) != ON_MACHINE ||
 		(probe->subscription != NULL && probe->subscription->machine_count > 0);
 }

@@ -128,7 +128,7 @@ static const struct {
 		"    | where tostring(properties.type) in~ "
 		"('AzureMonitorWindowsAgent', 'AzureMonitorLinuxAgent')\n"
 		"    | extend machine = " MACHINE_OF_ID "\n"
-		"    | summarize agents = count() by machine) on machine\n",
+		"    | distinct machine) on machine\n",
 		"| summarize n = count() by subscriptionId, rule\n"
 		"| summarize uses = make_list(strcat(tostring(n), ' ', rule), " USES_MAX ") by "
 		"subscriptionId\n"

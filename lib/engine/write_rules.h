@@ -55,7 +55,7 @@ struct write_context {
 /* Of several refusals the first in the order of the list above; NO_INTENT is the last. */
 enum write_refusal write_rules_check(const struct write_context *c, struct wall now);
 /*
- * The rules that hold every write to a subscription, to one connector or to one machine,
+ * The rules that hold every write to a subscription, or to one connector, workspace or machine,
  * whatever the request: OBSERVE_MODE … FOREIGN_TENANT, INCOMPLETE and SUBSCRIPTION_STATE. The plan
  * asks the same, so that no step is begun that the rules would refuse.
  */

@@ -56,17 +56,18 @@ enum config_type {
 	CONFIG_SWITCH, /* on, off */
 	CONFIG_DURATION,
 	CONFIG_COUNT,
-	CONFIG_CHOICE,  /* one of `choices` */
-	CONFIG_LIST,    /* of text */
-	CONFIG_DATE,    /* YYYY-MM-DD */
-	CONFIG_TIME,    /* HH:MM */
-	CONFIG_PERCENT, /* "10%" */
-	CONFIG_PRICE,   /* "0.0205": lib/model/money.h */
-	CONFIG_HALT,    /* "5%" or "7 machines" */
-	CONFIG_GUIDS,   /* list of GUIDs, or "*" */
-	CONFIG_TAGS,    /* list of "name=value" */
-	CONFIG_CHOICES, /* list of `choices` */
-	CONFIG_PROXY,   /* "http://HOST:PORT", "https://HOST:PORT", or "none" */
+	CONFIG_CHOICE,     /* one of `choices` */
+	CONFIG_LIST,       /* of text */
+	CONFIG_DATE,       /* YYYY-MM-DD */
+	CONFIG_TIME,       /* HH:MM */
+	CONFIG_PERCENT,    /* "10%" */
+	CONFIG_PRICE,      /* "0.0205": lib/model/money.h */
+	CONFIG_HALT,       /* "5%" or "7 machines" */
+	CONFIG_GUIDS,      /* list of GUIDs, or "*" */
+	CONFIG_TAGS,       /* list of "name=value" */
+	CONFIG_CHOICES,    /* list of `choices` */
+	CONFIG_WORKSPACES, /* list of resource ids of workspaces */
+	CONFIG_PROXY,      /* "http://HOST:PORT", "https://HOST:PORT", or "none" */
 	CONFIG_TYPE_N_
 };
 struct config_shape;

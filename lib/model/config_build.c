@@ -326,32 +326,13 @@ static void check_connector(const struct config_builder *b, const struct config_
 			"out");
 }
 
-static bool is_workspace_id(const char *text)
-{
-	struct arm_id id;
-	bool fits;
-
-	if (arm_id_parse(text, &id) != 0)
-		return false;
-	fits = id.kind == ARM_KIND_WORKSPACE;
-	arm_id_fini(&id);
-	return fits;
-}
-
 static void check_workspaces(const struct config_builder *b, const struct config_section *s,
 	const struct policy_config *p)
 {
 	static const char without_p2[] =
 		"it has no effect without plan = P2; write that, or take it "
 		"out";
-	const struct config_option *option = config_option_find(s, "list");
 
-	for (size_t i = 0; option != NULL && i < option->n; i++)
-		if (!is_workspace_id(option->values[i].text))
-			diag_error(b->diags, option->values[i].file, option->values[i].line,
-				"list: %s is no workspace; write its resource id, /subscriptions/"
-				"…/providers/Microsoft.OperationalInsights/workspaces/NAME",
-				config_show(option->values[i].text).text);
 	if (p->plan == PLAN_P2)
 		return;
 	if (p->workspaces.list_count > 0)

@@ -186,7 +186,7 @@ static const struct config_row rows[] = {
 			"security events. Where machines of other subscriptions report as well, "
 			"which may then be billed, it is only reported; list the workspace to "
 			"decide for it."},
-	{"policy/workspaces", "list", CONFIG_LIST, OPTIONAL,
+	{"policy/workspaces", "list", CONFIG_WORKSPACES, OPTIONAL,
 		.example = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/"
 			   "rg/providers/Microsoft.OperationalInsights/workspaces/ws",
 		.help = "With plan = P2: workspaces of the scope's subscriptions, by resource id, "

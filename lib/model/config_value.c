@@ -349,6 +349,25 @@ static bool check_guid(const struct config_row *row, const char *text, struct bu
 	return false;
 }
 
+static bool check_workspace(const struct config_row *row, const char *text, struct buf *why)
+{
+	struct arm_id id;
+	bool fits = false;
+
+	(void)row;
+	if (arm_id_parse(text, &id) == 0) {
+		fits = id.kind == ARM_KIND_WORKSPACE;
+		arm_id_fini(&id);
+	}
+	if (!fits)
+		buf_addf(why,
+			"\"%s\" is not the resource id of a workspace; write \"/subscriptions/"
+			"ID/resourceGroups/GROUP/providers/Microsoft.OperationalInsights/"
+			"workspaces/NAME\"",
+			config_show(text).text);
+	return fits;
+}
+
 static bool check_switch(const struct config_row *row, const char *text, struct buf *why)
 {
 	bool on;
@@ -455,6 +474,7 @@ static const struct {
 	[CONFIG_GUIDS] = {check_guid, .list = true, .quoted = true},
 	[CONFIG_TAGS] = {check_tag, .list = true, .quoted = true},
 	[CONFIG_CHOICES] = {check_choice, .list = true},
+	[CONFIG_WORKSPACES] = {check_workspace, .list = true, .quoted = true},
 	[CONFIG_PROXY] = {check_proxy, .quoted = true},
 };
 

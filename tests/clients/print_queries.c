@@ -12,6 +12,8 @@
 static const char *const names[] = {
 	[GRAPH_SUBSCRIPTIONS] = "subscriptions",
 	[GRAPH_PRICINGS] = "pricings",
+	[GRAPH_RULES_IN_USE] = "rules-in-use",
+	[GRAPH_AGENT_WORKSPACES] = "agent-workspaces",
 	[GRAPH_MACHINE_COUNTS] = "machine counts",
 	[GRAPH_MACHINES] = "machines",
 	[GRAPH_EXTENSIONS] = "extensions",

@@ -225,7 +225,7 @@ static void a_status_tells_how_far_each_scope_is(void **state)
 			number_at(s, "scopes.1.states.compliant"),
 		20);
 	assert_int_equal(number_at(s, "controls.1.states.drifted"), 2);
-	assert_int_equal(number_at(s, "controls.7.states.compliant"), 20);
+	assert_int_equal(number_at(s, "controls.8.states.compliant"), 20);
 	assert_int_equal(number_at(s, "passes.1.machines"), 20);
 	assert_int_equal(json_array_size(at(s, "partial")), 0);
 	assert_int_equal(json_array_size(at(s, "needs_restart")), 0);

@@ -125,6 +125,7 @@ void estate_want_everything(struct estate *e)
 	e->policy.linux_integration = true;
 	e->policy.vulnerability_management = true;
 	e->policy.register_providers = true;
+	e->policy.workspaces.from_machines = true;
 	e->policy.connector.plan = PLAN_P2;
 	for (unsigned p = 0; p < CONNECTOR_PART_N_; p++)
 		e->policy.connector.parts[p] = true;
@@ -343,12 +344,70 @@ static struct connector *first_connector(struct estate *e, struct subscription *
 	return estate_connector(e, s, &(struct estate_connector){.offering = ""});
 }
 
+/* --- workspaces --- */
+
+static void note(struct estate *e, json_t *take_document)
+{
+	struct noted noted;
+	int error = inventory_note(e->inv, take_document, stamp_of(e, SOURCE_ARM), &noted);
+
+	assert(error == 0);
+	(void)error;
+	json_decref(take_document);
+}
+
+struct workspace *estate_workspace(
+	struct estate *e, struct subscription *s, const struct estate_workspace *workspace)
+{
+	const char *name = workspace->name != NULL ? workspace->name : "w1";
+	mdc_autofree char *id = xasprintf("/subscriptions/%s/resourceGroups/rg/providers/"
+					  "Microsoft.OperationalInsights/workspaces/%s",
+		s->id, name);
+
+	note(e,
+		json_pack("{s:s, s:s, s:{s:s}}", "id", id, "location", "westeurope", "properties",
+			"customerId", "bbbbbbbb-0000-4000-8000-000000000001"));
+	if (workspace->solution != NULL)
+		note(e,
+			json_pack("{s:o, s:{s:o}, s:{s:s, s:s}}", "id",
+				json_sprintf("subscriptions/%s/resourcegroups/rg/providers/"
+					     "Microsoft.OperationsManagement/solutions/%s(%s)",
+					s->id, workspace->solution, name),
+				"plan", "product",
+				json_sprintf("OMSGallery/%s", workspace->solution), "properties",
+				"workspaceResourceId", id, "provisioningState",
+				workspace->state != NULL ? workspace->state : "Succeeded"));
+	inventory_workspaces_complete(s, stamp_of(e, SOURCE_ARM));
+	inventory_solutions_complete(s, stamp_of(e, SOURCE_ARM));
+	s->reports = stamp_of(e, SOURCE_GRAPH);
+	return inventory_workspace(e->inv, id);
+}
+
+void estate_reports(struct estate *e, struct subscription *s, const struct workspace *w)
+{
+	inventory_add_use(e->inv, s, USE_RULE, w->id, 1);
+	inventory_relate_workspaces(e->inv);
+}
+
+static struct workspace *first_workspace(struct estate *e, struct subscription *s)
+{
+	struct workspace *w;
+
+	if (s->workspace_count > 0)
+		return s->workspaces[0];
+	w = estate_workspace(e, s, &(struct estate_workspace){0});
+	estate_reports(e, s, w);
+	return w;
+}
+
 /* The machine is only used where the control is on one. */
 static struct item *item_for(
 	struct estate *e, struct subscription *s, struct machine *m, enum control_id control)
 {
 	if (control_resource(control) == ON_CONNECTOR)
 		return connector_item(first_connector(e, s), control);
+	if (control_resource(control) == ON_WORKSPACE)
+		return workspace_item(first_workspace(e, s), control);
 	return inventory_item(s, m, control);
 }
 
@@ -358,12 +417,14 @@ struct control_view estate_view(
 	struct estate *e, struct subscription *s, struct machine *m, enum control_id control)
 {
 	bool on_connector = control_resource(control) == ON_CONNECTOR;
+	bool on_workspace = control_resource(control) == ON_WORKSPACE;
 
 	return (struct control_view){
 		.config = &e->config,
 		.scope = s->scope,
 		.subscription = s,
 		.connector = on_connector ? first_connector(e, s) : NULL,
+		.workspace = on_workspace ? first_workspace(e, s) : NULL,
 		.machine = m,
 		.item = item_for(e, s, m, control),
 		.now = e->now,

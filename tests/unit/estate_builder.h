@@ -91,8 +91,19 @@ struct connector *estate_connector(
 json_t *estate_connector_document(
 	const struct subscription *s, const struct estate_connector *connector);
 
-/* For controls on connectors: of the subscription's first one, which is made where there is none.
- */
+/* A workspace, and solutions on it, as ARM tells them. Listed now, with who reports to it known. */
+struct estate_workspace {
+	const char *name;     /* NULL: "w1" */
+	const char *solution; /* "Security", "SecurityCenterFree"; NULL: none */
+	const char *state;    /* of the solution; NULL: "Succeeded" */
+};
+struct workspace *estate_workspace(
+	struct estate *e, struct subscription *s, const struct estate_workspace *workspace);
+/* Machines of that subscription report to it. */
+void estate_reports(struct estate *e, struct subscription *s, const struct workspace *w);
+
+/* For controls on connectors and workspaces: of the subscription's first one, which is made where
+ * there is none. */
 struct control_view estate_view(
 	struct estate *e, struct subscription *s, struct machine *m, enum control_id control);
 /* Judges one item, or all, and steps them as the daemon does; items come to life. */

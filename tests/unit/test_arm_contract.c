@@ -11,6 +11,7 @@
 #include "lib/azure/arm_connector.h"
 #include "lib/azure/arm_document.h"
 #include "lib/azure/arm_request.h"
+#include "lib/azure/arm_workspace.h"
 #include "lib/azure/graph_query.h"
 #include "lib/base/buf.h"
 #include "lib/base/map.h"
@@ -31,6 +32,15 @@
 #define MACHINE \
 	"/subscriptions/" SUB "/resourceGroups/rg/providers/Microsoft.HybridCompute/machines/m1"
 #define VM "/subscriptions/" SUB "/resourceGroups/rg/providers/Microsoft.Compute/virtualMachines/v1"
+#define WORKSPACE \
+	"/subscriptions/" SUB \
+	"/resourceGroups/rg/providers/Microsoft.OperationalInsights/workspaces/w1"
+#define SOLUTION \
+	"/subscriptions/" SUB \
+	"/resourcegroups/rg/providers/Microsoft.OperationsManagement/solutions/Security(w1)"
+#define COLLECTION_RULE \
+	"/subscriptions/" SUB \
+	"/resourceGroups/rg/providers/Microsoft.Insights/dataCollectionRules/r1"
 #define CONNECTOR \
 	"/subscriptions/" SUB \
 	"/resourceGroups/rg/providers/Microsoft.Security/securityConnectors/c1"
@@ -495,6 +505,14 @@ static void reads_are_operations(void **state)
 	check(&r, "SecurityConnectors_List");
 	arm_get_connector(CONNECTOR, &r);
 	check(&r, "SecurityConnectors_Get");
+	arm_list_workspaces(SUB, &r);
+	check(&r, "Workspaces_List");
+	arm_list_solutions(SUB, &r);
+	check(&r, "Solutions_ListBySubscription");
+	arm_get_solution(SOLUTION, &r);
+	check(&r, "Solutions_Get");
+	assert_int_equal(arm_get_collection_rule(COLLECTION_RULE, &r), 0);
+	check(&r, "DataCollectionRules_Get");
 	arm_get_provider(SUB, "Microsoft.Security", &r);
 	check(&r, "Providers_Get");
 	arm_get_onboarding(SUB, &r);
@@ -698,6 +716,17 @@ static void connectors_that_are_described_can_be_put(void **state)
 	}
 }
 
+static void the_plan_of_a_workspace_can_be_put(void **state)
+{
+	mdc_autofree char *id = arm_solution_id(WORKSPACE);
+	struct arm_request r;
+
+	(void)state;
+	assert_string_equal(id, SOLUTION);
+	arm_put_solution(id, arm_solution_document(WORKSPACE, "westeurope"), &r);
+	check(&r, "Solutions_CreateOrUpdate");
+}
+
 static void sensors_can_be_put_also_over_what_is_there(void **state)
 {
 	json_t *current =
@@ -779,6 +808,7 @@ int main(void)
 		cmocka_unit_test(plans_made_from_what_was_read_can_be_put),
 		cmocka_unit_test(connectors_made_from_what_was_read_can_be_put),
 		cmocka_unit_test(connectors_that_are_described_can_be_put),
+		cmocka_unit_test(the_plan_of_a_workspace_can_be_put),
 		cmocka_unit_test(sensors_can_be_put_also_over_what_is_there),
 		cmocka_unit_test(plans_of_machines_can_be_put),
 		cmocka_unit_test(deletes_are_operations),

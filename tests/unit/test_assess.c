@@ -54,15 +54,18 @@ static void the_common_checks_come_in_order(void **state)
 	estate_setting(&f->e, f->s, SETTING_EXCLUDE_LINUX, TRI_NO);
 	estate_single(&f->e, f->s, SINGLE_SECURITY_PROVIDER, "Registered");
 	estate_single(&f->e, f->s, SINGLE_ARC_PROVIDER, "registered");
+	estate_single(&f->e, f->s, SINGLE_SOLUTIONS_PROVIDER, "Registered");
 	estate_single(&f->e, f->s, SINGLE_VULNERABILITY, "MdeTvm");
 	estate_connector(&f->e, f->s, &(struct estate_connector){.offering = whole_offering});
+	estate_reports(&f->e, f->s,
+		estate_workspace(&f->e, f->s, &(struct estate_workspace){.solution = "Security"}));
 	expect_all(f, VERDICT_COMPLIANT, REASON_IN_SYNC);
 	exclude_everything(f);
 	expect_all(f, VERDICT_EXCLUDED, REASON_EXCLUDED);
 	f->s->pricing.stamp.source = f->s->settings_stamp.source = f->m->stamp.source = SOURCE_NONE;
 	for (size_t i = 0; i < SINGLE_N_; i++)
 		f->s->singles[i].stamp.source = SOURCE_NONE;
-	f->s->connectors[0]->stamp.source = SOURCE_NONE;
+	f->s->connectors[0]->stamp.source = f->s->workspaces[0]->stamp.source = SOURCE_NONE;
 	expect_all(f, VERDICT_UNKNOWN, REASON_NOT_OBSERVED);
 	f->s->visible = false;
 	expect_all(f, VERDICT_UNKNOWN, REASON_SUBSCRIPTION_GONE);

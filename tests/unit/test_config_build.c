@@ -196,12 +196,6 @@ static void what_this_version_cannot_do_is_refused(void **state)
 		 "[MdeDesignatedSubscription, AgentlessVmScanning]\n}\n" BASE,
 			"t.conf:3: error: plan-extensions: AgentlessVmScanning does not exist with "
 			"plan = P1; write plan = P2, or take it out\n"},
-		{"policy \"p\" {\n	workspaces {\n		from-machines = on\n		"
-		 "list = "
-		 "[/x]\n	}\n}\n" BASE,
-			"t.conf:3: error: from-machines: \"on\" is not supported by this version; "
-			"write off, or leave the option out\n"
-			"t.conf:4: error: list is not supported by this version; remove it\n"},
 		{IDENTITY POLICY
 			"scope \"s\" {\n" REFERENCES "	ring \"r\" {\n		halt-at = 7\n	}\n"
 			"	window \"w\" {\n		from = 22:00\n		to = "
@@ -241,6 +235,33 @@ static void connectors_have_what_the_policy_names(void **state)
 	assert_true(p->connector.parts[CONNECTOR_AGENTLESS]);
 	assert_false(p->connector.parts[CONNECTOR_ARC]);
 	assert_false(p->connector.parts[CONNECTOR_VULNERABILITY]);
+	config_free(c);
+	assert_said(cases, ARRAY_LEN(cases));
+}
+
+#define WORKSPACE \
+	"/subscriptions/22222222-2222-2222-2222-222222222222/resourceGroups/rg/providers/" \
+	"Microsoft.OperationalInsights/workspaces/w"
+
+static void workspaces_get_the_plan_with_p2_only(void **state)
+{
+	static const struct trouble cases[] = {
+		{"policy \"p\" {\n	plan = P1\n	workspaces {\n		list = "
+		 "[\"" WORKSPACE "\"]\n		from-machines = on\n	}\n}\n" BASE,
+			"t.conf:4: warning: list: it has no effect without plan = P2; write that, "
+			"or take it out\n"
+			"t.conf:5: warning: from-machines: it has no effect without plan = P2; "
+			"write that, or take it out\n"},
+	};
+	struct config *c = build_well("policy \"p\" {\n	plan = P2\n	workspaces {\n"
+				      "		list = [\"" WORKSPACE "\"]\n"
+				      "		from-machines = on\n	}\n}\n" BASE);
+	const struct policy_config *p = &c->policies[0];
+
+	(void)state;
+	assert_true(p->workspaces.from_machines);
+	assert_int_equal(p->workspaces.list_count, 1);
+	assert_string_equal(p->workspaces.list[0], WORKSPACE);
 	config_free(c);
 	assert_said(cases, ARRAY_LEN(cases));
 }
@@ -856,6 +877,7 @@ int main(void)
 		cmocka_unit_test(values_in_scopes_are_told_with_what_to_write),
 		cmocka_unit_test(what_this_version_cannot_do_is_refused),
 		cmocka_unit_test(connectors_have_what_the_policy_names),
+		cmocka_unit_test(workspaces_get_the_plan_with_p2_only),
 		cmocka_unit_test(what_does_nothing_is_accepted_where_it_is_not_supported),
 		cmocka_unit_test(a_secret_is_refused_and_never_repeated),
 		cmocka_unit_test(required_options_are_told_with_an_example),

@@ -265,6 +265,7 @@ static void neighbour(enum config_type type, const char *text, int by, char ret[
 	case CONFIG_TIME:
 	case CONFIG_HALT:
 	case CONFIG_GUIDS:
+	case CONFIG_WORKSPACES:
 	case CONFIG_TAGS:
 	case CONFIG_CHOICES:
 	case CONFIG_PROXY:
@@ -346,6 +347,12 @@ static const struct sample samples[] = {
 	{CONFIG_GUIDS, {"0123abcd-0123-0123-0123-0123456789ab", "*"},
 		{"0123abcd", "**", "/subscriptions/0123abcd-0123-0123-0123-0123456789ab"},
 		"is not a GUID"},
+	{CONFIG_WORKSPACES,
+		{"/subscriptions/0123abcd-0123-0123-0123-0123456789ab/resourceGroups/rg/providers/"
+		 "Microsoft.OperationalInsights/workspaces/w"},
+		{"w", "0123abcd-0123-0123-0123-0123456789ab",
+			"/subscriptions/0123abcd-0123-0123-0123-0123456789ab/resourceGroups/rg"},
+		"is not the resource id of a workspace"},
 	{CONFIG_SWITCH, {"on", "off", "yes", "no", "true", "OFF"}, {"1", "onn", "enabled"},
 		"is neither on nor off"},
 	{CONFIG_DURATION, {"2s", "2000ms", "1m"},
@@ -418,7 +425,8 @@ static void lists_are_refused_where_one_value_belongs(void **state)
 	(void)state;
 	for (size_t i = 0; i < row_count; i++) {
 		bool list = rows[i].type == CONFIG_LIST || rows[i].type == CONFIG_GUIDS ||
-			rows[i].type == CONFIG_TAGS || rows[i].type == CONFIG_CHOICES;
+			rows[i].type == CONFIG_WORKSPACES || rows[i].type == CONFIG_TAGS ||
+			rows[i].type == CONFIG_CHOICES;
 
 		if (!list)
 			assert_refused(&rows[i], "[a]", "a list stands where one value belongs");

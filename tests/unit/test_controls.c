@@ -13,9 +13,10 @@ static void every_control_is_whole(void **state)
 
 		assert_int_equal(c->id, id);
 		assert_int_equal(control_resource((enum control_id)id),
-			id >= CONTROL_ARC_CONNECTED       ? ON_MACHINE
-				: id == CONTROL_CONNECTOR ? ON_CONNECTOR
-							  : ON_SUBSCRIPTION);
+			id >= CONTROL_ARC_CONNECTED            ? ON_MACHINE
+				: id == CONTROL_WORKSPACE_PLAN ? ON_WORKSPACE
+				: id == CONTROL_CONNECTOR      ? ON_CONNECTOR
+							       : ON_SUBSCRIPTION);
 		assert_false(str_empty(c->help));
 		assert_non_null(c->fields);
 		assert_non_null(c->assess);

@@ -145,6 +145,16 @@ static bool path_fits(const char *pattern, const char *path)
 	"\"offerings\":[{\"offeringType\":\"DefenderForServersAws\",\"defenderForServers\":{" \
 	"\"cloudRoleArn\":\"arn:s\"},\"subPlan\":{\"type\":\"P2\"},\"mdeAutoProvisioning\":{" \
 	"\"enabled\":true}}]}}"
+#define WORKSPACE_ID RG "/providers/Microsoft.OperationalInsights/workspaces/w1"
+#define SOLUTIONS SUB_PATH "/providers/Microsoft.OperationsManagement/solutions"
+#define SOLUTION RG "/providers/Microsoft.OperationsManagement/solutions/Security(w1)"
+#define SOLUTION_BODY \
+	"{\"location\":\"westeurope\",\"plan\":{\"name\":\"Security(w1)\",\"publisher\":" \
+	"\"Microsoft\",\"product\":\"OMSGallery/Security\",\"promotionCode\":\"\"}," \
+	"\"properties\":{\"workspaceResourceId\":\"" WORKSPACE_ID "\"}}"
+#define LOGS "/Microsoft.OperationalInsights/"
+#define SOLUTION_SPEC "/Microsoft.OperationsManagement/"
+#define MONITOR "/Microsoft.Insights/"
 #define VA_BODY \
 	"{\"kind\":\"AzureServersSetting\",\"properties\":{\"selectedProvider\":\"MdeTvm\"}}"
 #define RG SUB_PATH "/resourceGroups/rg"
@@ -252,6 +262,21 @@ static const struct {
 		NULL, 200},
 	{"2024-08-01-preview", "SecurityConnectors_Delete", MDC, "DELETE", CONNECTORS "/aws", NULL,
 		200},
+	{"2023-09-01", "Workspaces_List", LOGS, "GET",
+		SUB_PATH "/providers/Microsoft.OperationalInsights/workspaces", NULL, 200},
+	{"2023-09-01", "Workspaces_Get", LOGS, "GET", WORKSPACE_ID, NULL, 200},
+	{"2015-11-01-preview", "Solutions_CreateOrUpdate", SOLUTION_SPEC, "PUT", SOLUTION,
+		SOLUTION_BODY, 201},
+	{"2015-11-01-preview", "Solutions_Get", SOLUTION_SPEC, "GET", SOLUTION, NULL, 200},
+	{"2015-11-01-preview", "Solutions_ListBySubscription", SOLUTION_SPEC, "GET", SOLUTIONS,
+		NULL, 200},
+	{"2015-11-01-preview", "Solutions_CreateOrUpdate", SOLUTION_SPEC, "PUT", SOLUTION, "{}",
+		404},
+	{"2015-11-01-preview", "Solutions_Delete", SOLUTION_SPEC, "DELETE", SOLUTION, NULL, 200},
+	{"2023-03-11", "DataCollectionRules_ListBySubscription", MONITOR, "GET",
+		SUB_PATH "/providers/Microsoft.Insights/dataCollectionRules", NULL, 200},
+	{"2023-03-11", "DataCollectionRules_Get", MONITOR, "GET",
+		RG "/providers/Microsoft.Insights/dataCollectionRules/r1", NULL, 200},
 	{"2025-01-13", "Machines_ListBySubscription", HYBRID, "GET",
 		SUB_PATH "/providers/Microsoft.HybridCompute/machines", NULL, 200},
 	{"2025-01-13", "Machines_ListByResourceGroup", HYBRID, "GET", MACHINES, NULL, 200},
@@ -312,6 +337,8 @@ static void open_estate(struct fixture *f)
 		"\"tags\":{\"a\":\"b\"},\"locks\":[{\"name\":\"l\",\"level\":\"CanNotDelete\","
 		"\"scope\":"
 		"\"" SUB_PATH "/resourceGroups/locked\",\"notes\":\"n\"}],"
+		"\"workspaces\":[{\"name\":\"w1\",\"customer\":\"" SUB "\"}],"
+		"\"rules\":[{\"name\":\"r1\",\"destinations\":[\"" WORKSPACE_ID "\"]}],"
 		"\"machines\":[{\"name\":\"m1\",\"group\":\"rg\",\"location\":\"eastus2euap\","
 		"\"tags\":{"
 		"\"a\":\"b\"},\"allow\":[{\"publisher\":\"P\",\"type\":\"T\"}],\"extensions\":[{"
