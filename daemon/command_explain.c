@@ -12,6 +12,7 @@
 
 #define HISTORY_SHOWN 5
 #define BY_HAND_MOST (16 << 10)
+#define UNKNOWN_WORKSPACES_SHOWN 20
 
 /* --- the controls of the resource --- */
 
@@ -319,6 +320,28 @@ static void single_fact(json_t *facts, const struct subscription *s, enum single
 			str_empty(single->word) ? "not set" : single->word, &single->stamp);
 }
 
+/* Where nobody can tell what the workspace has, or which one it is. */
+static void add_unknown_workspaces(const struct subscription *s, json_t *facts)
+{
+	static const char *const by[] = {
+		[USE_RULE] = "",
+		[USE_LEGACY] = "workspace id ",
+		[USE_UNREAD] = "by a rule that cannot be read, ",
+	};
+	unsigned shown = 0;
+
+	for (size_t i = 0; i < s->use_count && shown < UNKNOWN_WORKSPACES_SHOWN; i++) {
+		const struct workspace_use *use = &s->uses[i];
+		mdc_autofree char *value = NULL;
+
+		if (use->known)
+			continue;
+		value = xasprintf("%u machines: %s%s", use->machines, by[use->kind], use->target);
+		fact(facts, "reports to an unknown workspace", value, &s->reports);
+		shown++;
+	}
+}
+
 static json_t *subscription_facts(const struct daemon *d, const struct subscription *s)
 {
 	static const char *const states[] = {[SUBSCRIPTION_STATE_UNKNOWN] = NULL,
@@ -351,6 +374,7 @@ static json_t *subscription_facts(const struct daemon *d, const struct subscript
 	organisation_fact(facts, d, s);
 	snprintf(machines, sizeof(machines), "%u", s->machine_count);
 	fact(facts, "machines", machines, &s->machines_stamp);
+	add_unknown_workspaces(s, facts);
 	return facts;
 }
 

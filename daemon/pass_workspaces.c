@@ -12,6 +12,7 @@
 
 /* Far above what is in use anywhere. */
 #define RULES_MAX 5000
+#define USES_MAX 1000000
 
 bool workspaces_matter(const struct subscription *s)
 {
@@ -77,6 +78,21 @@ static void workspaces_done(void *ctx, const struct listing_end *end)
 	part_end(part);
 }
 
+/* Those that the policy lists are told of even where they cannot be seen. */
+static void expect_listed(struct pass *p, const struct subscription *s)
+{
+	const struct policy_config *policy = s->scope->policy;
+
+	for (size_t i = 0; i < policy->workspaces.list_count; i++) {
+		char subscription[GUID_TEXT_SIZE];
+
+		if (arm_id_subscription(policy->workspaces.list[i], subscription) &&
+			str_equal(subscription, s->id))
+			inventory_expect_workspace(
+				p->observer->inventory, policy->workspaces.list[i]);
+	}
+}
+
 bool start_workspaces(struct pass *p)
 {
 	struct arm_request request = {0};
@@ -87,6 +103,7 @@ bool start_workspaces(struct pass *p)
 	if (p->next >= p->count)
 		return false;
 	part = part_new(p, p->next++);
+	expect_listed(p, p->progress[part->index].subscription);
 	arm_list_workspaces(p->progress[part->index].subscription->id, &request);
 	part_list_arm(part, &request, workspace_row, workspaces_done);
 	return true;
@@ -217,6 +234,10 @@ static void note_use(struct part *part, struct subscription *s, const json_t *us
 	uint32_t machines;
 
 	if (graph_use_read(use, &machines, &target) != 0) {
+		part->unclear = true;
+		return;
+	}
+	if (p->use_count >= USES_MAX) {
 		part->unclear = true;
 		return;
 	}
@@ -371,8 +392,6 @@ static void conclude_use(struct pass *p, const struct found_use *use)
 
 static void conclude_uses(struct pass *p)
 {
-	if (!follows_machines(p))
-		return;
 	for (size_t i = 0; i < p->count; i++)
 		inventory_clear_uses(p->observer->inventory, p->progress[i].subscription);
 	for (size_t i = 0; i < p->use_count; i++)
@@ -381,17 +400,21 @@ static void conclude_uses(struct pass *p)
 
 void uses_conclude(struct pass *p)
 {
-	bool known = follows_machines(p) && !p->uses_unread;
 	struct stamp stamp = stamp_of(p->report.started, SOURCE_GRAPH);
 	struct inventory *inv = p->observer->inventory;
 	struct map_entry *entry;
 
-	conclude_uses(p);
-	map_for_each (&inv->subscriptions, entry) {
-		struct subscription *s = entry->value;
+	if (!follows_machines(p))
+		return;
+	/* What was known stays, and grows old. */
+	if (!p->uses_unread) {
+		conclude_uses(p);
+		map_for_each (&inv->subscriptions, entry) {
+			struct subscription *s = entry->value;
 
-		if (s->scope != NULL && s->scope->identity == pass_identity(p))
-			s->reports = known ? stamp : (struct stamp){0};
+			if (s->scope != NULL && s->scope->identity == pass_identity(p))
+				s->reports = stamp;
+		}
 	}
 	inventory_relate_workspaces(inv);
 	pass_collect(p, is_concerned);

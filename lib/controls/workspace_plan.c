@@ -10,6 +10,10 @@
 #include "lib/controls/rows.h"
 #include "lib/controls/verdict.h"
 
+/* Who reports changes by the day: how old that may be where it decides, and in polls. */
+#define REPORTS_KEPT DUR_H(4)
+#define REPORTS_KEPT_POLLS 2
+
 static bool is_wanted(const struct policy_config *policy)
 {
 	return policy->plan == PLAN_P2 &&
@@ -58,6 +62,14 @@ static bool gets_p2_later(const struct subscription *s)
 
 /* --- judging --- */
 
+static bool reports_are_old(const struct control_view *v)
+{
+	struct dur most = dur_max(
+		REPORTS_KEPT, DUR_MS(v->config->poll.subscriptions.ms * REPORTS_KEPT_POLLS));
+
+	return wall_since(v->now, v->subscription->reports.at).ms > most.ms;
+}
+
 /* Where the policy does not name the workspace: by who reports to it. */
 static struct verdict judge_reporters(const struct control_view *v)
 {
@@ -67,11 +79,16 @@ static struct verdict judge_reporters(const struct control_view *v)
 		return verdict_of(VERDICT_UNKNOWN, REASON_PARTIAL, "who reports to it");
 	if (find_reporter(v->workspace, wants_p2) == NULL)
 		return verdict_not_applicable();
+	/* What is there costs nothing more, whoever reports. */
+	if (v->workspace->plan)
+		return verdict_of(VERDICT_DRIFTED, REASON_NONE, "");
+	if (reports_are_old(v))
+		return verdict_of(VERDICT_UNKNOWN, REASON_PARTIAL, "who reports to it");
 	other = find_reporter(v->workspace, is_foreign);
-	if (other != NULL && !v->workspace->plan)
+	if (other != NULL)
 		return verdict_of(VERDICT_BLOCKED, REASON_WORKSPACE_SHARED, other->id);
 	other = find_reporter(v->workspace, gets_p2_later);
-	if (other != NULL && !v->workspace->plan)
+	if (other != NULL)
 		return verdict_waiting(REASON_PREREQUISITE, wall_add(v->now, DUR_H(1)), other->id);
 	return verdict_of(VERDICT_DRIFTED, REASON_WORKSPACE_PLAN, "");
 }
@@ -99,7 +116,7 @@ static struct verdict assess_workspace(const struct control_view *v)
 {
 	struct verdict verdict = verdict_of(VERDICT_DRIFTED, REASON_NONE, "");
 
-	if (!is_wanted(v->scope->policy) || is_gone(v))
+	if (!is_wanted(v->scope->policy) || (is_gone(v) && !is_listed(v)))
 		return verdict_not_applicable();
 	if (!is_listed(v) && !v->scope->policy->workspaces.from_machines)
 		return verdict_not_applicable();

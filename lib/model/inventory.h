@@ -163,6 +163,7 @@ struct workspace_use {
 	enum workspace_use_kind kind;
 	const char *target; /* interned */
 	uint32_t machines;
+	bool known; /* the workspace is among those that were listed */
 };
 
 struct setting_facts {
@@ -242,7 +243,7 @@ struct subscription {
 	size_t workspace_count;
 	struct workspace_use *uses; /* of its own machines, whatever workspace */
 	size_t use_count;
-	struct stamp reports; /* since when all reporters of its workspaces are known; NONE: not */
+	struct stamp reports; /* when all reporters of its workspaces were last known */
 	struct machine **machines;
 	size_t machine_room;
 	bool refresh_queued; /* the observer's own */
@@ -411,6 +412,8 @@ struct workspace *inventory_workspace(const struct inventory *inv, const char *i
 /* Adds it where it is new; errors as inventory_set_machine(). */
 int inventory_set_workspace(struct inventory *inv, const struct arm_workspace *facts,
 	struct stamp stamp, struct workspace **ret, bool *ret_changed) MDC_MUST_CHECK;
+/* One that should be there, whether or not it is seen. */
+void inventory_expect_workspace(struct inventory *inv, const char *id);
 /* -ENOENT: of a workspace that is not known. */
 int inventory_set_solution(struct inventory *inv, const struct arm_solution *facts,
 	struct stamp stamp, struct workspace **ret, bool *ret_changed) MDC_MUST_CHECK;

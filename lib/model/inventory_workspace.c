@@ -65,6 +65,22 @@ static int find_or_add(struct inventory *inv, const char *text, struct workspace
 	return s == NULL ? -ENOENT : -ENOSPC;
 }
 
+void inventory_expect_workspace(struct inventory *inv, const char *id)
+{
+	struct workspace *w;
+
+	(void)!find_or_add(inv, id, &w);
+}
+
+/* The plan is named after the workspace, and there case counts: as the service writes it. */
+static void take_casing(struct workspace *w, const char *id)
+{
+	const char *fresh = id + (*id == '/');
+
+	if (strlen(fresh) == strlen(w->id + 1))
+		memcpy(w->id + 1, fresh, strlen(fresh));
+}
+
 int inventory_set_workspace(struct inventory *inv, const struct arm_workspace *facts,
 	struct stamp stamp, struct workspace **ret, bool *ret_changed)
 {
@@ -78,6 +94,7 @@ int inventory_set_workspace(struct inventory *inv, const struct arm_workspace *f
 	*ret_changed = false;
 	if (stamp_has_crossed(w->stamp, stamp))
 		return 0;
+	take_casing(w, facts->id);
 	inventory_set_text(inv, &w->location, facts->location, &changed);
 	inventory_set_text(inv, &w->customer, facts->customer, &changed);
 	*ret_changed = changed || w->stamp.source == SOURCE_NONE || wall_is_set(w->missing);
@@ -206,9 +223,9 @@ static void collect(struct inventory *inv, struct map *by_customer)
 }
 
 static void relate(struct inventory *inv, const struct map *by_customer,
-	const struct subscription *s, const struct workspace_use *use)
+	const struct subscription *s, struct workspace_use *use)
 {
-	struct workspace *w;
+	struct workspace *w = NULL;
 
 	switch (use->kind) {
 	case USE_RULE:
@@ -223,6 +240,7 @@ static void relate(struct inventory *inv, const struct map *by_customer,
 		break;
 	case USE_UNREAD: break;
 	}
+	use->known = w != NULL;
 }
 
 void inventory_relate_workspaces(struct inventory *inv)

@@ -28,6 +28,14 @@ struct traits {
 
 #define AWS_ACCOUNT "123456789012"
 #define GCP_PROJECT "987654321098"
+/* Legacy agents of all subscriptions report to the workspace of the first. */
+#define WORKSPACE_FORM "5f1c1a0e-0000-4000-8000-%012x"
+#define LEGACY_WORKSPACE "5f1c1a0e-0000-4000-8000-000000000001"
+/* One of so many machines has the Azure Monitor agent. */
+#define MONITORED 10
+#define RULE_FORM \
+	"/subscriptions/" SUBSCRIPTION_FORM \
+	"/resourceGroups/rg-logs/providers/Microsoft.Insights/dataCollectionRules/security-events"
 #define SUBSCRIPTION_FORM "30000000-0000-4000-8000-%012x"
 
 struct maker {
@@ -196,8 +204,8 @@ static json_t *sensor_extension(const struct maker *m, const struct traits *t, c
 static json_t *legacy_agent(void)
 {
 	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "type", "MicrosoftMonitoringAgent",
-		"name", "MMAExtension", "version", "1.0.18069.0", "workspace",
-		"5f1c1a0e-0000-4000-8000-000000000001", "message",
+		"name", "MMAExtension", "version", "1.0.18069.0", "workspace", LEGACY_WORKSPACE,
+		"message",
 		"Latest configuration has been applied to the Microsoft Monitoring Agent.", "since",
 		"-400d");
 }
@@ -288,6 +296,23 @@ static void make_vm(const struct traits *t, unsigned index, json_t *machine)
 	json_object_del(machine, "allow");
 }
 
+/* Through a rule of its subscription, to the workspace there. */
+static void add_monitor(
+	const struct maker *m, const struct traits *t, unsigned index, json_t *machine)
+{
+	json_t *extensions = json_object_get(machine, "extensions");
+
+	if (!m->spec->workspaces || t->link == LINK_SHELL || index % MONITORED != 0)
+		return;
+	json_array_append_new(extensions,
+		json_pack("{s:s, s:s}", "type",
+			t->family == FAMILY_LINUX ? "AzureMonitorLinuxAgent"
+						  : "AzureMonitorWindowsAgent",
+			"since", "-90d"));
+	json_object_set_new(machine, "rules",
+		json_pack("[o]", json_sprintf(RULE_FORM, index % m->spec->subscriptions + 1)));
+}
+
 static json_t *make_machine(struct maker *m, unsigned index)
 {
 	const struct traits *t = &m->traits[index];
@@ -312,6 +337,7 @@ static json_t *make_machine(struct maker *m, unsigned index)
 	}
 	add_tags(m, t, machine);
 	json_object_set_new(machine, "extensions", extensions_of(m, t, name));
+	add_monitor(m, t, index, machine);
 	if (outcomes != NULL)
 		json_object_set_new(machine, "outcomes", outcomes);
 	if (t->blocked)
@@ -366,6 +392,22 @@ static json_t *make_connectors(void)
 		"offerings", gcp);
 }
 
+static json_t *make_workspaces(unsigned index)
+{
+	return json_pack("[{s:o, s:s, s:o}]", "name", json_sprintf("logs-%03u", index + 1), "group",
+		"rg-logs", "customer", json_sprintf(WORKSPACE_FORM, index + 1));
+}
+
+static json_t *make_rules(unsigned index)
+{
+	return json_pack("[{s:s, s:s, s:[o]}]", "name", "security-events", "group", "rg-logs",
+		"destinations",
+		json_sprintf("/subscriptions/" SUBSCRIPTION_FORM
+			     "/resourceGroups/rg-logs/providers/"
+			     "Microsoft.OperationalInsights/workspaces/logs-%03u",
+			index + 1, index + 1));
+}
+
 static json_t *make_subscription(struct maker *m, unsigned index)
 {
 	const struct spec *s = m->spec;
@@ -387,6 +429,10 @@ static json_t *make_subscription(struct maker *m, unsigned index)
 		json_object_set_new(sub, "vulnerabilityProvider", json_string("MdeTvm"));
 	if (s->connectors)
 		json_object_set_new(sub, "connectors", make_connectors());
+	if (s->workspaces) {
+		json_object_set_new(sub, "workspaces", make_workspaces(index));
+		json_object_set_new(sub, "rules", make_rules(index));
+	}
 	if (!s->registered)
 		json_object_set_new(sub, "providers", json_pack("[s]", "Microsoft.HybridCompute"));
 	for (unsigned i = index; i < s->machines; i += s->subscriptions)

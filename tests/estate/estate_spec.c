@@ -55,6 +55,10 @@ static const struct key {
 	{"connectors", KEY_SWITCH, AT(connectors), 0, NULL,
 		"on or off: each subscription has the connectors that made them, with little "
 		"switched on"},
+	{"workspaces", KEY_SWITCH, AT(workspaces), 0, NULL,
+		"on or off: each subscription has a Log Analytics workspace, to which legacy "
+		"agents "
+		"and some Azure Monitor agents report"},
 	{"blocked", KEY_SHARE, AT(blocked), 0, NULL, "machines whose agent blocks extensions"},
 	{"unreached", KEY_SHARE, AT(unreached), 0, NULL,
 		"machines that Defender for Cloud's own deployer does not reach"},

@@ -18,7 +18,7 @@ struct spec {
 	unsigned direct, duplicates, unnamed, vms;
 	int plan, throttling, shape;
 	bool integration, unified, exclude_linux, vulnerability, modern, deployer, registered,
-		connectors;
+		connectors, workspaces;
 	unsigned pace;
 	struct dur lag, device_lag; /* the second 0: as it is, by pace */
 	char tenant[40], client[40], secret[100], regions[200], codes[100];

@@ -82,6 +82,20 @@ static void add_connectors(struct buf *b, const struct subscription *s)
 		add_connector(b, s->connectors[i]);
 }
 
+static void add_workspaces(struct buf *b, const struct subscription *s)
+{
+	for (size_t i = 0; i < s->workspace_count; i++) {
+		const struct workspace *w = s->workspaces[i];
+
+		buf_addf(b, "workspace %s %s %s plan=%d %s free=%d missing=%d", w->id, w->location,
+			w->customer, w->plan, w->plan_state, w->free, wall_is_set(w->missing));
+		for (size_t r = 0; r < w->reporter_count; r++)
+			buf_addf(b, " from=%s:%u/%u", w->reporters[r].subscription->id,
+				w->reporters[r].agents, w->reporters[r].legacy);
+		buf_addc(b, '\n');
+	}
+}
+
 static int compare(const void *a, const void *b)
 {
 	return strcmp(*(char *const *)a, *(char *const *)b);
@@ -98,6 +112,7 @@ char *scenario_facts(struct scenario *s)
 	map_for_each (&inv->subscriptions, entry) {
 		add_subscription(&line, entry->value);
 		add_connectors(&line, entry->value);
+		add_workspaces(&line, entry->value);
 		lines[n++] = buf_steal(&line);
 	}
 	map_for_each (&inv->machines, entry) {

@@ -143,6 +143,19 @@ static void test_a_listed_workspace_gets_the_plan_whoever_reports(void **state)
 	scenario_is_good(s);
 }
 
+static void test_a_listed_workspace_that_is_not_seen_is_told(void **state)
+{
+	scenario_auto *s =
+		begin_with(SUBSCRIPTION(1, ALL_ON, SERVER("lin1", LINUX WITH_SENSOR("MDE.Linux"))),
+			CONFIG_POLL POLICY("list = { \"" WORKSPACE_ID(1, "ws7") "\" }") ENFORCE);
+
+	(void)state;
+	scenario_run(s, DUR_DAYS(2));
+	scenario_item_is(s, "ws7", "workspace-plan", "unknown", "not-observed");
+	scenario_writes_are(s, NULL, 0, 0);
+	scenario_is_good(s);
+}
+
 static void test_the_plan_of_the_subscription_comes_first(void **state)
 {
 	scenario_auto *s = begin_with(
@@ -271,6 +284,26 @@ static void test_what_may_not_be_read_is_told_and_everything_else_works(void **s
 		scenario_await(s, "ws1", "workspace-plan", "compliant", DUR_DAYS(2));
 		scenario_writes_are(s, ANY_PLAN, 1, 1);
 	}
+}
+
+static void test_workspaces_that_nobody_sees_are_told(void **state)
+{
+	static const char *const told[] = {
+		"workspace id " CUSTOMER(9), "by a rule that cannot be read"};
+	scenario_auto *s =
+		begin_with(SUBSCRIPTION(1, ALL_ON WORKSPACES(WORKSPACE("ws1", 1, "")) ONE_RULE,
+				   WITH_OMS("lin1", 9) "," WITH_RULE("lin2", 1, "gone")),
+			CONFIG);
+	mdc_autofree char *text = NULL;
+
+	(void)state;
+	scenario_run(s, DUR_H(1));
+	text = json_dumps(scenario_command(s, "explain", "{'target': 'sub1'}"), 0);
+	for (size_t i = 0; i < ARRAY_LEN(told); i++)
+		if (strstr(text, told[i]) == NULL)
+			scenario_fail(s, "not told: %s: %s", told[i], text);
+	scenario_writes_are(s, NULL, 0, 0);
+	scenario_is_good(s);
 }
 
 static void test_without_graph_nobody_guesses_who_reports(void **state)
@@ -403,11 +436,13 @@ int main(void)
 			test_a_rule_without_agent_or_without_security_events_counts_for_nothing),
 		cmocka_unit_test(test_with_p1_workspaces_are_left_alone),
 		cmocka_unit_test(test_a_listed_workspace_gets_the_plan_whoever_reports),
+		cmocka_unit_test(test_a_listed_workspace_that_is_not_seen_is_told),
 		cmocka_unit_test(test_the_plan_of_the_subscription_comes_first),
 		cmocka_unit_test(test_an_unregistered_provider_is_registered_first),
 		cmocka_unit_test(test_nothing_is_written_in_observe_mode),
 		cmocka_unit_test(test_machines_of_a_subscription_without_p2_need_a_decision),
 		cmocka_unit_test(test_what_may_not_be_read_is_told_and_everything_else_works),
+		cmocka_unit_test(test_workspaces_that_nobody_sees_are_told),
 		cmocka_unit_test(test_without_graph_nobody_guesses_who_reports),
 		cmocka_unit_test(test_a_missing_permission_blocks_and_heals),
 		cmocka_unit_test(test_a_plan_that_is_taken_away_is_put_back_and_not_a_third_time),

@@ -90,6 +90,10 @@ static void who_reports_decides(void **state)
 	assert_string_equal(own(f, CONTROL_WORKSPACE_PLAN).detail, other->id);
 	estate_plan(&f->e, other, "Standard", "P2");
 	expect_verdict(own(f, CONTROL_WORKSPACE_PLAN), VERDICT_DRIFTED, REASON_WORKSPACE_PLAN);
+	/* What was known long ago decides nothing. */
+	f->s->reports.at = wall_add(f->e.now, DUR_H(-5));
+	expect_verdict(own(f, CONTROL_WORKSPACE_PLAN), VERDICT_UNKNOWN, REASON_PARTIAL);
+	f->s->reports.at = f->e.now;
 	/* A rule that cannot be read leads nowhere. */
 	inventory_clear_uses(f->e.inv, f->s);
 	inventory_add_use(f->e.inv, f->s, USE_UNREAD, w->id, 1);
