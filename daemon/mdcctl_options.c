@@ -21,7 +21,7 @@ static const char usage[] =
 	"  plan [--scope S] [--limit N]\n"
 	"                             what it would correct, and what holds it back; exits 0\n"
 	"                             (nothing), 2 (changes), 1 (error, or not all is known)\n"
-	"  explain RESOURCE           everything about a machine, connector, workspace or subscription\n"
+	"  explain RESOURCE           all about a machine, connector, workspace or subscription\n"
 	"  list [--state S,...] [--control C,...] [--reason R] [--scope S] [--subscription S]\n"
 	"       [--limit N]           items, one a line\n"
 	"  gaps [--kind K,...] [--scope S] [--limit N] [--csv]\n"

@@ -17,6 +17,7 @@
 	" and tostring(properties.type) in~ " \
 	"('MDE.Windows', 'MDE.Linux', 'MicrosoftMonitoringAgent', 'OmsAgentForLinux')"
 
+#define NUMBERED(what) "strcat_array(pack_array(tostring(n), " what "), ' ')"
 #define MACHINE_OF_ID "strcat_array(array_slice(split(tolower(id), '/'), 0, 8), '/')"
 #define TEXT(name, path) "'" name "', tostring(properties." path ")"
 /* What the inventory keeps of a message; guests write them at any length. */
@@ -130,7 +131,7 @@ static const struct {
 		"    | extend machine = " MACHINE_OF_ID "\n"
 		"    | distinct machine) on machine\n",
 		"| summarize n = count() by subscriptionId, rule\n"
-		"| summarize uses = make_list(strcat(tostring(n), ' ', rule), " USES_MAX ") by "
+		"| summarize uses = make_list(" NUMBERED("rule") ", " USES_MAX ") by "
 		"subscriptionId\n"
 		"| order by subscriptionId asc",
 	},
@@ -142,7 +143,7 @@ static const struct {
 		"| extend workspace = tolower(tostring(properties.settings.workspaceId))\n"
 		"| where isnotempty(workspace)\n",
 		"| summarize n = count() by subscriptionId, workspace\n"
-		"| summarize uses = make_list(strcat(tostring(n), ' ', workspace), " USES_MAX ") by "
+		"| summarize uses = make_list(" NUMBERED("workspace") ", " USES_MAX ") by "
 		"subscriptionId\n"
 		"| order by subscriptionId asc",
 	},

@@ -40,6 +40,7 @@ static void documents_are_noted_by_their_ids(void **state)
 	json_t *documents[] = {
 		provider_document(f, "microsoft.security", "Registering"),
 		provider_document(f, "Microsoft.HybridCompute", "Registered"),
+		provider_document(f, "microsoft.operationsManagement", "Unregistered"),
 		vulnerability_document(f, "MdeTvm"),
 		json_pack("{s:o, s:{s:s}}", "id",
 			json_sprintf("/subscriptions/%s/providers/Microsoft.Security/"
@@ -47,7 +48,8 @@ static void documents_are_noted_by_their_ids(void **state)
 				f->s->id),
 			"properties", "autoProvision", "On"),
 	};
-	static const char *const words[] = {"Registering", "Registered", "MdeTvm", "On"};
+	static const char *const words[] = {
+		"Registering", "Registered", "Unregistered", "MdeTvm", "On"};
 
 	for (size_t i = 0; i < ARRAY_LEN(documents); i++) {
 		struct noted noted;
