@@ -3,6 +3,7 @@
 
 #include "lib/base/xalloc.h"
 #include "lib/controls/arc_agent.h"
+#include "lib/controls/assigned.h"
 #include "lib/controls/handler_code.h"
 #include "lib/controls/legacy.h"
 #include "lib/model/single.h"
@@ -207,8 +208,8 @@ static void extension_facts(json_t *facts, const struct machine *m)
 /* Which assigned policy would bring the agent back. */
 static void agent_policy_fact(json_t *facts, const struct machine *m)
 {
-	const struct agent_policies *policies = &m->subscription->agent_policies;
-	const struct agent_policy *policy = agent_policies_on(policies, m->id);
+	const struct assigned_policies *policies = &m->subscription->policies;
+	const struct assigned_policy *policy = assigned_policies_on(policies, DEED(AGENT), m->id);
 	struct stamp at = {
 		.at = policies->at, .source = wall_is_set(policies->at) ? SOURCE_ARM : SOURCE_NONE};
 
@@ -430,6 +431,38 @@ static json_t *workspace_facts(const struct workspace *w)
 	return facts;
 }
 
+/* Which assigned policies make the same corrections there. */
+static void policy_facts(json_t *facts, const struct control_view *v)
+{
+	const struct assigned_policies *policies = &v->subscription->policies;
+	struct stamp at = {
+		.at = policies->at, .source = wall_is_set(policies->at) ? SOURCE_ARM : SOURCE_NONE};
+	enum resource_kind kind = v->machine != NULL ? ON_MACHINE : ON_SUBSCRIPTION;
+
+	for (unsigned c = controls_first(kind); c < controls_end(kind); c++) {
+		const struct assigned_policy *policy = assigned_at_work(control_by_id(c), v);
+
+		if (policy != NULL)
+			fact(facts, "assigned policy that does the same", policy->name, &at);
+	}
+}
+
+static void exemption_fact(json_t *facts, const struct control_view *v)
+{
+	struct wall at = v->subscription->exemptions.at;
+	struct stamp stamp = {.at = at, .source = wall_is_set(at) ? SOURCE_ARM : SOURCE_NONE};
+	const struct policy_exemption *exemption;
+	const char *missing;
+
+	if (!v->scope->honour_exemptions || v->machine == NULL)
+		return;
+	switch (assigned_exempts(control_by_id(CONTROL_MDE_EXTENSION), v, &exemption, &missing)) {
+	case TRI_YES: fact(facts, "policy exemption", exemption->text, &stamp); break;
+	case TRI_NO: fact(facts, "policy exemption", "none", &stamp); break;
+	case TRI_UNKNOWN: fact(facts, "policy exemption", NULL, &stamp); break;
+	}
+}
+
 static json_t *facts_of(const struct daemon *d, const struct item_ref *ref)
 {
 	switch (item_resource(ref)) {
@@ -458,11 +491,22 @@ json_t *command_explain(const struct command_context *c)
 	const struct daemon *d = c->daemon;
 	struct item_ref ref;
 	struct subscription *s;
-	json_t *items, *result;
+	json_t *items, *facts, *result;
 
 	if (!command_target(c, command_text(c, "target"), &ref))
 		return NULL;
 	s = ref.subscription;
+	facts = facts_of(d, &ref);
+	if (s->scope != NULL && ref.connector == NULL) {
+		struct control_view view = {.config = d->config,
+			.scope = s->scope,
+			.subscription = s,
+			.machine = ref.machine,
+			.now = loop_wall(d->world->loop)};
+
+		policy_facts(facts, &view);
+		exemption_fact(facts, &view);
+	}
 	items = explain_items(d, &ref);
 	add_holds(d, &ref, items);
 	result = json_pack("{s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "resource_id",
@@ -475,7 +519,7 @@ json_t *command_explain(const struct command_context *c)
 		s->scope != NULL
 			? json_string(s->scope->mode == MODE_ENFORCE ? "enforce" : "observe")
 			: json_null(),
-		"facts", facts_of(d, &ref), "items", items, "history", latest_history(d, &ref));
+		"facts", facts, "items", items, "history", latest_history(d, &ref));
 	/* What it waits for is often its subscription's. */
 	if (item_resource(&ref) != ON_SUBSCRIPTION)
 		json_object_set_new(result, "subscription_items",

@@ -2,6 +2,7 @@
 #include "daemon/daemon_parts.h"
 
 #include "daemon/journal_replay.h"
+#include "lib/controls/assigned.h"
 #include "lib/model/expiry.h"
 
 #define HOUSEKEEPING DUR_MIN(1)
@@ -35,6 +36,37 @@ static void tell_expired(struct daemon *d, const struct expired *x)
 		x->ticket != NULL ? x->ticket : "", x->reason);
 }
 
+/* Of those that are honoured, each one once, wherever it reaches. */
+static void look_at_exemptions(struct daemon *d, struct wall now)
+{
+	struct map_entry *entry;
+	struct map told;
+
+	map_init(&told, NULL);
+	map_for_each (&d->inventory->subscriptions, entry) {
+		const struct subscription *s = entry->value;
+		const struct policy_exemption *e;
+		struct wall until;
+		size_t at = 0;
+
+		while (s->scope != NULL &&
+			(e = assigned_honoured_next(s->scope, s, now, &at)) != NULL) {
+			until = policy_exemption_until(e, d->config->expiry_grace);
+			if (!wall_before(e->expires, now) || wall_before(until, now) ||
+				map_has(&told, e->id))
+				continue;
+			map_set(&told, e->id, d);
+			tell_expired(d,
+				&(struct expired){"policy exemption", e->name, s->scope->name,
+					*e->owner != '\0' ? e->owner : "whoever made it",
+					*e->ticket != '\0' ? e->ticket : NULL,
+					*e->why != '\0' ? e->why : e->id, e->expires, until});
+			d->life->expired_told = now;
+		}
+	}
+	map_fini(&told);
+}
+
 /* At once with each configuration, then day by day. */
 static void look_at_expiry(struct daemon *d)
 {
@@ -51,6 +83,7 @@ static void look_at_expiry(struct daemon *d)
 		tell_expired(d, &expired);
 		d->life->expired_told = now;
 	}
+	look_at_exemptions(d, now);
 }
 
 /* --- the store --- */

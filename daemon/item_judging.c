@@ -3,6 +3,8 @@
 
 #include "lib/base/str.h"
 
+#include <string.h>
+
 /* Machines that are judged in one turn of the loop. */
 #define JUDGED_AT_ONCE 64
 
@@ -48,13 +50,32 @@ static void add_verdicts(
 	}
 }
 
-/* Which assigned policies keep the old agent. */
+/* Which assigned policies do or undo something. */
 static void add_policies(const struct subscription *s, struct wall now, struct buf *facts)
 {
-	buf_addf(facts, " %d", agent_policies_known(&s->agent_policies, now));
-	for (size_t i = 0; i < s->agent_policies.n; i++)
-		buf_addf(facts, " %.300s %.300s", s->agent_policies.v[i].name,
-			s->agent_policies.v[i].scope);
+	buf_addf(facts, " %d", assigned_policies_known(&s->policies, now));
+	for (size_t i = 0; i < s->policies.n; i++)
+		buf_addf(facts, " %.300s %.300s %u %d", s->policies.v[i].name,
+			s->policies.v[i].scope, assigned_policy_deeds(&s->policies.v[i]),
+			s->policies.v[i].deploys);
+}
+
+/* They end, too, without anything else to tell of it. */
+static void add_exemptions(const struct reconciler *r, const struct subscription *s,
+	struct wall now, struct buf *facts)
+{
+	struct dur grace = r->config->expiry_grace;
+
+	if (!s->scope->honour_exemptions)
+		return;
+	buf_addf(facts, " %d", policy_exemptions_known(&s->exemptions, now));
+	for (size_t i = 0; i < s->exemptions.n; i++)
+		buf_addf(facts, " %.300s %llu %zu%c", s->exemptions.v[i].id,
+			(unsigned long long)str_hash(
+				s->exemptions.v[i].text, strlen(s->exemptions.v[i].text)),
+			s->exemptions.v[i].reference_count,
+			wall_before(policy_exemption_until(&s->exemptions.v[i], grace), now) ? '-'
+											     : '+');
 }
 
 /* From when on Defender for Cloud is given its time. */
@@ -81,6 +102,7 @@ static uint64_t conditions_of(const struct reconciler *r, struct subscription *s
 		add_verdicts(r, s, now, &facts);
 		add_switches(s, &facts);
 		add_policies(s, now, &facts);
+		add_exemptions(r, s, now, &facts);
 	}
 	hash = str_hash(buf_str(&facts), facts.len);
 	buf_fini(&facts);

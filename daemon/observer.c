@@ -320,6 +320,7 @@ static void collect_begin(struct pass *p)
 {
 	map_clear(&p->places);
 	policies_free(p);
+	exemptions_free(p);
 	free(p->progress);
 	p->count = 0;
 	p->progress = xcalloc(
@@ -371,7 +372,9 @@ static enum stage next_stage(const struct pass *p)
 	case STAGE_USES: return STAGE_RULES;
 	case STAGE_RULES: return STAGE_POLICIES;
 	case STAGE_POLICIES: return STAGE_POLICY_SETS;
-	case STAGE_POLICY_SETS: return STAGE_TELL;
+	case STAGE_POLICY_SETS: return STAGE_EXEMPTIONS;
+	case STAGE_EXEMPTIONS: return STAGE_EXEMPTIONS_FROM_ARM;
+	case STAGE_EXEMPTIONS_FROM_ARM: return STAGE_TELL;
 	case STAGE_COUNTS: return p->kind == PASS_WATCH ? STAGE_EXTENSIONS : STAGE_MACHINES;
 	case STAGE_MACHINES: return STAGE_EXTENSIONS;
 	case STAGE_EXTENSIONS: return p->kind == PASS_WATCH ? STAGE_END : STAGE_MACHINE_PLANS;
@@ -417,6 +420,7 @@ static void stage_enter(struct pass *p, enum stage stage)
 	case STAGE_POLICIES: uses_conclude(p); break;
 	case STAGE_POLICY_SETS: policy_sets_begin(p); break;
 	case STAGE_CONCLUDE: look_at_vms(p); break;
+	case STAGE_EXEMPTIONS_FROM_ARM: exemptions_from_arm_begin(p); break;
 	case STAGE_TELL: tell_begin(p); break;
 	case STAGE_SUBSCRIPTIONS:
 	case STAGE_PLANS_FROM_ARM:
@@ -426,6 +430,7 @@ static void stage_enter(struct pass *p, enum stage stage)
 	case STAGE_WORKSPACES:
 	case STAGE_SOLUTIONS:
 	case STAGE_RULES:
+	case STAGE_EXEMPTIONS:
 	case STAGE_MACHINES:
 	case STAGE_EXTENSIONS:
 	case STAGE_MACHINE_PLANS:
@@ -450,6 +455,8 @@ static bool stage_start_one(struct pass *p)
 	case STAGE_RULES: return start_rules(p);
 	case STAGE_POLICIES: return start_policies(p);
 	case STAGE_POLICY_SETS: return start_policy_sets(p);
+	case STAGE_EXEMPTIONS: return start_exemptions(p);
+	case STAGE_EXEMPTIONS_FROM_ARM: return start_exemptions_from_arm(p);
 	case STAGE_COUNTS: return start_counts(p);
 	case STAGE_MACHINES: return start_machines(p);
 	case STAGE_EXTENSIONS: return start_extensions(p);
@@ -560,6 +567,7 @@ static void pass_free(struct pass *p)
 	}
 	groups_free(p);
 	policies_free(p);
+	exemptions_free(p);
 	map_fini(&p->policy_sets);
 	uses_free(p);
 	map_fini(&p->rules);

@@ -8,7 +8,8 @@
  *   pass_connectors.c     their connectors of AWS and GCP
  *   pass_workspaces.c     their Log Analytics workspaces, and who reports to these
  *   pass_groups.c         their management groups
- *   pass_policies.c       assigned policies that bring the old agent back
+ *   pass_policies.c       assigned policies that do what controls do, or undo it
+ *   pass_exemptions.c     exemptions from them
  *   pass_machine_plans.c  plans of single machines
  *   pass_machines.c       machines and extensions, from Graph or, where it refuses, from ARM
  *   pass_vms.c            Azure VMs from ARM
@@ -48,6 +49,8 @@ enum stage {
 	STAGE_RULES, /* by which they report */
 	STAGE_POLICIES,
 	STAGE_POLICY_SETS,
+	STAGE_EXEMPTIONS,
+	STAGE_EXEMPTIONS_FROM_ARM,
 	STAGE_COUNTS,
 	STAGE_MACHINES,
 	STAGE_EXTENSIONS,
@@ -71,6 +74,8 @@ struct progress {
 	bool workspaces_read;
 	bool policies_read;
 	json_t *assignments; /* that deploy something: definitions that we know, or sets */
+	struct policy_exemptions exemptions; /* listed in this pass */
+	bool exemptions_unclear, exemptions_read;
 };
 
 /* Subscriptions that share their Graph queries. */
@@ -223,6 +228,8 @@ bool start_uses(struct pass *p);
 bool start_rules(struct pass *p);
 bool start_policies(struct pass *p);
 bool start_policy_sets(struct pass *p);
+bool start_exemptions(struct pass *p);
+bool start_exemptions_from_arm(struct pass *p);
 bool start_counts(struct pass *p);
 bool start_machines(struct pass *p);
 bool start_extensions(struct pass *p);
@@ -241,6 +248,9 @@ void uses_begin(struct pass *p);
 void uses_conclude(struct pass *p);
 void uses_free(struct pass *p);
 void policy_sets_init(struct pass *p);
+void exemptions_from_arm_begin(struct pass *p);
+void exemptions_conclude(struct pass *p);
+void exemptions_free(struct pass *p);
 void policy_sets_begin(struct pass *p);
 void policies_conclude(struct pass *p);
 void policies_free(struct pass *p);

@@ -1,29 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Assigned policies that install the Log Analytics agent: read only where agents are to be removed,
- * and there is one. An assignment names a definition, or a set of them; what a set holds has to be
- * read as well. What could not be read stays unknown, and keeps the agents.
+ * Assigned policies that do what controls do, or undo it. An assignment names a definition, or a
+ * set of them; what a set holds has to be read as well. What could not be read stays unknown: that
+ * keeps old agents and holds exemptions open, and makes nobody wait.
  */
 #include "daemon/pass.h"
 
 #include "lib/base/str.h"
 #include "lib/base/xalloc.h"
+#include "lib/controls/control.h"
 
 /* Assignments change by the day; the list is asked for no more often than this. */
 #define READ_EVERY DUR_H(1)
+/* And where everything is as it should be, only lest it be too old when something is not. */
+#define READ_AT_REST DUR_H(20)
 /* Far above the 200 assignments and sets that Azure allows at one place. */
 #define ASSIGNMENTS_MAX 5000
 #define SETS_MAX 2000
 
 struct policy_set {
-	char *id; /* as written in the assignment */
-	bool read, installs;
+	char *id;      /* as written in the assignment */
+	json_t *parts; /* a set's document of those definitions that are known; NULL: not read */
+	bool matters;  /* to somebody who does nothing without */
 };
 
 static void policy_set_free(void *value)
 {
 	struct policy_set *set = value;
 
+	json_decref(set->parts);
 	free(set->id);
 	free(set);
 }
@@ -39,26 +44,63 @@ static bool may_have_agents(const struct subscription *s)
 	return false;
 }
 
+/* Without knowing them something is left undone. */
+static bool depends_on_them(const struct subscription *s)
+{
+	const struct policy_config *policy = s->scope->policy;
+
+	return s->scope->honour_exemptions || (policy->legacy_remove_agent && may_have_agents(s));
+}
+
+/* Something that an assigned policy might correct, too. */
+static bool has_trouble(const struct subscription *s)
+{
+	static const enum item_state open[] = {ITEM_UNKNOWN, ITEM_DRIFTED, ITEM_WAITING};
+
+	if (s->machines_stamp.source == SOURCE_NONE)
+		return true;
+	for (unsigned c = 0; c < CONTROL_N_; c++)
+		for (size_t i = 0; i < ARRAY_LEN(open); i++)
+			if (control_by_id(c)->deeds != 0 && s->states[c][open[i]] > 0)
+				return true;
+	return false;
+}
+
 static bool is_due(const struct pass *p, const struct subscription *s)
 {
-	const struct policy_config *policy = s->scope != NULL ? s->scope->policy : NULL;
-	struct dur age = wall_since(p->report.started, s->agent_policies.at);
+	struct dur age = wall_since(p->report.started, s->policies.at);
+	struct dur every = READ_EVERY;
 
-	if (policy == NULL || !policy->legacy_remove_agent || !may_have_agents(s))
+	if (s->scope == NULL)
 		return false;
-	return !wall_is_set(s->agent_policies.at) || age.ms >= READ_EVERY.ms || age.ms < 0;
+	if (!depends_on_them(s)) {
+		if (s->scope->policy->policy_grace.ms == 0)
+			return false;
+		if (!has_trouble(s))
+			every = READ_AT_REST;
+	}
+	return !wall_is_set(s->policies.at) || age.ms >= every.ms || age.ms < 0;
 }
 
 /* --- assignments --- */
+
+/* Those that only look have exemptions, too, and so have all that a scope names. */
+static bool is_of_interest(const struct scope_config *scope, const json_t *row)
+{
+	const char *definition = assignment_definition(row);
+	bool known = policy_is_set(definition) || policy_deed_of(definition) != DEED_N_;
+
+	if (scope->honour_exemptions)
+		return known || scope->exemptions_of_count > 0;
+	return known && assignment_deploys(row);
+}
 
 static void assignment_row(void *ctx, const json_t *row)
 {
 	struct part *part = ctx;
 	struct progress *progress = &part->pass->progress[part->index];
-	const char *definition = assignment_deploys(row);
 
-	if (definition == NULL ||
-		(!policy_is_set(definition) && !policy_installs_agent(definition)))
+	if (!is_of_interest(progress->subscription->scope, row))
 		return;
 	if (progress->assignments == NULL)
 		progress->assignments = json_array();
@@ -74,7 +116,7 @@ static void assignments_done(void *ctx, const struct listing_end *end)
 	struct progress *progress = &part->pass->progress[part->index];
 
 	progress->policies_read = part_ended_well(end) && !part->unclear;
-	if (!progress->policies_read)
+	if (!progress->policies_read && depends_on_them(progress->subscription))
 		pass_problem_of(part->pass, progress->subscription,
 			"the assigned policies of a subscription", end->error);
 	part_end(part);
@@ -97,16 +139,18 @@ bool start_policies(struct pass *p)
 
 /* --- sets --- */
 
-static void want_set(struct pass *p, const char *id)
+static void want_set(struct pass *p, const char *id, bool matters)
 {
-	struct policy_set *set;
+	struct policy_set *set = id != NULL ? map_get(&p->policy_sets, id) : NULL;
 
-	if (!policy_is_set(id) || map_has(&p->policy_sets, id) ||
-		map_count(&p->policy_sets) >= SETS_MAX)
-		return;
-	set = xcalloc(1, sizeof(*set));
-	set->id = xstrdup(id);
-	map_set(&p->policy_sets, id, set);
+	if (set == NULL) {
+		if (!policy_is_set(id) || map_count(&p->policy_sets) >= SETS_MAX)
+			return;
+		set = xcalloc(1, sizeof(*set));
+		set->id = xstrdup(id);
+		map_set(&p->policy_sets, id, set);
+	}
+	set->matters = set->matters || matters;
 }
 
 void policy_sets_begin(struct pass *p)
@@ -117,7 +161,8 @@ void policy_sets_begin(struct pass *p)
 		json_t *assignment;
 
 		json_array_foreach (p->progress[i].assignments, k, assignment)
-			want_set(p, assignment_deploys(assignment));
+			want_set(p, assignment_definition(assignment),
+				depends_on_them(p->progress[i].subscription));
 	}
 }
 
@@ -125,6 +170,20 @@ void policy_sets_begin(struct pass *p)
 static struct policy_set *set_at(const struct pass *p, size_t index)
 {
 	return index < p->policy_sets.used ? p->policy_sets.entries[index].value : NULL;
+}
+
+/* Sets hold up to a thousand definitions, of which hardly any is known here. */
+static json_t *known_parts(const json_t *document)
+{
+	const json_t *all = json_path(document, "properties.policyDefinitions");
+	json_t *kept = json_array();
+	size_t i;
+	json_t *one;
+
+	json_array_foreach (all, i, one)
+		if (policy_deed_of(json_text(one, "policyDefinitionId")) != DEED_N_)
+			json_array_append(kept, one);
+	return json_pack("{s:{s:o}}", "properties", "policyDefinitions", kept);
 }
 
 static void set_read(void *ctx, struct arm_result *result)
@@ -136,9 +195,9 @@ static void set_read(void *ctx, struct arm_result *result)
 	part->call = NULL;
 	if (result->error.class == ARM_ERROR_NONE)
 		document = json_body(result->reply->body, result->reply->body_len);
-	set->read = json_is_array(json_path(document, "properties.policyDefinitions"));
-	set->installs = policy_set_installs_agent(document);
-	if (!set->read)
+	if (json_is_array(json_path(document, "properties.policyDefinitions")))
+		set->parts = known_parts(document);
+	else if (set->matters)
 		pass_problem(part->pass, "a set of assigned policies", &result->error);
 	json_decref(document);
 	part_end(part);
@@ -165,37 +224,40 @@ bool start_policy_sets(struct pass *p)
 
 /* --- what they say --- */
 
-/* TRI_UNKNOWN: a set that could not be read. */
-static enum tri installs(const struct pass *p, const char *definition)
+/* True where nothing is missing. */
+static bool add_policy(
+	const struct pass *p, const json_t *assignment, struct assigned_policies *policies)
 {
+	const char *definition = assignment_definition(assignment);
 	const struct policy_set *set;
 
-	if (!policy_is_set(definition))
-		return policy_installs_agent(definition) ? TRI_YES : TRI_NO;
+	if (!policy_is_set(definition)) {
+		assigned_policies_add(policies, assignment, NULL);
+		return true;
+	}
 	set = map_get(&p->policy_sets, definition);
-	if (set == NULL || !set->read)
-		return TRI_UNKNOWN;
-	return set->installs ? TRI_YES : TRI_NO;
+	if (set == NULL || set->parts == NULL)
+		return false;
+	assigned_policies_add(policies, assignment, set->parts);
+	return true;
 }
 
 static void conclude(const struct pass *p, const struct progress *progress)
 {
-	struct agent_policies policies = {.at = p->report.started};
+	struct subscription *s = progress->subscription;
+	struct assigned_policies policies = {.at = p->report.started, .whole = true};
 	bool changed;
 	size_t i;
 	json_t *assignment;
 
-	json_array_foreach (progress->assignments, i, assignment) {
-		enum tri answer = installs(p, assignment_deploys(assignment));
-
-		if (answer == TRI_UNKNOWN) {
-			agent_policies_fini(&policies);
-			return;
-		}
-		if (answer == TRI_YES)
-			agent_policies_add(&policies, assignment);
-	}
-	inventory_set_agent_policies(progress->subscription, &policies, &changed);
+	json_array_foreach (progress->assignments, i, assignment)
+		if (!add_policy(p, assignment, &policies))
+			policies.whole = false;
+	/* What is known of all of them says more, for a while, than what is known of some. */
+	if (!policies.whole && assigned_policies_known(&s->policies, p->report.started))
+		assigned_policies_fini(&policies);
+	else
+		inventory_set_policies(s, &policies, &changed);
 }
 
 void policies_conclude(struct pass *p)

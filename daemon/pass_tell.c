@@ -94,6 +94,7 @@ void tell_begin(struct pass *p)
 	if (p->kind != PASS_SUBSCRIPTIONS)
 		return;
 	policies_conclude(p);
+	exemptions_conclude(p);
 	pass_collect(p, is_told);
 }
 

@@ -21,6 +21,7 @@
 #define GROUPS_VERSION "2023-04-01"
 #define ACTIVITY_VERSION "2015-04-01"
 #define POLICY_VERSION "2023-04-01"
+#define EXEMPTIONS_VERSION "2022-07-01-preview"
 #define LINK_MAX 16384
 #define VULNERABILITY_SETTING "serverVulnerabilityAssessmentsSettings/azureServersSetting"
 #define INSTALLED_BY "mdcd"
@@ -333,6 +334,15 @@ void arm_list_policy_assignments(const char *subscription, struct arm_request *r
 	read_of(subscription, AUTHORIZATION,
 		xasprintf("/subscriptions/%s/providers/" AUTHORIZATION
 			  "/policyAssignments?api-version=" POLICY_VERSION,
+			subscription),
+		ret);
+}
+
+void arm_list_policy_exemptions(const char *subscription, struct arm_request *ret)
+{
+	read_of(subscription, AUTHORIZATION,
+		xasprintf("/subscriptions/%s/providers/" AUTHORIZATION
+			  "/policyExemptions?api-version=" EXEMPTIONS_VERSION,
 			subscription),
 		ret);
 }

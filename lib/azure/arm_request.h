@@ -66,6 +66,8 @@ void arm_list_extensions(const char *machine_id, struct arm_request *ret);
  */
 void arm_list_policy_assignments(const char *subscription, struct arm_request *ret);
 int arm_get_policy_set(const char *id, struct arm_request *ret) MDC_MUST_CHECK;
+/* Exemptions that reach the subscription or something inside of it, ended ones too. */
+void arm_list_policy_exemptions(const char *subscription, struct arm_request *ret);
 /* Activity log by correlation id, or by what was written, within [from, to]. */
 void arm_find_activity(const char *subscription, const char *correlation_id, struct wall from,
 	struct wall to, struct arm_request *ret);

@@ -147,6 +147,23 @@ static const struct {
 		"subscriptionId\n"
 		"| order by subscriptionId asc",
 	},
+	[GRAPH_EXEMPTIONS] = {
+		"policyresources\n"
+		"| where type =~ 'microsoft.authorization/policyexemptions'\n",
+		"| project id, name, properties = pack("
+		TEXT("policyAssignmentId", "policyAssignmentId") ", "
+		TEXT("exemptionCategory", "exemptionCategory") ", "
+		TEXT("expiresOn", "expiresOn") ", "
+		TEXT("displayName", "displayName") ", "
+		"'description', substring(tostring(properties.description), 0, "
+		MESSAGE_CHARACTERS "), "
+		"'metadata', pack("
+		TEXT("requestedBy", "metadata.requestedBy") ", "
+		TEXT("approvedBy", "metadata.approvedBy") ", "
+		TEXT("ticketRef", "metadata.ticketRef") "), "
+		"'policyDefinitionReferenceIds', properties.policyDefinitionReferenceIds)\n"
+		"| order by id asc",
+	},
 };
 /* clang-format on */
 _Static_assert(ARRAY_LEN(texts) == GRAPH_TABLE_N_, "a text for each table");
@@ -175,6 +192,10 @@ void graph_request(const struct graph_question *q, struct arm_request *ret)
 		q->rows > 0 ? (int)q->rows : LIST_GRAPH_ROWS_MAX, "resultFormat", "objectArray");
 	json_t *body = json_pack("{s:s, s:o}", "query", text, "options", options);
 
+	/* Else those that were made on management groups are left out in silence. */
+	if (q->table == GRAPH_EXEMPTIONS)
+		json_object_set_new(
+			options, "authorizationScopeFilter", json_string("AtScopeAboveAndBelow"));
 	if (q->skip_token != NULL)
 		json_object_set_new(options, "$skipToken", json_string(q->skip_token));
 	if (q->subscriptions != NULL)

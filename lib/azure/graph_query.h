@@ -23,6 +23,7 @@ enum graph_table {
 	GRAPH_EXTENSIONS,       /* MDE.* and the legacy agents */
 	GRAPH_RULES_IN_USE,     /* per subscription: data collection rules of its machines */
 	GRAPH_AGENT_WORKSPACES, /* per subscription: workspaces of its legacy agents */
+	GRAPH_EXEMPTIONS,       /* from assigned policies, those of management groups above, too */
 	GRAPH_TABLE_N_
 };
 

@@ -75,9 +75,11 @@ struct compose_input {
 
 struct control {
 	enum control_id id;
-	bool corrects; /* false: only reported */
-	bool once;     /* what someone undoes is never done again, unless an operator says so */
-	bool in_turn;  /* of such writes one runs at a time in a subscription */
+	bool corrects;  /* false: only reported */
+	bool once;      /* what someone undoes is never done again, unless an operator says so */
+	bool in_turn;   /* of such writes one runs at a time in a subscription */
+	bool exempted;  /* an exemption from policies that install the sensor excludes it */
+	unsigned deeds; /* of policies that make the same correction (a mask of DEED) */
 	bool needs_package; /* the correction carries the onboarding package (a secret) */
 	const char *help;   /* what it keeps true, in one sentence */
 	/* Facts it reads, as paths in ARM's documents: for `explain`; NULL ends. */

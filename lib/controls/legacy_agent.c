@@ -29,8 +29,9 @@ static bool is_listed(const struct policy_config *policy, const char *workspace)
 /* Kind VERDICT_N_: nobody needs it. */
 static struct verdict judge_need(const struct control_view *v)
 {
-	const struct agent_policies *policies = &v->subscription->agent_policies;
-	const struct agent_policy *policy = agent_policies_on(policies, v->machine->id);
+	const struct assigned_policies *policies = &v->subscription->policies;
+	const struct assigned_policy *policy =
+		assigned_policies_on(policies, DEED(AGENT), v->machine->id);
 	const char *workspace = v->machine->legacy_workspace;
 
 	if (!is_listed(v->scope->policy, workspace))
@@ -38,7 +39,7 @@ static struct verdict judge_need(const struct control_view *v)
 			*workspace != '\0' ? workspace : "Azure does not tell which one");
 	if (policy != NULL)
 		return keep(REASON_AGENT_POLICY, policy->name);
-	if (!agent_policies_known(policies, v->now))
+	if (!assigned_policies_known(policies, v->now))
 		return keep(REASON_AGENT_POLICY_UNKNOWN, "");
 	return verdict_of(VERDICT_N_, REASON_NONE, "");
 }

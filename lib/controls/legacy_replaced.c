@@ -198,6 +198,7 @@ static const enum control_id after[] = {CONTROL_N_};
 
 const struct control legacy_replaced_control = {
 	.id = CONTROL_LEGACY_REPLACED,
+	.exempted = true,
 	.corrects = true,
 	.once = true,
 	.help = "Windows Server 2012 R2 and 2016 run the unified solution in place of the Log "

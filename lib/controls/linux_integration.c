@@ -46,6 +46,7 @@ static const enum control_id after[] = {CONTROL_SERVERS_PLAN, CONTROL_MDE_INTEGR
 
 const struct control linux_integration_control = {
 	.id = CONTROL_LINUX_INTEGRATION,
+	.deeds = DEED(LINUX),
 	.corrects = true,
 	.help = "Linux machines are part of the integration: the setting that excludes them "
 		"(WDATP_EXCLUDE_LINUX_PUBLIC_PREVIEW) is false. It works the other way round than "

@@ -504,6 +504,8 @@ static const enum control_id after[] = {CONTROL_SERVERS_PLAN, CONTROL_MDE_INTEGR
 
 const struct control mde_extension_control = {
 	.id = CONTROL_MDE_EXTENSION,
+	.exempted = true,
+	.deeds = DEEDS_SENSOR,
 	.corrects = true,
 	.needs_package = true,
 	.help = "MDE.Windows or MDE.Linux is provisioned, on Windows Server 2012 R2 and 2016 with "

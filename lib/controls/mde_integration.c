@@ -38,6 +38,7 @@ static const enum control_id after[] = {CONTROL_SERVERS_PLAN, CONTROL_N_};
 
 const struct control mde_integration_control = {
 	.id = CONTROL_MDE_INTEGRATION,
+	.deeds = DEED(INTEGRATION),
 	.corrects = true,
 	.help = "The subscription's integration with Defender for Endpoint (WDATP) is on.",
 	.fields = fields,

@@ -256,6 +256,7 @@ static bool needs(const struct control_view *v, enum control_id prerequisite)
 
 const struct control servers_plan_control = {
 	.id = CONTROL_SERVERS_PLAN,
+	.deeds = DEED(PLAN),
 	.corrects = true,
 	.in_turn = true,
 	.help = "Microsoft Defender for Servers is on, with the plan of the policy and the "

@@ -141,6 +141,7 @@ static const enum control_id after[] = {CONTROL_SERVERS_PLAN, CONTROL_MDE_INTEGR
 
 const struct control subscription_move_control = {
 	.id = CONTROL_SUBSCRIPTION_MOVE,
+	.exempted = true,
 	.corrects = true,
 	.once = true,
 	.help = "The MDE extension of a machine that was moved names the machine as it is now: it "

@@ -40,6 +40,7 @@ static const enum control_id after[] = {CONTROL_SERVERS_PLAN, CONTROL_MDE_INTEGR
 
 const struct control unified_solution_control = {
 	.id = CONTROL_UNIFIED_SOLUTION,
+	.deeds = DEED(UNIFIED),
 	.corrects = true,
 	.help = "Windows Server 2012 R2 and 2016 get the unified solution "
 		"(WDATP_UNIFIED_SOLUTION is on).",

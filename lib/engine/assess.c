@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/engine/assess.h"
 
+#include "lib/controls/assigned.h"
+#include "lib/controls/legacy.h"
 #include "lib/controls/verdict.h"
 
 /* When to look again at what waits for another control, if nothing is seen before. */
@@ -29,6 +31,19 @@ static struct verdict check_exclusion(const struct control_view *v)
 		return verdict_unreadable("tags");
 	if (scope_exclusion_is_open(v->scope, v->subscription))
 		return verdict_unreadable("management groups");
+	return verdict_of(VERDICT_N_, REASON_NONE, "");
+}
+
+static struct verdict check_exemption(const struct control *control, const struct control_view *v)
+{
+	const struct policy_exemption *exemption;
+	const char *missing;
+
+	switch (assigned_exempts(control, v, &exemption, &missing)) {
+	case TRI_YES: return verdict_of(VERDICT_EXCLUDED, REASON_EXEMPT, exemption->text);
+	case TRI_UNKNOWN: return verdict_unreadable(missing);
+	case TRI_NO: break;
+	}
 	return verdict_of(VERDICT_N_, REASON_NONE, "");
 }
 
@@ -135,6 +150,47 @@ static struct verdict check_prerequisites(
 	return own;
 }
 
+/* Once it was over, or a correction has been made, there is no second one. */
+static bool policy_grace_is_over(const struct control_view *v)
+{
+	const struct item *item = v->item;
+
+	if (view_insists(v) || item->attempts > 0 || item->misses > 0 || item->corrections > 0)
+		return true;
+	if (v->machine != NULL && legacy_is_mute(v->machine))
+		return true;
+	return item->state == ITEM_DRIFTED || item->state == ITEM_APPLYING ||
+		item->state == ITEM_SETTLING;
+}
+
+/* Announced once, it ends when it was said to; Defender for Cloud's own time counts. */
+static struct wall policy_grace_end(const struct control_view *v)
+{
+	const struct item *item = v->item;
+	struct dur grace = v->scope->policy->policy_grace;
+
+	if (item->state == ITEM_WAITING && item->reason == REASON_POLICY_AT_WORK)
+		return item->due;
+	if (item->state == ITEM_WAITING && item->reason == REASON_GRACE)
+		return wall_add(item->since, grace);
+	return wall_add(v->now, grace);
+}
+
+static struct verdict check_assigned(
+	const struct control *control, const struct control_view *v, struct verdict own)
+{
+	const struct assigned_policy *policy;
+	struct wall end;
+
+	if (own.kind != VERDICT_DRIFTED || policy_grace_is_over(v))
+		return own;
+	policy = assigned_at_work(control, v);
+	end = policy_grace_end(v);
+	if (policy == NULL || !wall_before(v->now, end))
+		return own;
+	return verdict_waiting(REASON_POLICY_AT_WORK, end, policy->name);
+}
+
 /* A deadline that only says "look again" does not move each time that it is looked at. */
 static struct verdict steady_deadline(const struct control_view *v, struct verdict own)
 {
@@ -157,6 +213,7 @@ static struct verdict assess_observed(
 	struct verdict verdict = check_subscription_state(v->subscription, own);
 
 	verdict = check_prerequisites(control, v, verdict);
+	verdict = check_assigned(control, v, verdict);
 	verdict = steady_deadline(v, verdict);
 	verdict.stamp = own.stamp;
 	return verdict;
@@ -184,6 +241,8 @@ struct verdict assess(const struct control *control, const struct control_view *
 	if (unobserved != REASON_NONE)
 		return verdict_of(VERDICT_UNKNOWN, unobserved, "");
 	exclusion = check_exclusion(v);
+	if (exclusion.kind == VERDICT_N_)
+		exclusion = check_exemption(control, v);
 	if (exclusion.kind != VERDICT_N_)
 		return exclusion;
 	return assess_observed(control, v, own);

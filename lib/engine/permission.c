@@ -39,8 +39,20 @@ static const struct permission_need of_moved_vms[] = {
 static const struct permission_need of_own_images[] = {
 	{"Microsoft.Compute/virtualMachines/extensions/write", PERMISSION_CORRECTS, true},
 };
+/* What assigned policies do; without it they are not waited for. */
+static const struct permission_need of_policies[] = {
+	{"Microsoft.Authorization/policyAssignments/read", PERMISSION_HELPS, false},
+	{"Microsoft.Authorization/policySetDefinitions/read", PERMISSION_HELPS, false},
+};
+/* Without them it is not known whom an exemption excludes. */
+static const struct permission_need of_exemptions[] = {
+	{"Microsoft.Authorization/policyExemptions/read", PERMISSION_OBSERVES, false},
+	{"Microsoft.Authorization/policyAssignments/read", PERMISSION_OBSERVES, false},
+	{"Microsoft.Authorization/policySetDefinitions/read", PERMISSION_OBSERVES, false},
+};
 static const struct permission_need when_correcting[] = {
-	/* The activity log tells the outcome of a write whose answer was lost. */
+	/* The activity log tells the outcome of a write whose answer was lost, and other writers.
+	 */
 	{"Microsoft.Insights/eventtypes/values/Read", PERMISSION_CORRECTS, false},
 	{"Microsoft.Authorization/locks/read", PERMISSION_HELPS, false},
 	{"Microsoft.Authorization/denyAssignments/read", PERMISSION_HELPS, false},
@@ -112,6 +124,10 @@ size_t permission_needs(
 		add_all(&needs, in_groups, ARRAY_LEN(in_groups));
 	if (scope->policy->legacy_replace)
 		add_all(&needs, of_legacy, ARRAY_LEN(of_legacy));
+	if (scope->policy->policy_grace.ms > 0)
+		add_all(&needs, of_policies, ARRAY_LEN(of_policies));
+	if (scope->honour_exemptions)
+		add_all(&needs, of_exemptions, ARRAY_LEN(of_exemptions));
 	for (unsigned c = 0; c < CONTROL_N_; c++)
 		if (observes(scope, control_by_id(c)))
 			add_actions(&needs, control_by_id(c), control_by_id(c)->reads,

@@ -194,6 +194,7 @@ struct policy_config {
 	bool linux_integration;
 	bool vulnerability_management;
 	bool register_providers;
+	struct dur policy_grace; /* the time of assigned policies that do the same */
 	enum extension_deploy deploy;
 	bool own_images;        /* also to Azure VMs to which Defender for Cloud does not deploy */
 	struct dur grace;       /* Defender for Cloud's own time for a machine */
@@ -262,6 +263,9 @@ struct scope_config {
 	size_t management_group_count;
 	const struct policy_config *policy;
 	enum scope_mode mode;
+	bool honour_exemptions; /* of Azure Policy */
+	char **exemptions_of;   /* assignments and definitions, besides those of the sensor */
+	size_t exemptions_of_count;
 	uint64_t max_in_flight; /* operations running at once */
 	struct exclude_config *excludes;
 	size_t exclude_count;

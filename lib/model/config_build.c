@@ -262,6 +262,7 @@ static void build_policy(
 		.vulnerability_management =
 			config_get_switch(b, s, "policy", "vulnerability-management"),
 		.register_providers = config_get_switch(b, s, "policy", "register-providers"),
+		.policy_grace = get_duration(b, s, "policy", "policy-grace"),
 		.deploy = str_equal(config_get(b, extension, "policy/extension", "deploy"),
 				  "after-grace")
 			? DEPLOY_AFTER_GRACE

@@ -120,6 +120,7 @@ static void scope_fini(struct scope_config *s)
 	for (size_t i = 0; i < s->connector_count; i++)
 		connector_fini(&s->connectors[i]);
 	free(s->connectors);
+	strings_free(s->exemptions_of, s->exemptions_of_count);
 	free(s->excludes);
 	free(s->grants);
 	free(s->name);

@@ -192,6 +192,9 @@ static const struct config_row rows[] = {
 		.help = "With plan = P2: workspaces of the scope's subscriptions, by resource id, "
 			"in which the plan is kept on, whoever reports to them. It is never "
 			"removed."},
+	{"policy", "policy-grace", DURATION("0s", "30d", "26h"),
+		.help = "The time that assigned policies of Azure which would make a correction "
+			"themselves are given for it: they look once a day."},
 	{"policy/extension", "deploy", CONFIG_CHOICE, .standard = "never",
 		.choices = "never|after-grace", .reloadable = true,
 		.help = "Whether the daemon deploys the Defender for Endpoint extension where "
@@ -288,6 +291,14 @@ static const struct config_row rows[] = {
 		.unit = "operations", .example = "50",
 		.help = "How many operations may run at once in this scope, where it is not the "
 			"max-in-flight of the top level."},
+
+	{"scope", "honour-exemptions", SWITCH_OFF,
+		.help = "Exemptions of Azure Policy from assignments that install the sensor "
+			"exclude machines from mde-extension, legacy-replaced and "
+			"subscription-move while they last, and for expiry-grace after."},
+	{"scope", "exemptions-of", CONFIG_LIST, OPTIONAL, .example = "deploy-mde",
+		.help = "Assignments or definitions of one's own, by name or id, whose exemptions "
+			"count as well."},
 
 	{"scope/exclude", "subscriptions", CONFIG_GUIDS, OPTIONAL,
 		.example = "00000000-0000-0000-0000-000000000000",

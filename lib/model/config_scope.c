@@ -432,6 +432,16 @@ static void check_identity(const struct config_builder *b, const struct config_s
 			config_show(scope->identity->name).text);
 }
 
+static void check_exemptions(const struct config_builder *b, const struct config_section *s,
+	const struct scope_config *scope)
+{
+	const struct config_option *option = config_option_find(s, "exemptions-of");
+
+	if (scope->exemptions_of_count > 0 && !scope->honour_exemptions)
+		diag_warning(b->diags, option->file, option->line,
+			"exemptions-of: it has no effect without honour-exemptions = on");
+}
+
 static void build_scope(const struct config_builder *b, const struct config_section *s,
 	struct claims *claims, struct scope_config *scope)
 {
@@ -442,7 +452,11 @@ static void build_scope(const struct config_builder *b, const struct config_sect
 		.mode = str_equal(config_get(b, s, "scope", "mode"), "enforce") ? MODE_ENFORCE
 										: MODE_OBSERVE,
 		.max_in_flight = config_get_number(b, s, "scope", "max-in-flight"),
+		.honour_exemptions = config_get_switch(b, s, "scope", "honour-exemptions"),
 	};
+	scope->exemptions_of = copy_list(
+		config_option_find(s, "exemptions-of"), false, &scope->exemptions_of_count);
+	check_exemptions(b, s, scope);
 	build_reach(s, scope);
 	check_reach(b, s, scope);
 	check_identity(b, s, scope);

@@ -63,7 +63,8 @@ static void subscription_free(void *subscription)
 	struct subscription *s = subscription;
 
 	groups_free(s);
-	agent_policies_fini(&s->agent_policies);
+	assigned_policies_fini(&s->policies);
+	policy_exemptions_fini(&s->exemptions);
 	for (size_t i = 0; i < s->connector_count; i++)
 		connector_free(s->connectors[i]);
 	free(s->connectors);

@@ -18,8 +18,9 @@
 #include "lib/base/intern.h"
 #include "lib/base/list.h"
 #include "lib/base/map.h"
-#include "lib/model/agent_policy.h"
+#include "lib/model/assigned_policy.h"
 #include "lib/model/item.h"
+#include "lib/model/policy_exemption.h"
 #include "lib/model/sensor.h"
 
 /* SOURCE_DEFENDER: the inventory of Defender for Endpoint. */
@@ -222,7 +223,8 @@ struct subscription {
 	} pricing;
 	struct stamp settings_stamp;
 	struct setting_facts settings[SETTING_N_];
-	struct agent_policies agent_policies; /* that would bring the legacy agent back */
+	struct assigned_policies policies; /* that do, or undo, what controls do */
+	struct policy_exemptions exemptions;
 	struct single_facts singles[SINGLE_N_];
 	bool seems_unregistered;     /* Microsoft.Security answered so in place of the settings */
 	struct stamp machines_stamp; /* of the last complete list of machines and extensions */
@@ -345,8 +347,11 @@ void inventory_set_machine_plan(
 void inventory_set_sensor(struct inventory *inv, struct machine *m,
 	const struct sensor_facts *facts, bool *ret_changed);
 /* Takes over what the complete list of assignments said. */
-void inventory_set_agent_policies(
-	struct subscription *s, struct agent_policies *take, bool *ret_changed);
+void inventory_set_policies(
+	struct subscription *s, struct assigned_policies *take, bool *ret_changed);
+/* The same of exemptions. */
+void inventory_set_exemptions(
+	struct subscription *s, struct policy_exemptions *take, bool *ret_changed);
 /* Whether that kind is one of the machine's two, as far as its system is known. */
 bool extension_fits(const struct machine *m, enum extension_kind kind);
 /* After a complete list of one machine's extensions: those not listed are not there. */

@@ -59,11 +59,20 @@ void inventory_set_machine_plan(
 	m->plan_at = stamp.at;
 }
 
-void inventory_set_agent_policies(
-	struct subscription *s, struct agent_policies *take, bool *ret_changed)
+void inventory_set_policies(
+	struct subscription *s, struct assigned_policies *take, bool *ret_changed)
 {
-	*ret_changed = !agent_policies_equal(&s->agent_policies, take);
-	agent_policies_fini(&s->agent_policies);
-	s->agent_policies = *take;
-	*take = (struct agent_policies){0};
+	*ret_changed = !assigned_policies_equal(&s->policies, take);
+	assigned_policies_fini(&s->policies);
+	s->policies = *take;
+	*take = (struct assigned_policies){0};
+}
+
+void inventory_set_exemptions(
+	struct subscription *s, struct policy_exemptions *take, bool *ret_changed)
+{
+	*ret_changed = !policy_exemptions_equal(&s->exemptions, take);
+	policy_exemptions_fini(&s->exemptions);
+	s->exemptions = *take;
+	*take = (struct policy_exemptions){0};
 }

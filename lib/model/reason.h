@@ -135,6 +135,11 @@
 		"the Log Analytics agent is kept for a while beside the new sensor", "") \
 	REASON(AGENT_IDLE, "agent-idle", "nothing needs the Log Analytics agent any more", "") \
 	REASON(GRACE, "grace", "Defender for Cloud is given its time to deploy", "") \
+	REASON(POLICY_AT_WORK, "policy-at-work", \
+		"an assigned policy would do the same, and is given its time", \
+		"nothing; it is done here when `policy-grace` of the policy is over. A " \
+		"remediation " \
+		"task of the assignment that is named does it sooner") \
 	REASON(OTHER_DEPLOYER, "other-deployer", "another deployer is at work on the extension", \
 		"") \
 	REASON(PREREQUISITE, "prerequisite", "another control has to be in sync first", "") \
@@ -200,6 +205,9 @@
 	REASON(RULE, "rule", "a rule of writing forbids it", \
 		"this is a defect of mdcd: report it with the message") \
 	REASON(EXCLUDED, "excluded", "excluded by configuration", "") \
+	REASON(EXEMPT, "exempt", "an exemption of Azure Policy says not here, and is honoured", \
+		"if that is not meant, remove the exemption in Azure, or write " \
+		"`honour-exemptions = off` in the scope") \
 	REASON(UNSUPPORTED_OS, "unsupported-os", \
 		"the operating system is not supported by Defender for Endpoint", "") \
 	REASON(UNCERTAIN_OS, "uncertain-os", \
@@ -323,8 +331,10 @@
 		"nothing; it is tried again. `mdcctl history` shows how often it was") \
 	REASON(OPERATION_OVERDUE, "operation-overdue", "the operation runs longer than it should", \
 		"update the Arc agent; if it still hangs, delete the extension in Azure") \
-	REASON(CONFLICT, "conflict", "someone undoes it; it is not corrected again", \
-		"stop whoever changes it, then `mdcctl reconcile`") \
+	REASON(CONFLICT, "conflict", "another writer undoes it; it is not corrected again", \
+		"agree with the writer that is named who decides: stop it there, or take it out " \
+		"of " \
+		"this policy or scope (`exclude`); then `mdcctl reconcile`") \
 	REASON(TENANT_CHANGED, "tenant-changed", \
 		"the subscription has moved to another tenant than it was first seen in", \
 		"its sensors still belong to the old tenant: note the ids of the subscription, " \

@@ -17,6 +17,7 @@ static const char *const names[] = {
 	[GRAPH_MACHINE_COUNTS] = "machine counts",
 	[GRAPH_MACHINES] = "machines",
 	[GRAPH_EXTENSIONS] = "extensions",
+	[GRAPH_EXEMPTIONS] = "exemptions",
 };
 _Static_assert(ARRAY_LEN(names) == GRAPH_TABLE_N_, "a name for each table");
 

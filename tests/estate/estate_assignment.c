@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Azure Policy, as far as it is read here: what is assigned, and what sets consist of. */
+/* Azure Policy, as far as it is read here: what is assigned, what sets consist of, what is exempt.
+ */
 #include "lib/base/str.h"
 #include "lib/base/xalloc.h"
 #include "tests/estate/estate_call.h"
@@ -9,6 +10,7 @@
 
 #define AUTHORIZATION "Microsoft.Authorization"
 #define ASSIGNMENTS "/providers/" AUTHORIZATION "/policyAssignments"
+#define EXEMPTIONS "/providers/" AUTHORIZATION "/policyExemptions"
 #define SETS "/providers/" AUTHORIZATION "/policySetDefinitions"
 
 json_t *policy_assignment_document(const char *scope, const char *name, const char *definition)
@@ -37,30 +39,48 @@ json_t *policy_set_document(
 		name, "policyType", "Custom", "policyDefinitions", list);
 }
 
-/* Everything that applies to the subscription, and what is assigned inside of it. */
-static json_t *assignment_item(struct call *c, void *ctx, size_t place)
+json_t *policy_exemption_document(const char *scope, const char *name, const char *assignment)
 {
-	const struct vec *policies = ctx;
-	const struct resource *r = policies->v[place];
+	return json_pack("{s:o, s:s, s:s, s:{s:s, s:s, s:s}, s:{s:s, s:s}}", "id",
+		json_sprintf("%s" EXEMPTIONS "/%s", scope, name), "type",
+		AUTHORIZATION "/policyExemptions", "name", name, "properties", "policyAssignmentId",
+		assignment, "exemptionCategory", "Waiver", "assignmentScopeValidation", "Default",
+		"systemData", "createdBy", "architect@contoso.test", "createdByType", "User");
+}
 
-	(void)c;
-	return r != NULL && strcasestr(r->id, ASSIGNMENTS "/") != NULL ? json_incref(r->doc) : NULL;
+/* Everything that applies to the subscription, and what was made inside of it. */
+static json_t *policy_item(struct call *c, void *ctx, size_t place)
+{
+	const struct resource *r = c->sub->kinds[RESOURCE_POLICY].v[place];
+
+	return r != NULL && strcasestr(r->id, ctx) != NULL ? json_incref(r->doc) : NULL;
+}
+
+static void list_policies(struct call *c, const char *mark)
+{
+	const char *filter = call_parameter(c, "$filter");
+	mdc_autofree char *type = xasprintf("%s/", mark);
+
+	if (filter != NULL) {
+		answer_error(c, 400, "InvalidFilterInQueryString",
+			"The filter '%s' is not supported.", filter);
+		return;
+	}
+	answer_page(c,
+		&(struct page_source){.places = c->sub->kinds[RESOURCE_POLICY].n,
+			.item = policy_item,
+			.ctx = type,
+			.size = c->e->knobs.paging.others});
 }
 
 static void list_assignments(struct call *c)
 {
-	struct vec *policies = &c->sub->kinds[RESOURCE_POLICY];
+	list_policies(c, ASSIGNMENTS);
+}
 
-	if (call_parameter(c, "$filter") != NULL) {
-		answer_error(c, 400, "InvalidFilterInQueryString",
-			"The filter '%s' is not supported.", call_parameter(c, "$filter"));
-		return;
-	}
-	answer_page(c,
-		&(struct page_source){.places = policies->n,
-			.item = assignment_item,
-			.ctx = policies,
-			.size = c->e->knobs.paging.others});
+static void list_exemptions(struct call *c)
+{
+	list_policies(c, EXEMPTIONS);
 }
 
 static void get_set(struct call *c)
@@ -80,10 +100,15 @@ static const char *const versions[] = {
 static const struct api assignments_api = {
 	API_SECURITY, AUTHORIZATION, "policyAssignments", versions};
 static const struct api sets_api = {API_SECURITY, AUTHORIZATION, "policySetDefinitions", versions};
+static const char *const exemption_versions[] = {"2020-07-01-preview", "2022-07-01-preview", NULL};
+static const struct api exemptions_api = {
+	API_SECURITY, AUTHORIZATION, "policyExemptions", exemption_versions};
 #define READ_SET AUTHORIZATION "/policySetDefinitions/read"
 static const struct route routes[] = {
 	{"GET", "/subscriptions/{}" ASSIGNMENTS, &assignments_api,
 		AUTHORIZATION "/policyAssignments/read", ROUTE_LIST, list_assignments},
+	{"GET", "/subscriptions/{}" EXEMPTIONS, &exemptions_api,
+		AUTHORIZATION "/policyExemptions/read", ROUTE_LIST, list_exemptions},
 	{"GET", "/subscriptions/{}" SETS "/{}", &sets_api, READ_SET, 0, get_set},
 	/* Built-in ones need no right, and those of a group are its readers'. */
 	{"GET", SETS "/{}", &sets_api, NULL, 0, get_set},

@@ -299,6 +299,7 @@ json_t *machine_pricing_document(const struct machine *m, bool standard, struct 
 
 /* estate_assignment.c: documents */
 json_t *policy_assignment_document(const char *scope, const char *name, const char *definition);
+json_t *policy_exemption_document(const char *scope, const char *name, const char *assignment);
 json_t *policy_set_document(
 	const struct subscription *sub, const char *name, const json_t *definitions);
 

@@ -33,6 +33,9 @@
  *                                       solutions: ["Security"|"SecurityCenterFree"] }],
  *                        rules: [{ name*, group, location, destinations* (workspaces' ids),
  *                                  streams }]: of data collection
+ *                        exemptions: [{ name*, assignment* (id, or name of one of this
+ *                                       subscription), scope, expires, references: [names],
+ *                                       description, requestedBy, ticket }],
  *                        machines: [...] }]
  *   machines          { name*, group*, location, os (osSku), osType, osVersion,
  *                        status (Connected|Disconnected|Error|Expired|NeverConnected), since,

@@ -12,8 +12,8 @@ struct subscription_spec {
 	const char *id, *name, *tenant, *group, *state, *provider, *auto_provision;
 	bool modern;
 	const json_t *tags, *delegated, *providers, *plan, *plan_failures, *settings, *groups,
-		*locks, *policies, *assignments, *policy_sets, *denials, *connectors, *workspaces,
-		*rules, *machines;
+		*locks, *policies, *assignments, *policy_sets, *exemptions, *denials, *connectors,
+		*workspaces, *rules, *machines;
 };
 
 #define AT(member) offsetof(struct subscription_spec, member)
@@ -38,6 +38,7 @@ static const struct field subscription_fields[] = {
 	{"denyAssignments", FIELD_ARRAY, AT(denials)},
 	{"assignments", FIELD_ARRAY, AT(assignments)},
 	{"policySets", FIELD_ARRAY, AT(policy_sets)},
+	{"exemptions", FIELD_ARRAY, AT(exemptions)},
 	{"connectors", FIELD_ARRAY, AT(connectors)},
 	{"workspaces", FIELD_ARRAY, AT(workspaces)},
 	{"rules", FIELD_ARRAY, AT(rules)},
@@ -209,9 +210,12 @@ static void add_others(
 /* --- groups, locks, policies, deny assignments --- */
 
 struct part_spec {
-	const char *name, *location, *level, *scope, *notes, *deny, *definition, *effect;
+	const char *name, *location, *level, *scope, *notes, *deny, *definition, *effect,
+		*assignment, *description, *requested_by, *ticket;
+	struct wall expires;
 	bool enforced;
-	const json_t *tags, *actions, *not_actions, *principals, *except, *exempt, *definitions;
+	const json_t *tags, *actions, *not_actions, *principals, *except, *exempt, *definitions,
+		*references;
 };
 
 static const struct field group_fields[] = {
@@ -242,6 +246,17 @@ static const struct field assignment_fields[] = {
 static const struct field set_fields[] = {
 	{"name", FIELD_TEXT, offsetof(struct part_spec, name), true},
 	{"definitions", FIELD_TEXTS, offsetof(struct part_spec, definitions)},
+};
+
+static const struct field exemption_fields[] = {
+	{"name", FIELD_TEXT, offsetof(struct part_spec, name), true},
+	{"assignment", FIELD_TEXT, offsetof(struct part_spec, assignment), true},
+	{"scope", FIELD_TEXT, offsetof(struct part_spec, scope)},
+	{"expires", FIELD_TIME, offsetof(struct part_spec, expires)},
+	{"references", FIELD_TEXTS, offsetof(struct part_spec, references)},
+	{"description", FIELD_TEXT, offsetof(struct part_spec, description)},
+	{"requestedBy", FIELD_TEXT, offsetof(struct part_spec, requested_by)},
+	{"ticket", FIELD_TEXT, offsetof(struct part_spec, ticket)},
 };
 
 static void add_group(struct document *d, struct subscription *sub, const struct part_spec *spec)
@@ -350,6 +365,36 @@ static void add_set(struct document *d, struct subscription *sub, const struct p
 	add(d, sub, RESOURCE_POLICY, policy_set_document(sub, spec->name, spec->definitions));
 }
 
+static void set_text(json_t **doc, const char *path, const char *text)
+{
+	if (text != NULL)
+		tree_set(doc, path, json_string(text));
+}
+
+static void add_exemption(
+	struct document *d, struct subscription *sub, const struct part_spec *spec)
+{
+	mdc_autofree char *assignment = *spec->assignment == '/'
+		? xstrdup(spec->assignment)
+		: xasprintf("%s/providers/Microsoft.Authorization/policyAssignments/%s",
+			  sub->res.id, spec->assignment);
+	json_t *doc = policy_exemption_document(
+		spec->scope != NULL ? spec->scope : sub->res.id, spec->name, assignment);
+	char expires[WALL_TEXT_SIZE];
+
+	if (wall_is_set(spec->expires)) {
+		wall_format(spec->expires, expires);
+		set_text(&doc, "properties.expiresOn", expires);
+	}
+	if (spec->references != NULL)
+		tree_set(&doc, "properties.policyDefinitionReferenceIds",
+			json_deep_copy(spec->references));
+	set_text(&doc, "properties.description", spec->description);
+	set_text(&doc, "properties.metadata.requestedBy", spec->requested_by);
+	set_text(&doc, "properties.metadata.ticketRef", spec->ticket);
+	add(d, sub, RESOURCE_POLICY, doc);
+}
+
 struct part_kind {
 	const char *name;
 	const struct field *fields;
@@ -388,6 +433,8 @@ static void add_lists(struct document *d, struct subscription *sub, const char *
 		"assignments", assignment_fields, ARRAY_LEN(assignment_fields), add_assignment};
 	static const struct part_kind sets = {
 		"policySets", set_fields, ARRAY_LEN(set_fields), add_set};
+	static const struct part_kind exemptions = {
+		"exemptions", exemption_fields, ARRAY_LEN(exemption_fields), add_exemption};
 	size_t i;
 	json_t *object;
 
@@ -397,6 +444,7 @@ static void add_lists(struct document *d, struct subscription *sub, const char *
 	add_parts(d, sub, path, spec->denials, &denials);
 	add_parts(d, sub, path, spec->assignments, &assignments);
 	add_parts(d, sub, path, spec->policy_sets, &sets);
+	add_parts(d, sub, path, spec->exemptions, &exemptions);
 	json_array_foreach (spec->connectors, i, object) {
 		char element[300];
 

@@ -22,6 +22,7 @@ struct query {
 	uint64_t skip;
 	bool as_table;
 	bool tenant_wide;
+	bool above; /* also what management groups have */
 	struct call *call;
 	json_t *tables[GRAPH_TABLE_N_];
 	json_t *nothing;
@@ -145,6 +146,8 @@ static bool read_options(struct call *c, struct query *q)
 	const json_t *options = json_object_get(c->body, "options");
 
 	q->page = PAGE_DEFAULT;
+	q->above = str_contains_nocase(
+		json_string_value(json_object_get(options, "authorizationScopeFilter")), "Above");
 	return read_number(c, options, "$top", 1, PAGE_MAX, &q->page) &&
 		read_number(c, options, "$skip", 0, INT32_MAX, &q->skip) &&
 		read_format(c, options, &q->as_table) && check_filter(c, options) &&
@@ -241,9 +244,9 @@ static bool is_other_table(const char *name)
 		"guestconfigurationresources", "healthresources", "iotsecurityresources",
 		"kubernetesconfigurationresources", "maintenanceresources",
 		"managedserviceresources", "networkresources", "patchassessmentresources",
-		"patchinstallationresources", "policyresources", "quotaresources",
-		"recoveryservicesresources", "resourcechanges", "resourcecontainerchanges",
-		"servicehealthresources", "spotresources", "supportresources"};
+		"patchinstallationresources", "quotaresources", "recoveryservicesresources",
+		"resourcechanges", "resourcecontainerchanges", "servicehealthresources",
+		"spotresources", "supportresources"};
 
 	for (size_t i = 0; i < ARRAY_LEN(known); i++)
 		if (str_equal_nocase(known[i], name))
@@ -256,6 +259,7 @@ static const char *const table_names[] = {
 	[GRAPH_CONTAINERS] = "resourcecontainers",
 	[GRAPH_SECURITY] = "securityresources",
 	[GRAPH_INSIGHTS] = "insightsresources",
+	[GRAPH_POLICY] = "policyresources",
 };
 _Static_assert(ARRAY_LEN(table_names) == GRAPH_TABLE_N_, "a name for each table");
 
@@ -271,6 +275,9 @@ static const char *const table_actions[GRAPH_TABLE_N_][8] = {
 	[GRAPH_CONTAINERS] = {"Microsoft.Resources/subscriptions/resourceGroups/read"},
 	[GRAPH_SECURITY] = {"Microsoft.Security/pricings/read"},
 	[GRAPH_INSIGHTS] = {"Microsoft.Insights/dataCollectionRuleAssociations/read"},
+	[GRAPH_POLICY] = {"Microsoft.Authorization/policyAssignments/read",
+		"Microsoft.Authorization/policySetDefinitions/read",
+		"Microsoft.Authorization/policyExemptions/read"},
 };
 
 static bool sees_all(const struct call *c, const struct subscription *sub, size_t table)
@@ -300,12 +307,13 @@ static void add_rows(
 	json_t *rows = (json_t *)rows_of(sub, table);
 	const struct vec *owners = &sub->tables[table].owners;
 
-	if (sees_all(q->call, sub, table)) {
+	if (sees_all(q->call, sub, table) && (table != GRAPH_POLICY || q->above)) {
 		json_array_extend(into, rows);
 		return;
 	}
 	for (size_t i = 0; i < owners->n; i++)
-		if (sees_row(q->call, owners->v[i]))
+		if ((q->above || !is_above_subscriptions(owners->v[i])) &&
+			sees_row(q->call, owners->v[i]))
 			json_array_append(into, json_array_get(rows, i));
 }
 

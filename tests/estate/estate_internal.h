@@ -70,7 +70,7 @@ enum resource_kind {
 	RESOURCE_ASSOCIATION, /* of a machine with a rule */
 	RESOURCE_MACHINE,
 	RESOURCE_EXTENSION,
-	RESOURCE_POLICY, /* an assignment, or a set of definitions */
+	RESOURCE_POLICY, /* an assignment, a set of definitions, or an exemption */
 	RESOURCE_OTHER,  /* known to nothing but GET by estate_peek() and Resource Graph */
 	RESOURCE_KIND_N_
 };
@@ -80,6 +80,7 @@ enum graph_table_kind {
 	GRAPH_CONTAINERS,
 	GRAPH_SECURITY,
 	GRAPH_INSIGHTS,
+	GRAPH_POLICY,
 	GRAPH_TABLE_N_, /* also: not in Resource Graph */
 };
 
@@ -336,6 +337,7 @@ void rows_fini(struct graph_rows *rows);
 /* Brings the rows of a table up to date and returns them, borrowed. */
 const json_t *rows_of(struct subscription *sub, enum graph_table_kind table);
 enum graph_table_kind rows_table(enum resource_kind kind);
+bool is_above_subscriptions(const struct resource *r);
 
 /* estate_chance.c: everything that is drawn comes from the estate's seed */
 void estate_guid(struct estate *e, char ret[static GUID_SIZE]);

@@ -23,6 +23,10 @@ static const struct {
 } marks[] = {
 	{"/providers/Microsoft.Authorization/locks/", RESOURCE_LOCK,
 		ACTIONS("Microsoft.Authorization/locks")},
+	{"/providers/Microsoft.Authorization/policyExemptions/", RESOURCE_POLICY,
+		ACTIONS("Microsoft.Authorization/policyExemptions")},
+	{"/providers/Microsoft.Authorization/policyAssignments/", RESOURCE_POLICY,
+		ACTIONS("Microsoft.Authorization/policyAssignments")},
 	{"/providers/Microsoft.Security/pricings/", RESOURCE_PRICING,
 		ACTIONS("Microsoft.Security/pricings")},
 	{"/providers/Microsoft.Security/settings/", RESOURCE_SETTING,

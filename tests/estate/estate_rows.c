@@ -22,12 +22,12 @@ enum graph_table_kind rows_table(enum resource_kind kind)
 	case RESOURCE_PRICING:
 	case RESOURCE_CONNECTOR:
 	case RESOURCE_MACHINE_PRICING: return GRAPH_SECURITY;
+	case RESOURCE_POLICY: return GRAPH_POLICY;
 	case RESOURCE_PROVIDER:
 	case RESOURCE_LOCK:
 	case RESOURCE_SETTING:
 	case RESOURCE_VA_SETTING:
 	case RESOURCE_AUTO_PROVISIONING:
-	case RESOURCE_POLICY:
 	case RESOURCE_KIND_N_: break;
 	}
 	return GRAPH_TABLE_N_;
@@ -168,6 +168,12 @@ static void copy_member(json_t *row, const char *key, const json_t *doc)
 		json_object_set(row, key, value);
 }
 
+/* Policies of management groups are listed in the subscriptions below, and are in none. */
+bool is_above_subscriptions(const struct resource *r)
+{
+	return str_starts_nocase(r->id, "/providers/");
+}
+
 static json_t *make_row(const struct resource *r)
 {
 	const char *name =
@@ -178,7 +184,8 @@ static json_t *make_row(const struct resource *r)
 	json_object_set_new(row, "name", json_string(name));
 	json_object_set_new(row, "type", lower(type_of(r)));
 	json_object_set_new(row, "tenantId", json_string(r->sub->tenant->id));
-	json_object_set_new(row, "subscriptionId", json_string(r->sub->id));
+	json_object_set_new(
+		row, "subscriptionId", json_string(is_above_subscriptions(r) ? "" : r->sub->id));
 	json_object_set_new(row, "resourceGroup", group_of(r));
 	json_object_set_new(row, "location", lower(tree_text(r->shown, "location")));
 	if (r->kind == RESOURCE_SUBSCRIPTION)

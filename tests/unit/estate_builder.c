@@ -269,17 +269,19 @@ void estate_sensor(
 
 void estate_agent_policy(struct estate *e, struct subscription *s, const char *scope)
 {
-	struct agent_policies policies = {.at = e->now};
+	struct assigned_policies policies = {.at = e->now, .whole = true};
 	json_t *assignment;
 	bool changed;
 
 	if (scope != NULL) {
-		assignment = json_pack("{s:{s:s, s:s}}", "properties", "displayName",
-			"agents everywhere", "scope", scope);
-		agent_policies_add(&policies, assignment);
+		assignment = json_pack("{s:{s:s, s:s, s:s}}", "properties", "displayName",
+			"agents everywhere", "scope", scope, "policyDefinitionId",
+			"/providers/Microsoft.Authorization/policyDefinitions/"
+			"69af7d4a-7b18-4044-93a9-2651498ef203");
+		assigned_policies_add(&policies, assignment, NULL);
 		json_decref(assignment);
 	}
-	inventory_set_agent_policies(s, &policies, &changed);
+	inventory_set_policies(s, &policies, &changed);
 }
 
 void estate_no_extension(struct estate *e, struct machine *m, struct wall since)

@@ -501,6 +501,10 @@ static void reads_are_operations(void **state)
 	check(&r, "ServerVulnerabilityAssessmentsSettings_Get");
 	arm_get_auto_provisioning(SUB, &r);
 	check(&r, "AutoProvisioningSettings_Get");
+	arm_list_policy_assignments(SUB, &r);
+	check(&r, "PolicyAssignments_List");
+	arm_list_policy_exemptions(SUB, &r);
+	check(&r, "PolicyExemptions_List");
 	arm_list_connectors(SUB, &r);
 	check(&r, "SecurityConnectors_List");
 	arm_get_connector(CONNECTOR, &r);

@@ -63,6 +63,11 @@ static void reads_ask_for_the_right_paths(void **state)
 		"/subscriptions/" SUB
 		"/providers/Microsoft.Authorization/policyAssignments?api-version=2023-04-01",
 		SUB);
+	arm_list_policy_exemptions(SUB, &r);
+	assert_read(&r,
+		"/subscriptions/" SUB "/providers/Microsoft.Authorization/policyExemptions?"
+		"api-version=2022-07-01-preview",
+		SUB);
 	assert_int_equal(
 		arm_get_policy_set("/subscriptions/" SUB "/providers/Microsoft.Authorization/"
 				   "policySetDefinitions/my set",

@@ -320,7 +320,7 @@ static void an_assigned_policy_keeps_it(void **state)
 {
 	struct fixture *f = *state;
 	mdc_autofree char *group = NULL;
-	struct agent_policies none = {0};
+	struct assigned_policies none = {0};
 	struct verdict verdict;
 	bool changed;
 
@@ -338,9 +338,9 @@ static void an_assigned_policy_keeps_it(void **state)
 	estate_agent_policy(&f->e, f->s, group);
 	expect_verdict(judged(f), VERDICT_DRIFTED, REASON_AGENT_IDLE);
 	/* Assignments that could not be read, or not for a day, are not "none". */
-	f->s->agent_policies.at = wall_add(f->e.now, DUR_H(-25));
+	f->s->policies.at = wall_add(f->e.now, DUR_H(-25));
 	expect_verdict(judged(f), VERDICT_COMPLIANT, REASON_AGENT_POLICY_UNKNOWN);
-	inventory_set_agent_policies(f->s, &none, &changed);
+	inventory_set_policies(f->s, &none, &changed);
 	expect_verdict(judged(f), VERDICT_COMPLIANT, REASON_AGENT_POLICY_UNKNOWN);
 }
 

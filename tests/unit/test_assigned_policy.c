@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "lib/model/agent_policy.h"
+#include "lib/model/assigned_policy.h"
 
 #include "lib/base/str.h"
 
@@ -26,28 +26,42 @@ static json_t *parse(const char *text)
 static void definitions_are_known_by_their_last_segment(void **state)
 {
 	(void)state;
-	assert_true(policy_installs_agent(DEFINITIONS INSTALLER));
-	assert_true(policy_installs_agent("/providers/microsoft.authorization/policydefinitions/"
-					  "594c1276-f44f-482d-9910-71fac2ce5ae0"));
-	assert_false(policy_installs_agent(DEFINITIONS "1e30110a-5ceb-460c-a204-c1c3969c6d62"));
-	assert_false(policy_installs_agent(INSTALLER));
-	assert_false(policy_installs_agent(NULL));
+	assert_int_equal(policy_deed_of(DEFINITIONS INSTALLER), DEED_AGENT);
+	assert_int_equal(policy_deed_of("/providers/microsoft.authorization/policydefinitions/"
+					"4EB909e7-6d64-656d-6465-2eeb297a1625"),
+		DEED_SENSOR_LINUX);
+	assert_int_equal(
+		policy_deed_of(DEFINITIONS "1e30110a-5ceb-460c-a204-c1c3969c6d62"), DEED_N_);
+	assert_int_equal(policy_deed_of(INSTALLER), DEED_N_);
+	assert_int_equal(policy_deed_of(NULL), DEED_N_);
 	assert_true(policy_is_set("/providers/Microsoft.Authorization/policySetDefinitions/x"));
 	assert_false(policy_is_set(DEFINITIONS INSTALLER));
 	assert_false(policy_is_set(NULL));
 }
 
-static void a_set_installs_what_one_of_its_definitions_does(void **state)
+static void a_set_does_what_its_definitions_do(void **state)
 {
-	json_t *with =
-		parse("{\"properties\": {\"policyDefinitions\": [{\"policyDefinitionId\": "
-		      "\"/x/y\"}, 7, {\"policyDefinitionId\": \"" DEFINITIONS INSTALLER "\"}]}}");
+	struct assigned_policies policies = {0};
+	json_t *assignment = parse("{\"id\": \"/a/b\", \"name\": \"n\"}");
+	json_t *with = parse(
+		"{\"properties\": {\"policyDefinitions\": [{\"policyDefinitionId\": \"/x/y\"}, 7, "
+		"{\"policyDefinitionId\": \"" DEFINITIONS INSTALLER "\"}, "
+		"{\"policyDefinitionId\": \"" DEFINITIONS
+		"37c043a6-6d64-656d-6465-b362dfeb354a\", \"policyDefinitionReferenceId\": "
+		"\"r\"}]}}");
 	json_t *without = parse("{\"properties\": {\"policyDefinitions\": [{}]}}");
 
 	(void)state;
-	assert_true(policy_set_installs_agent(with));
-	assert_false(policy_set_installs_agent(without));
-	assert_false(policy_set_installs_agent(NULL));
+	assigned_policies_add(&policies, assignment, with);
+	assigned_policies_add(&policies, assignment, without);
+	assert_int_equal(assigned_policy_deeds(&policies.v[0]), DEED(AGENT) | DEED(SENSOR_WINDOWS));
+	assert_string_equal(policies.v[0].parts[1].reference, "r");
+	assert_int_equal(assigned_policy_deeds(&policies.v[1]), 0);
+	assert_non_null(assigned_policies_find(&policies, "/A/B"));
+	assert_null(assigned_policies_find(&policies, "/a/c"));
+	assert_null(assigned_policies_on(&policies, DEED(SENSOR_LINUX), MACHINE));
+	assigned_policies_fini(&policies);
+	json_decref(assignment);
 	json_decref(with);
 	json_decref(without);
 }
@@ -63,6 +77,11 @@ static const struct {
 	{"\"parameters\": {\"effect\": {\"value\": \"disabled\"}},", false},
 	{"\"parameters\": {\"effect\": {\"value\": \"AuditIfNotExists\"}},", false},
 	{"\"parameters\": [],", true},
+	{"\"overrides\": [{\"kind\": \"policyEffect\", \"value\": \"Disabled\"}],", false},
+	/* Only for some of what it is assigned to. */
+	{"\"overrides\": [{\"kind\": \"policyEffect\", \"value\": \"Disabled\", \"selectors\": "
+	 "[{\"kind\": \"resourceLocation\", \"in\": [\"westeurope\"]}]}],",
+		true},
 };
 
 static void only_what_is_enforced_and_deploys_counts(void **state)
@@ -75,7 +94,7 @@ static void only_what_is_enforced_and_deploys_counts(void **state)
 		buf_addf(&text, "{\"properties\": {%s \"policyDefinitionId\": \"/d\"}}",
 			efforts[i].members);
 		document = parse(buf_str(&text));
-		assert_int_equal(assignment_deploys(document) != NULL, efforts[i].deploys);
+		assert_int_equal(assignment_deploys(document), efforts[i].deploys);
 		json_decref(document);
 	}
 }
@@ -97,21 +116,23 @@ static void an_assignment_acts_inside_its_scope_but_not_where_it_is_exempt(void 
 {
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(scopes); i++) {
-		struct agent_policies policies = {0};
+		struct assigned_policies policies = {0};
 		mdc_cleanup(buf_fini) struct buf text = BUF_INIT(4096);
 		json_t *document;
 
 		buf_addf(&text,
 			"{\"name\": \"n\", \"properties\": {\"scope\": \"%s\", "
+			"\"policyDefinitionId\": \"" DEFINITIONS INSTALLER "\", "
 			"\"notScopes\": [%s]}}",
 			scopes[i].scope, scopes[i].exempt);
 		document = parse(buf_str(&text));
-		agent_policies_add(&policies, document);
+		assigned_policies_add(&policies, document, NULL);
 		json_decref(document);
-		if ((agent_policies_on(&policies, MACHINE) != NULL) != scopes[i].acts)
+		if ((assigned_policies_on(&policies, DEED(AGENT), MACHINE) != NULL) !=
+			scopes[i].acts)
 			fail_msg("row %zu", i);
 		assert_string_equal(policies.v[0].name, "n");
-		agent_policies_fini(&policies);
+		assigned_policies_fini(&policies);
 	}
 }
 
@@ -119,7 +140,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(definitions_are_known_by_their_last_segment),
-		cmocka_unit_test(a_set_installs_what_one_of_its_definitions_does),
+		cmocka_unit_test(a_set_does_what_its_definitions_do),
 		cmocka_unit_test(only_what_is_enforced_and_deploys_counts),
 		cmocka_unit_test(an_assignment_acts_inside_its_scope_but_not_where_it_is_exempt),
 	};
