@@ -439,6 +439,8 @@ static void policy_facts(json_t *facts, const struct control_view *v)
 		.at = policies->at, .source = wall_is_set(policies->at) ? SOURCE_ARM : SOURCE_NONE};
 	enum resource_kind kind = v->machine != NULL ? ON_MACHINE : ON_SUBSCRIPTION;
 
+	if (at.source == SOURCE_NONE && v->scope->policy->policy_grace.ms > 0)
+		fact(facts, "assigned policies", NULL, &at);
 	for (unsigned c = controls_first(kind); c < controls_end(kind); c++) {
 		const struct assigned_policy *policy = assigned_at_work(control_by_id(c), v);
 

@@ -202,6 +202,9 @@ struct estate *estate_free(struct estate *e)
 	for (size_t i = 0; i < e->hands.n; i++)
 		hand_free(e->hands.v[i]);
 	vec_fini(&e->hands);
+	for (size_t i = 0; i < e->remediations.n; i++)
+		remediation_free(e->remediations.v[i]);
+	vec_fini(&e->remediations);
 	for (size_t i = 0; i < e->devices.n; i++)
 		device_free(e->devices.v[i]);
 	vec_fini(&e->devices);

@@ -27,7 +27,8 @@
  *                                            principals (object ids; everybody when left out),
  *                                            except (object ids) }],
  *                        assignments: [{ name*, definition* (id), scope, notScopes, effect,
- *                                        enforced }],
+ *                                        enforced, remediates (how often it deploys what is
+ *                                        missing; never when left out) }],
  *                        policySets: [{ name*, definitions: [ids] }],
  *                        workspaces: [{ name*, group, location, customer* (GUID),
  *                                       solutions: ["Security"|"SecurityCenterFree"] }],
@@ -57,8 +58,8 @@
  *                     first tenant, beyond those of the machines (estate_devices.c)
  *   behaviour         see estate_knobs.c
  *   allowedWrites     [kinds that the ledger shall not call forbidden; see estate_ledger.c]
- *   otherHands        [{ resource*, member, value, after, every, times }]: writers that set the
- *                     value, or delete where there is none; see estate_meddle()
+ *   otherHands        [{ resource*, member, value, caller, after, every, times }]: writers that set
+ *                     the value, or delete where there is none; see estate_meddle()
  *   faults            see estate_faults.c
  */
 #include "tests/estate/estate_document.h"

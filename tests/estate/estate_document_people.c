@@ -301,7 +301,7 @@ void document_read_principal(struct document *d, const char *path, const json_t 
 /* --- other writers --- */
 
 struct hand_spec {
-	const char *resource, *member;
+	const char *resource, *member, *caller;
 	const json_t *value;
 	struct dur after, every;
 	unsigned times;
@@ -310,6 +310,7 @@ struct hand_spec {
 static const struct field hand_fields[] = {
 	{"resource", FIELD_TEXT, offsetof(struct hand_spec, resource), true},
 	{"member", FIELD_TEXT, offsetof(struct hand_spec, member)},
+	{"caller", FIELD_TEXT, offsetof(struct hand_spec, caller)},
 	{"value", FIELD_ANY, offsetof(struct hand_spec, value)},
 	{"after", FIELD_DURATION, offsetof(struct hand_spec, after)},
 	{"every", FIELD_DURATION, offsetof(struct hand_spec, every)},
@@ -326,6 +327,7 @@ void document_read_hand(struct document *d, const char *path, const json_t *obje
 	h = xcalloc(1, sizeof(*h));
 	h->resource = xstrdup(spec.resource);
 	h->member = copy(spec.member);
+	h->caller = copy(spec.caller);
 	h->value = json_deep_copy(spec.value);
 	h->after = spec.after;
 	h->every = spec.every;

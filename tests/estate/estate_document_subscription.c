@@ -213,6 +213,7 @@ struct part_spec {
 	const char *name, *location, *level, *scope, *notes, *deny, *definition, *effect,
 		*assignment, *description, *requested_by, *ticket;
 	struct wall expires;
+	struct dur remediates;
 	bool enforced;
 	const json_t *tags, *actions, *not_actions, *principals, *except, *exempt, *definitions,
 		*references;
@@ -242,6 +243,7 @@ static const struct field assignment_fields[] = {
 	{"notScopes", FIELD_TEXTS, offsetof(struct part_spec, exempt)},
 	{"effect", FIELD_TEXT, offsetof(struct part_spec, effect)},
 	{"enforced", FIELD_BOOL, offsetof(struct part_spec, enforced)},
+	{"remediates", FIELD_DURATION, offsetof(struct part_spec, remediates)},
 };
 static const struct field set_fields[] = {
 	{"name", FIELD_TEXT, offsetof(struct part_spec, name), true},
@@ -357,6 +359,8 @@ static void add_assignment(
 		tree_set(&doc, "properties.parameters.effect.value", json_string(spec->effect));
 	if (!spec->enforced)
 		tree_set(&doc, "properties.enforcementMode", json_string("DoNotEnforce"));
+	if (spec->remediates.ms > 0)
+		remediation_start(d->e, sub, tree_text(doc, "id"), spec->remediates);
 	add(d, sub, RESOURCE_POLICY, doc);
 }
 

@@ -286,8 +286,9 @@ struct estate {
 	void (*put_key)(void *ctx, const char *name, const char *content);
 	void *put_key_ctx;
 
-	struct vec devices;     /* of Defender for Endpoint, beyond those that machines are */
-	struct vec hands;       /* other writers that the document describes */
+	struct vec devices; /* of Defender for Endpoint, beyond those that machines are */
+	struct vec hands;   /* other writers that the document describes */
+	struct vec remediations;
 	json_t *allowed_writes; /* kinds of writes that the document permits beyond the rules */
 	struct fault_book *faults;
 	struct ledger *ledger;
@@ -355,6 +356,7 @@ unsigned char *base64url_decode(const char *text, size_t len, size_t *ret_len);
 struct hand {
 	struct estate_event event;
 	char *resource;
+	char *caller;  /* as the activity log names it; NULL: another.hand@contoso.test */
 	char *member;  /* NULL: the whole document */
 	json_t *value; /* NULL: it is deleted */
 	struct dur after, every;
@@ -363,6 +365,15 @@ struct hand {
 /* Takes it. */
 void hand_start(struct estate *e, struct hand *take_hand);
 void hand_free(struct hand *h);
+/* As estate_meddle(), by that caller. */
+int meddle_as(struct estate *e, const char *caller, const char *resource_id, const char *member,
+	json_t *value);
+
+/* estate_remediation.c: an assigned policy that deploys what it finds missing, again and again */
+struct remediation;
+void remediation_start(
+	struct estate *e, struct subscription *sub, const char *assignment_id, struct dur every);
+void remediation_free(struct remediation *r);
 
 /* What follows from a change: called after each, also from events. */
 void deployer_subscription_changed(struct estate *e, struct subscription *sub);

@@ -124,7 +124,8 @@ static bool has_parent(struct estate *e, const char *id, enum resource_kind kind
 	return machine_of(estate_find(e, up)) != NULL;
 }
 
-static void record(struct estate *e, struct subscription *sub, const char *id, bool deleted)
+static void record(struct estate *e, struct subscription *sub, const char *caller, const char *id,
+	bool deleted)
 {
 	char correlation[GUID_SIZE];
 
@@ -133,7 +134,7 @@ static void record(struct estate *e, struct subscription *sub, const char *id, b
 		&(struct activity_event){
 			.resource_id = id,
 			.action = action_on(id, deleted),
-			.caller = CALLER,
+			.caller = caller,
 			.correlation_id = correlation,
 			.method = deleted ? "DELETE" : "PUT",
 			.status = "Succeeded",
@@ -186,7 +187,8 @@ static int set_sensor(struct estate *e, struct machine *m, const json_t *word)
 	return -ENOENT;
 }
 
-int estate_meddle(struct estate *e, const char *resource_id, const char *member, json_t *value)
+int meddle_as(struct estate *e, const char *caller, const char *resource_id, const char *member,
+	json_t *value)
 {
 	struct subscription *sub = subscription_of(e, resource_id);
 	struct resource *r = estate_find(e, resource_id);
@@ -197,7 +199,7 @@ int estate_meddle(struct estate *e, const char *resource_id, const char *member,
 		return move(e, sub, value);
 	if (machine_of(r) != NULL && str_equal(member, "sensor"))
 		return set_sensor(e, machine_of(r), value);
-	record(e, sub, resource_id, value == NULL && member == NULL);
+	record(e, sub, caller, resource_id, value == NULL && member == NULL);
 	if (member != NULL)
 		estate_replace(e, r, tree_with(r->doc, member, json_deep_copy(value)));
 	else if (value == NULL)
@@ -209,6 +211,11 @@ int estate_meddle(struct estate *e, const char *resource_id, const char *member,
 	return 0;
 }
 
+int estate_meddle(struct estate *e, const char *resource_id, const char *member, json_t *value)
+{
+	return meddle_as(e, CALLER, resource_id, member, value);
+}
+
 /* --- hands of their own accord --- */
 
 static void hand_strikes(struct estate *e, struct estate_event *event)
@@ -216,7 +223,8 @@ static void hand_strikes(struct estate *e, struct estate_event *event)
 	struct hand *h = container_of(event, struct hand, event);
 
 	/* What is not there now may be there the next time. */
-	if (estate_meddle(e, h->resource, h->member, h->value) == 0)
+	if (meddle_as(e, h->caller != NULL ? h->caller : CALLER, h->resource, h->member,
+		    h->value) == 0)
 		h->struck++;
 	if (h->every.ms > 0 && (h->times == 0 || h->struck < h->times))
 		estate_schedule(e, event, wall_add(e->now, h->every));
@@ -233,6 +241,7 @@ void hand_free(struct hand *h)
 {
 	free(h->resource);
 	free(h->member);
+	free(h->caller);
 	json_decref(h->value);
 	free(h);
 }
