@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/culprit.h"
 
+#include "daemon/listing.h"
 #include "lib/azure/activity_log.h"
 #include "lib/base/http_message.h"
 #include "lib/base/str.h"
@@ -11,14 +12,17 @@
 #define CULPRIT_MAGIC 0xc0177a17u
 /* It was done since we last corrected it, which is seven days ago at most. */
 #define LOOK_BACK DUR_DAYS(7)
-#define DETAIL_MAX 512
+#define DETAIL_MAX 800
+/* Of one resource in seven days: whoever writes more often stands among the first. */
+#define EVENTS_MAX 5000
 
 struct search {
 	uint32_t magic;
 	struct list link;
 	struct culprits *owner;
 	struct item_ref ref;
-	struct arm_call *call;
+	struct listing *listing;
+	json_t *events;
 	struct loop_timer *timer;
 	char *client; /* the application that we are ourselves */
 	bool again;   /* the second time */
@@ -36,8 +40,8 @@ static void search_free(struct search *s)
 	MDC_MAGIC_CHECK(s, CULPRIT_MAGIC);
 	s->magic = 0;
 	list_remove(&s->link);
-	if (s->call != NULL)
-		arm_client_cancel(s->owner->client, s->call);
+	listing_cancel(s->listing);
+	json_decref(s->events);
 	s->owner->world->loop->ops->timer_free(s->timer);
 	free(s->client);
 	free(s);
@@ -67,13 +71,28 @@ static void tell(struct search *s, const char *detail)
 	reconciler_event(s->owner->reconciler, &s->ref, &event, NULL);
 }
 
+/* What the writer is, where that is known; caller frees. */
+static char *known_as(const struct search *s, const struct activity_writer *writer)
+{
+	const struct assigned_policies *policies = &s->ref.subscription->policies;
+	const struct assigned_policy *policy = assigned_policies_by(policies, writer->object);
+	const char *name = activity_caller_name(writer->caller);
+
+	if (policy == NULL)
+		policy = assigned_policies_by(policies, writer->caller);
+	if (policy != NULL)
+		return xasprintf(" (the assigned policy \"%.150s\")", policy->name);
+	return name != NULL ? xasprintf(" (%s)", name) : xstrdup("");
+}
+
 static void name(struct search *s, const struct activity_writer *writer)
 {
 	struct buf detail = BUF_INIT(DETAIL_MAX);
+	mdc_autofree char *known = known_as(s, writer);
 	char at[WALL_TEXT_SIZE];
 
 	wall_format(writer->at, at);
-	buf_addf(&detail, "last written by %.200s at %s%s%.100s%s", writer->caller, at,
+	buf_addf(&detail, "last written by %.200s%s at %s%s%.100s%s", writer->caller, known, at,
 		*writer->operation != '\0' ? " (" : "", writer->operation,
 		*writer->operation != '\0' ? ")" : "");
 	tell(s, buf_str(&detail));
@@ -93,22 +112,32 @@ static void look_again(struct search *s)
 	loop->ops->timer_arm(s->timer, mono_add(loop_mono(loop), ACTIVITY_LAG));
 }
 
-static void events_read(void *ctx, struct arm_result *result)
+static void event_row(void *ctx, const json_t *row)
+{
+	struct search *s = ctx;
+
+	if (json_array_size(s->events) < EVENTS_MAX)
+		json_array_append(s->events, (json_t *)row);
+}
+
+static void events_read(void *ctx, const struct listing_end *end)
 {
 	struct search *s = ctx;
 	struct activity_writer writer;
-	json_t *log = NULL;
+	json_t *log = json_pack("{s:o}", "value", s->events);
 	bool named;
 
 	MDC_MAGIC_CHECK(s, CULPRIT_MAGIC);
-	s->call = NULL;
+	s->listing = NULL;
+	s->events = NULL;
 	if (!is_in_conflict(&s->ref)) {
+		json_decref(log);
 		search_free(s);
 		return;
 	}
-	if (result->error.class == ARM_ERROR_NONE && result->reply != NULL)
-		log = json_body(result->reply->body, result->reply->body_len);
-	named = activity_last_writer(log, s->client, &writer);
+	/* Of a part of the events the last one may be anybody's. */
+	named = end->error->class == ARM_ERROR_NONE &&
+		activity_last_writer(log, s->client, &writer);
 	if (named)
 		name(s, &writer);
 	json_decref(log);
@@ -153,8 +182,25 @@ static void ask(void *ctx)
 	target = target_of(control, &view);
 	arm_find_activity_on(s->ref.subscription->id, target, wall_add(now, DUR_MS(-LOOK_BACK.ms)),
 		now, &request);
-	s->call = arm_client_call(
-		s->owner->client, scope->identity->name, &request, ARM_IDLE, NULL, events_read, s);
+	s->events = json_array();
+	s->listing = listing_arm(
+		&(struct listing_target){
+			.client = s->owner->client,
+			.loop = s->owner->world->loop,
+			.identity = scope->identity->name,
+			.idle = true,
+			.row = event_row,
+			.done = events_read,
+			.ctx = s,
+		},
+		&request);
+}
+
+static bool is_nameless(const struct item_ref *ref)
+{
+	const struct scope_config *scope = ref->subscription->scope;
+
+	return scope != NULL && str_empty(scope->identity->client);
 }
 
 static bool is_about(const struct search *s, const struct item_ref *ref)
@@ -177,7 +223,11 @@ void culprits_search(struct culprits *c, const struct item_ref *ref)
 	s->ref = *ref;
 	s->timer = loop_timer_new(c->world->loop, ask, s);
 	list_append(&c->searches, &s->link);
-	ask(s);
+	/* Where it is not known who we are, our own write may not be the last one that is shown. */
+	if (is_nameless(ref))
+		look_again(s);
+	else
+		ask(s);
 }
 
 void culprits_forget(struct culprits *c, const struct item_ref *ref)

@@ -27,6 +27,7 @@ enum activity_outcome activity_outcome(const json_t *log);
 
 struct activity_writer {
 	const char *caller; /* borrowed from the log: a user's name or an id */
+	const char *object; /* object id of an application or user, or NULL */
 	const char *operation;
 	struct wall at;
 };
@@ -36,5 +37,8 @@ struct activity_writer {
  */
 bool activity_last_writer(
 	const json_t *log, const char *own_client, struct activity_writer *ret) MDC_MUST_CHECK;
+
+/* What that caller is known to be, or NULL. */
+const char *activity_caller_name(const char *caller);
 
 #endif

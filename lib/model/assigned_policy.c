@@ -144,6 +144,18 @@ static void add_exempt(struct assigned_policy *p, const json_t *scopes)
 	}
 }
 
+/* Of the system, or the one user-assigned identity that an assignment can have. */
+static const char *principal_of(const json_t *assignment)
+{
+	const char *principal = json_path_text(assignment, "identity.principalId");
+	json_t *users = (json_t *)json_path(assignment, "identity.userAssignedIdentities");
+	void *first = json_object_iter(users);
+
+	if (principal == NULL && first != NULL)
+		principal = json_text(json_object_iter_value(first), "principalId");
+	return principal;
+}
+
 void assigned_policies_add(struct assigned_policies *p, const json_t *assignment, const json_t *set)
 {
 	struct assigned_policy *one;
@@ -155,6 +167,7 @@ void assigned_policies_add(struct assigned_policies *p, const json_t *assignment
 		.name = name_of(assignment),
 		.scope = copy_text(json_path_text(assignment, "properties.scope")),
 		.definition = copy_text(assignment_definition(assignment)),
+		.principal = copy_text(principal_of(assignment)),
 		.deploys = assignment_deploys(assignment),
 	};
 	add_exempt(one, json_path(assignment, "properties.notScopes"));
@@ -175,6 +188,7 @@ static void policy_fini(struct assigned_policy *p)
 	free(p->name);
 	free(p->scope);
 	free(p->definition);
+	free(p->principal);
 }
 
 void assigned_policies_fini(struct assigned_policies *p)
@@ -263,6 +277,15 @@ const struct assigned_policy *assigned_policies_find(
 {
 	for (size_t i = 0; i < p->n; i++)
 		if (arm_id_same(p->v[i].id, assignment_id))
+			return &p->v[i];
+	return NULL;
+}
+
+const struct assigned_policy *assigned_policies_by(
+	const struct assigned_policies *p, const char *principal)
+{
+	for (size_t i = 0; i < p->n; i++)
+		if (!str_empty(principal) && str_equal_nocase(p->v[i].principal, principal))
 			return &p->v[i];
 	return NULL;
 }

@@ -46,6 +46,7 @@ struct assigned_policy {
 	char *name;       /* for people */
 	char *scope;      /* id of what it is assigned to */
 	char *definition; /* id of the definition or set */
+	char *principal;  /* object id that it deploys as; "" */
 	bool deploys;     /* it is enforced, and does more than to look */
 	char **exempt;    /* scopes that the assignment itself leaves out */
 	size_t exempt_count;
@@ -69,6 +70,9 @@ const struct assigned_policy *assigned_policies_on(
 /* Deploying or not; NULL: no such assignment is known. */
 const struct assigned_policy *assigned_policies_find(
 	const struct assigned_policies *p, const char *assignment_id);
+/* Which one deploys as that object, or NULL. */
+const struct assigned_policy *assigned_policies_by(
+	const struct assigned_policies *p, const char *principal);
 unsigned assigned_policy_deeds(const struct assigned_policy *p);
 
 /* By the id of the definition; DEED_N_: none that is known. */

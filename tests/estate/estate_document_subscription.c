@@ -360,6 +360,10 @@ static void add_assignment(
 	if (!spec->enforced)
 		tree_set(&doc, "properties.enforcementMode", json_string("DoNotEnforce"));
 	if (spec->remediates.ms > 0)
+		json_object_set_new(doc, "identity",
+			json_pack("{s:s, s:s, s:s}", "type", "SystemAssigned", "principalId",
+				REMEDIATION_CALLER, "tenantId", sub->tenant->id));
+	if (spec->remediates.ms > 0)
 		remediation_start(d->e, sub, tree_text(doc, "id"), spec->remediates);
 	add(d, sub, RESOURCE_POLICY, doc);
 }

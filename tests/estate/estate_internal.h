@@ -371,6 +371,8 @@ int meddle_as(struct estate *e, const char *caller, const char *resource_id, con
 
 /* estate_remediation.c: an assigned policy that deploys what it finds missing, again and again */
 struct remediation;
+/* Object id of the managed identity that it deploys as. */
+#define REMEDIATION_CALLER "60000000-0000-4000-8000-000000000001"
 void remediation_start(
 	struct estate *e, struct subscription *sub, const char *assignment_id, struct dur every);
 void remediation_free(struct remediation *r);

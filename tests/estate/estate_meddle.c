@@ -69,6 +69,8 @@ static const char *action_on(const char *id, bool deleted)
 	for (size_t i = 0; i < ARRAY_LEN(marks); i++)
 		if (find_mark(id, marks[i].mark) != NULL)
 			return marks[i].actions[deleted];
+	if (str_ends_nocase(id, "/providers/Microsoft.Security"))
+		return "Microsoft.Security/unregister/action";
 	return deleted ? "Microsoft.Resources/resources/delete"
 		       : "Microsoft.Resources/resources/write";
 }

@@ -12,8 +12,7 @@
 
 #include <string.h>
 
-/* Object id of the assignment's managed identity. */
-#define CALLER "60000000-0000-4000-8000-000000000001"
+#define CALLER REMEDIATION_CALLER
 
 struct remediation {
 	struct estate_event event;

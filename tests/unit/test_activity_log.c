@@ -85,6 +85,23 @@ static void the_last_other_writer_is_named(void **state)
 	json_decref(log);
 }
 
+static void who_takes_a_provider_away_has_written(void **state)
+{
+	static const char unregister[] = LOG(EVENT("Microsoft.Security/unregister/action",
+		"Succeeded",
+		BY("x", "2026-11-24T10:00:00Z") ",\"claims\":{\"http://schemas.microsoft.com/"
+						"identity/claims/objectidentifier\":\"o\"}"));
+	struct activity_writer writer;
+	json_t *log = parsed(unregister);
+
+	(void)state;
+	assert_true(activity_last_writer(log, CLIENT, &writer));
+	assert_string_equal(writer.object, "o");
+	assert_null(activity_caller_name(writer.caller));
+	assert_non_null(activity_caller_name("D2A590E7-6906-4a45-8f41-cecfdca9bca1"));
+	json_decref(log);
+}
+
 static void an_application_is_named_by_its_id(void **state)
 {
 	struct activity_writer writer;
@@ -120,6 +137,7 @@ int main(void)
 		cmocka_unit_test(the_outcome_of_a_write_is_read),
 		cmocka_unit_test(the_last_other_writer_is_named),
 		cmocka_unit_test(an_application_is_named_by_its_id),
+		cmocka_unit_test(who_takes_a_provider_away_has_written),
 		cmocka_unit_test(nobody_is_named_where_nobody_is),
 	};
 

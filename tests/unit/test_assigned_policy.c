@@ -59,6 +59,7 @@ static void a_set_does_what_its_definitions_do(void **state)
 	assert_int_equal(assigned_policy_deeds(&policies.v[1]), 0);
 	assert_non_null(assigned_policies_find(&policies, "/A/B"));
 	assert_null(assigned_policies_find(&policies, "/a/c"));
+	assert_null(assigned_policies_by(&policies, ""));
 	assert_null(assigned_policies_on(&policies, DEED(SENSOR_LINUX), MACHINE));
 	assigned_policies_fini(&policies);
 	json_decref(assignment);
@@ -136,12 +137,35 @@ static void an_assignment_acts_inside_its_scope_but_not_where_it_is_exempt(void 
 	}
 }
 
+static void the_identity_of_an_assignment_tells_which_one_writes(void **state)
+{
+	static const char *const identities[] = {"{\"principalId\": \"P\"}",
+		"{\"userAssignedIdentities\": {\"/u/1\": {\"principalId\": \"P\"}}}"};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(identities); i++) {
+		struct assigned_policies policies = {0};
+		mdc_cleanup(buf_fini) struct buf text = BUF_INIT(4096);
+		json_t *document;
+
+		buf_addf(&text, "{\"name\": \"n\", \"identity\": %s}", identities[i]);
+		document = parse(buf_str(&text));
+		assigned_policies_add(&policies, document, NULL);
+		assert_non_null(assigned_policies_by(&policies, "p"));
+		assert_null(assigned_policies_by(&policies, "q"));
+		assert_null(assigned_policies_by(&policies, NULL));
+		json_decref(document);
+		assigned_policies_fini(&policies);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(definitions_are_known_by_their_last_segment),
 		cmocka_unit_test(a_set_does_what_its_definitions_do),
 		cmocka_unit_test(only_what_is_enforced_and_deploys_counts),
+		cmocka_unit_test(the_identity_of_an_assignment_tells_which_one_writes),
 		cmocka_unit_test(an_assignment_acts_inside_its_scope_but_not_where_it_is_exempt),
 	};
 
