@@ -209,10 +209,45 @@ static void test_exemptions_that_may_not_be_read_stop_writing_and_are_told(void 
 	scenario_is_good(s);
 }
 
+/* The way is shown by the log of what was asked: ARM at first and day by day, Graph in between. */
+static void test_exemptions_of_management_groups_are_followed_in_graph(void **state)
+{
+	static const char config[] = CONFIG_POLL_SLOW
+		"policy \"servers\" { plan = P2  integration = on  policy-grace = 0s\n"
+		"    extension { deploy = after-grace  grace = 0s  first-grace = 0s } "
+		"}\n" CONFIG_SCOPE(
+			"management-groups = { mg-root }  mode = enforce  honour-exemptions = on");
+	scenario_auto *s = scenario_new(&(struct scenario_options){
+		.subscriptions = SUBSCRIPTION(1,
+			"'managementGroup': 'mg-lab', " ALL_ON ASSIGNED EXEMPT(
+				", 'scope': '/providers/Microsoft.Management/"
+				"managementGroups/mg-root'"),
+			WEB1 "," WEB2) "," SUBSCRIPTION(2, "'managementGroup': 'mg-root', " ALL_ON,
+			SERVER("web3", WINDOWS)),
+		.document = "'managementGroups': [{'name': 'mg-root', 'tenant': '" TENANT
+			    "'}, {'name': 'mg-lab', 'tenant': '" TENANT
+			    "', 'parent': 'mg-root'}], " DEPLOYER_OFF,
+		.config = config});
+	uint64_t arm;
+
+	(void)state;
+	scenario_begin(s);
+	scenario_run(s, DUR_H(2));
+	arm = transport_estate_count(s->world.transport, "GET", "policyExemptions");
+	assert_int_equal(arm, 2);
+	scenario_run(s, DUR_DAYS(4));
+	scenario_item_is(s, "web1", "mde-extension", "excluded", "exempt");
+	scenario_item_is(s, "web2", "mde-extension", "compliant", NULL);
+	arm = transport_estate_count(s->world.transport, "GET", "policyExemptions");
+	assert_in_range(arm, 2 * 5, 2 * 6);
+	scenario_is_good(s);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_exemptions_exclude_whom_they_reach),
+		cmocka_unit_test(test_exemptions_of_management_groups_are_followed_in_graph),
 		cmocka_unit_test(test_an_exemption_is_explained_with_who_and_until_when),
 		cmocka_unit_test(test_an_exemption_that_comes_and_goes_is_followed),
 		cmocka_unit_test(

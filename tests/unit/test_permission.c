@@ -211,6 +211,9 @@ static void what_is_wanted_decides_what_is_read(void **state)
 		{"Microsoft.Security/register/action", PERMISSION_CORRECTS},
 		{"Microsoft.Security/autoProvisioningSettings/read", PERMISSION_HELPS},
 		{"Microsoft.Management/managementGroups/descendants/read", PERMISSION_HELPS},
+		{"Microsoft.Authorization/policyExemptions/read", PERMISSION_OBSERVES},
+		{"Microsoft.Authorization/policyAssignments/read", PERMISSION_OBSERVES},
+		{"Microsoft.Authorization/policySetDefinitions/read", PERMISSION_OBSERVES},
 	};
 	struct permission_need needs[PERMISSION_NEEDS_MAX];
 	struct exclude_config exclude = {0};
@@ -228,6 +231,7 @@ static void what_is_wanted_decides_what_is_read(void **state)
 	}
 	w.policy.vulnerability_management = w.policy.register_providers = true;
 	w.policy.legacy_replace = true;
+	w.scopes[0].honour_exemptions = true;
 	exclude.selector.management_groups = w.groups;
 	exclude.selector.management_group_count = 1;
 	w.scopes[0].excludes = &exclude;
@@ -239,6 +243,25 @@ static void what_is_wanted_decides_what_is_read(void **state)
 		if (need == NULL || need->use != wanted[i].use)
 			fail_msg("%s", wanted[i].action);
 	}
+}
+
+/* Waiting for assigned policies works without, other writers are named with it. */
+static void what_others_do_is_asked_for(void **state)
+{
+	struct permission_need needs[PERMISSION_NEEDS_MAX];
+	const struct permission_need *need;
+	struct world w;
+	size_t n;
+
+	(void)state;
+	world_init(&w, MODE_ENFORCE);
+	w.policy.policy_grace = DUR_H(1);
+	n = permission_needs(&w.scopes[0], needs);
+	need = find(needs, n, "Microsoft.Authorization/policyAssignments/read");
+	assert_non_null(need);
+	assert_int_equal(need->use, PERMISSION_HELPS);
+	assert_null(find(needs, n, "Microsoft.Authorization/policyExemptions/read"));
+	assert_non_null(find(needs, n, "Microsoft.Insights/eventtypes/values/read"));
 }
 
 /* A control whose row forgets them would be missing from every role. */
@@ -471,6 +494,7 @@ int main(void)
 		cmocka_unit_test(observing_needs_reads_alone),
 		cmocka_unit_test(enforcing_needs_what_the_policy_writes),
 		cmocka_unit_test(what_is_wanted_decides_what_is_read),
+		cmocka_unit_test(what_others_do_is_asked_for),
 		cmocka_unit_test(each_control_names_its_actions),
 		cmocka_unit_test(only_machines_own_actions_may_be_granted_on_groups),
 		cmocka_unit_test(each_need_has_a_built_in_role),
