@@ -105,6 +105,17 @@ static void test_a_machine_from_where_nobody_sees_is_left_to_a_person(void **sta
 	is_redeployed(s);
 }
 
+static void is_told_what_to_prepare(struct scenario *s)
+{
+	mdc_autofree char *answer =
+		json_dumps(scenario_command(s, "explain", "{'target': 'sub1'}"), JSON_ENCODE_ANY);
+
+	assert_non_null(strstr(answer, "tenant when first seen"));
+	assert_non_null(strstr(answer, TENANT));
+	assert_non_null(strstr(answer, NEW_TENANT));
+	assert_non_null(strstr(answer, "let Microsoft support release that tenant"));
+}
+
 static void test_a_subscription_that_changes_its_tenant_is_left_alone(void **state)
 {
 	scenario_auto *s = scenario_new(&(struct scenario_options){
@@ -121,6 +132,7 @@ static void test_a_subscription_that_changes_its_tenant_is_left_alone(void **sta
 	scenario_run(s, DUR_DAYS(1));
 	scenario_item_is(s, "sub1", "servers-plan", "manual", "tenant-changed");
 	scenario_item_is(s, "sub1", "mde-integration", "manual", "tenant-changed");
+	is_told_what_to_prepare(s);
 	assert_string_equal(scenario_peek(s, PLAN_ID(1), "properties.pricingTier"), "Free");
 	/* Nor after a restart, which knows no more than what was stored. */
 	scenario_crash(s, VFS_LOSE_UNSYNCED);
