@@ -163,17 +163,13 @@ static bool policy_grace_is_over(const struct control_view *v)
 		item->state == ITEM_SETTLING;
 }
 
-/* Announced once, it ends when it was said to; Defender for Cloud's own time counts. */
+/* From the beginning of the trouble: what else was waited for counts. */
 static struct wall policy_grace_end(const struct control_view *v)
 {
 	const struct item *item = v->item;
-	struct dur grace = v->scope->policy->policy_grace;
+	struct wall since = wall_is_set(item->first_drift) ? item->first_drift : v->now;
 
-	if (item->state == ITEM_WAITING && item->reason == REASON_POLICY_AT_WORK)
-		return item->due;
-	if (item->state == ITEM_WAITING && item->reason == REASON_GRACE)
-		return wall_add(item->since, grace);
-	return wall_add(v->now, grace);
+	return wall_add(since, v->scope->policy->policy_grace);
 }
 
 static struct verdict check_assigned(

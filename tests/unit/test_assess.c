@@ -347,6 +347,77 @@ static void a_verdict_says_who_told_the_facts_and_when(void **state)
 	assert_int_equal(verdict.stamp.source, SOURCE_ARM);
 }
 
+/* --- assigned policies --- */
+
+static void assign(struct fixture *f, const char *definition)
+{
+	struct assigned_policies policies = {.at = f->e.now, .whole = true};
+	json_t *id =
+		json_sprintf("/providers/Microsoft.Authorization/policyDefinitions/%s", definition);
+	json_t *assignment = json_pack("{s:s, s:{s:s, s:s, s:o}}", "id", "/a", "properties",
+		"displayName", "by policy", "scope", "", "policyDefinitionId", id);
+	bool changed;
+
+	assigned_policies_add(&policies, assignment, NULL);
+	json_decref(assignment);
+	inventory_set_policies(f->s, &policies, &changed);
+	f->e.policy.policy_grace = DUR_H(26);
+}
+
+static const struct {
+	enum item_state state;
+	int64_t trouble; /* hours ago; 0: it begins now */
+	uint8_t attempts, corrections;
+	bool forced;
+	enum verdict_kind kind;
+} waits[] = {
+	{ITEM_UNKNOWN, 0, 0, 0, false, VERDICT_WAITING},
+	{ITEM_WAITING, 25, 0, 0, false, VERDICT_WAITING},
+	{ITEM_BACKOFF, 25, 0, 0, false, VERDICT_WAITING},
+	{ITEM_WAITING, 26, 0, 0, false, VERDICT_DRIFTED},
+	{ITEM_UNKNOWN, 40, 0, 0, false, VERDICT_DRIFTED},
+	{ITEM_DRIFTED, 1, 0, 0, false, VERDICT_DRIFTED},
+	{ITEM_QUEUED, 1, 0, 0, false, VERDICT_DRIFTED},
+	{ITEM_WAITING, 1, 1, 0, false, VERDICT_DRIFTED},
+	{ITEM_WAITING, 1, 0, 1, false, VERDICT_DRIFTED},
+	{ITEM_WAITING, 1, 0, 0, true, VERDICT_DRIFTED},
+};
+
+/* From the beginning of the trouble, whatever came between. */
+static void assigned_policies_have_their_time_once(void **state)
+{
+	struct fixture *f = *state;
+	struct item *item = &f->s->items[CONTROL_SERVERS_PLAN];
+
+	estate_plan(&f->e, f->s, "Free", NULL);
+	assign(f, "8e86a5b6-b9bd-49d1-8e21-4bb8a0862222");
+	for (size_t i = 0; i < ARRAY_LEN(waits); i++) {
+		struct wall trouble = wall_add(f->e.now, DUR_H(-waits[i].trouble));
+		struct verdict verdict;
+
+		item->state = (uint8_t)waits[i].state;
+		item->attempts = waits[i].attempts;
+		item->corrections = waits[i].corrections;
+		item->forced = waits[i].forced;
+		item->first_drift = waits[i].trouble > 0 ? trouble : WALL_UNSET;
+		verdict = judge(f, CONTROL_SERVERS_PLAN);
+		if (verdict.kind != waits[i].kind)
+			fail_msg("row %zu: %s", i, reason_word(verdict.reason));
+		if (verdict.kind == VERDICT_WAITING &&
+			verdict.until.ms != wall_add(trouble, DUR_H(26)).ms)
+			fail_msg("row %zu: the time is another", i);
+	}
+}
+
+static void policies_of_something_else_are_not_waited_for(void **state)
+{
+	struct fixture *f = *state;
+
+	estate_plan(&f->e, f->s, "Free", NULL);
+	assign(f, "da56d295-2889-41ce-a4cd-6f50fb93aa68");
+	assert_int_equal(judge(f, CONTROL_SERVERS_PLAN).kind, VERDICT_DRIFTED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -366,6 +437,8 @@ int main(void)
 		CASE(looking_again_does_not_move_the_deadline),
 		CASE(unknown_tags_hold_where_tags_exclude),
 		CASE(a_verdict_says_who_told_the_facts_and_when),
+		CASE(assigned_policies_have_their_time_once),
+		CASE(policies_of_something_else_are_not_waited_for),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
