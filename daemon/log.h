@@ -73,7 +73,7 @@
 	MESSAGE(DEVICES, "0d9c1a5be2f34c0a8b6f5d1e7a40c343", LOG_WARNING, \
 		"the inventory of Defender for Endpoint cannot be read, or can be again") \
 	MESSAGE(EXPIRED, "0d9c1a5be2f34c0a8b6f5d1e7a40c342", LOG_WARNING, \
-		"an exclusion or a grant has ended") \
+		"an exclusion, a grant or an honoured policy exemption has ended") \
 	MESSAGE(CONFIG_DOUBTFUL, "0d9c1a5be2f34c0a8b6f5d1e7a40c328", LOG_WARNING, \
 		"the configuration holds something doubtful") \
 	MESSAGE(NOT_STARTED, "0d9c1a5be2f34c0a8b6f5d1e7a40c327", LOG_ERR, \

@@ -25,7 +25,9 @@ static const struct config_row rows[] = {
 		.help = "How many operations may run at once in a scope that does not say it "
 			"itself."},
 	{"", "expiry-grace", DURATION("0s", "90d", "7d"),
-		.help = "For how long an exclusion or a grant that has ended still holds, with a "
+		.help = "For how long an exclusion, a grant or an honoured exemption of Azure "
+			"Policy that "
+			"has ended still holds, with a "
 			"warning each day. Then it counts as absent."},
 
 	{"proxy", "url", CONFIG_PROXY, OPTIONAL, .example = "http://proxy.example.com:3128",
