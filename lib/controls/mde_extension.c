@@ -246,7 +246,8 @@ static struct verdict judge_deployers(const struct control_view *v, const struct
 		end = wall_add(later(switched, e->changed), v->scope->policy->grace);
 	return wall_before(v->now, end)
 		? verdict_waiting(REASON_GRACE, end, "")
-		: verdict_of(VERDICT_BLOCKED, REASON_DEPLOYER_OVERDUE, e->state);
+		: verdict_of(VERDICT_BLOCKED, REASON_DEPLOYER_OVERDUE,
+			  e->present ? "it is not the unified solution yet" : "");
 }
 
 /* What we would write has to be possible: under its own name, at a place. */
