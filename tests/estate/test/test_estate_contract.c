@@ -140,10 +140,11 @@ static bool path_fits(const char *pattern, const char *path)
 #define SETTING_ON "{\"kind\":\"DataExportSettings\",\"properties\":{\"enabled\":true}}"
 #define CONNECTORS SUB_PATH "/resourceGroups/rg/providers/Microsoft.Security/securityConnectors"
 #define CONNECTOR_BODY \
-	"{\"location\":\"westeurope\",\"properties\":{\"hierarchyIdentifier\":\"1\"," \
+	"{\"location\":\"westeurope\",\"properties\":{\"hierarchyIdentifier\":\"123456789012\"," \
 	"\"environmentName\":\"AWS\",\"environmentData\":{\"environmentType\":\"AwsAccount\"}," \
 	"\"offerings\":[{\"offeringType\":\"DefenderForServersAws\",\"defenderForServers\":{" \
-	"\"cloudRoleArn\":\"arn:s\"},\"subPlan\":{\"type\":\"P2\"},\"mdeAutoProvisioning\":{" \
+	"\"cloudRoleArn\":\"arn:aws:iam::123456789012:role/" \
+	"s\"},\"subPlan\":{\"type\":\"P2\"},\"mdeAutoProvisioning\":{" \
 	"\"enabled\":true}}]}}"
 #define WORKSPACE_ID RG "/providers/Microsoft.OperationalInsights/workspaces/w1"
 #define SOLUTIONS SUB_PATH "/providers/Microsoft.OperationsManagement/solutions"
