@@ -347,22 +347,6 @@ static json_t *assumptions(void)
 	return list;
 }
 
-static void add_inventory(const struct daemon *d, json_t *unproven)
-{
-	size_t unread = 0;
-
-	for (size_t i = 0; i < devices_tenant_count(d->devices); i++) {
-		struct devices_tenant t;
-
-		devices_tenant(d->devices, i, &t);
-		unread += t.state != DEVICES_READ;
-	}
-	if (devices_tenant_count(d->devices) == 0 || unread > 0)
-		json_array_append_new(unproven,
-			json_string("what Defender for Endpoint licenses beside the plans: its "
-				    "inventory is not read, or not all of it (mdcctl gaps)"));
-}
-
 static void add_prices(const struct daemon *d, const struct cost_sum *sum, json_t *unproven)
 {
 	const struct prices_config *p = &d->config->prices;
@@ -403,8 +387,11 @@ static json_t *unproven_of(const struct walk *w)
 {
 	const struct daemon *d = w->command->daemon;
 	json_t *list = command_partial(d, w->scope);
+	/* What is licensed beside the plans. */
+	json_t *devices = command_unproven(d);
 
-	add_inventory(d, list);
+	json_array_extend(list, devices);
+	json_decref(devices);
 	add_coverage(w, list);
 	add_prices(d, &w->total, list);
 	return list;

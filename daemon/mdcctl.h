@@ -90,7 +90,7 @@ int show_list(const struct screen *s, const json_t *list);
 int show_inventory_gaps(const struct screen *s, const json_t *gaps);
 int show_cost(const struct screen *s, const json_t *cost);
 /* To stderr: what an answer says that it does not know. */
-void show_unproven(const json_t *answer);
+void tell_unproven(const json_t *answer);
 int show_history(const struct screen *s, const json_t *history);
 int show_preflight(const struct screen *s, const json_t *report);
 /* The exit status of a plan, whatever its output; says so where it cannot be told. */

@@ -229,7 +229,7 @@ int show_cost(const struct screen *s, const json_t *cost)
 		show_subscriptions(s, rows);
 		show_below(s, cost);
 	}
-	show_unproven(cost);
+	tell_unproven(cost);
 	/* Not among the rows, which may be counted. */
 	if (more > 0)
 		fprintf(stderr, "mdcctl: %lld more: --limit N, or --limit all\n", (long long)more);

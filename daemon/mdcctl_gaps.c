@@ -26,7 +26,7 @@ static void gap_row(struct table *t, const struct screen *s, const json_t *gaps,
 			text_of(row, "subscription_name"), seen, text_of(row, "sentence")});
 }
 
-void show_unproven(const json_t *gaps)
+void tell_unproven(const json_t *gaps)
 {
 	json_t *text;
 	size_t i;
@@ -79,7 +79,7 @@ int show_inventory_gaps(const struct screen *s, const json_t *gaps)
 		csv_print(s, columns, json_object_get(gaps, "gaps"));
 	else
 		show_rows(s, gaps);
-	show_unproven(gaps);
+	tell_unproven(gaps);
 	/* Not among the rows, which may be counted. */
 	if (shown < total)
 		fprintf(stderr, "mdcctl: %lld more: --limit N, or --limit all\n",
