@@ -9,6 +9,8 @@
  */
 #define LOOK_EVERY DUR_MS(500)
 #define QUIET_FOR DUR_S(2)
+/* An inventory that does not come proves nothing and keeps nobody. */
+#define DEVICES_WAIT DUR_MIN(2)
 
 struct once {
 	struct daemon *daemon;
@@ -19,6 +21,7 @@ struct once {
 	struct mono quiet_since; /* when something was last seen to move */
 	uint64_t transitions;
 	bool observed;
+	struct mono observed_at;
 	bool reads_devices;
 	bool ended;
 };
@@ -26,12 +29,14 @@ struct once {
 /* What their inventory told of machines is judged in the next pass over these. */
 static void look_at_devices(struct once *o)
 {
+	struct mono now = loop_mono(o->daemon->world->loop);
 	bool read_before = o->reads_devices;
 
-	o->reads_devices = devices_are_being_read(o->daemon->devices);
+	o->reads_devices = devices_are_being_read(o->daemon->devices) &&
+		mono_since(now, o->observed_at).ms < DEVICES_WAIT.ms;
 	if (!read_before || o->reads_devices)
 		return;
-	o->quiet_since = loop_mono(o->daemon->world->loop);
+	o->quiet_since = now;
 	scheduler_now(o->daemon->scheduler, PASS_MACHINES);
 }
 
@@ -123,6 +128,8 @@ void once_pass_ended(struct once *o, const struct pass_report *report)
 {
 	if (report->kind != PASS_MACHINES)
 		return;
+	if (!o->observed)
+		o->observed_at = loop_mono(o->daemon->world->loop);
 	o->observed = true;
 	confirm(o->daemon);
 }

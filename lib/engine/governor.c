@@ -84,7 +84,7 @@ struct governor *governor_free(struct governor *g)
 	return NULL;
 }
 
-static struct quota_rate rate_of(
+struct quota_rate governor_rate(
 	const struct quota_settings *s, enum quota_scope scope, enum arm_quota op)
 {
 	bool tenant = scope == QUOTA_TENANT;
@@ -142,7 +142,7 @@ static struct quota *need_quota(struct governor *g, enum quota_scope scope,
 	const struct quota_call *c, enum arm_quota op, struct mono now)
 {
 	struct quota *q = governor_find_quota(g, scope, c, op, NULL);
-	struct quota_rate rate = rate_of(&g->settings, scope, op);
+	struct quota_rate rate = governor_rate(&g->settings, scope, op);
 
 	if (q != NULL)
 		return q;
@@ -237,7 +237,7 @@ void governor_configure(struct governor *g, const struct quota_settings *s, stru
 	g->settings = *s;
 	map_for_each (&g->quotas, entry) {
 		struct quota *q = entry->value;
-		struct quota_rate rate = rate_of(s, q->scope, q->op);
+		struct quota_rate rate = governor_rate(s, q->scope, q->op);
 
 		if (q->scope == QUOTA_POLICY)
 			rate = (struct quota_rate){q->bucket.size, q->bucket.refill};

@@ -7,9 +7,10 @@
  * Keys: (tenant, principal), (subscription, principal, reads|writes|deletes), (subscription,
  * principal, provider policy), (principal at Resource Graph). Sizes: "Understand how Azure Resource
  * Manager throttles requests"; whether calls on a subscription also drain the tenant's bucket is
- * not known, so both models work, and the hourly one that docs.azure.cn still shows. Where the
- * answers of a subscription's calls count the tenant's bucket, that settles it. Policies of
- * providers are learnt from the headers that count them.
+ * not known, so both models work, and the hourly one that docs.azure.cn still shows; a first count
+ * that fits the buckets of all other clouds is taken for one of those. Where the answers of a
+ * subscription's calls count the tenant's bucket, that settles it. Policies of providers are learnt
+ * from the headers that count them.
  *
  * A count in a header was true for the call that it answers; calls that were under way with it may
  * be missing from it. A bucket is therefore corrected to what the count leaves possible,

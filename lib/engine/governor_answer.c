@@ -114,6 +114,21 @@ static void grow_policy(struct quota *q, double remaining, unsigned reserve, str
 			&q->bucket, q->bucket.size * grown, q->bucket.refill * grown, reserve, now);
 }
 
+/* A first count within the buckets of all other clouds is one of those, and not an hour's. */
+static void doubt_hours(const struct answering *a, struct quota *q, uint64_t remaining)
+{
+	struct quota_settings buckets;
+	struct quota_rate rate;
+
+	if (a->governor->settings.model != QUOTA_HOURLY || q->proven || q->scope == QUOTA_POLICY)
+		return;
+	quota_settings_for(QUOTA_BUCKETS, &buckets);
+	rate = governor_rate(&buckets, q->scope, q->op);
+	if ((double)remaining < rate.size)
+		bucket_resize(&q->bucket, rate.size, rate.refill,
+			a->governor->settings.reserve_percent, a->now);
+}
+
 struct suspect {
 	struct quota *quota;
 	uint64_t remaining;
@@ -131,6 +146,7 @@ static void read_limits(const struct answering *a, struct suspect *ret_lowest)
 			continue;
 		grow_policy(
 			q, (double)limit.remaining, a->governor->settings.reserve_percent, a->now);
+		doubt_hours(a, q, limit.remaining);
 		believe(a, q, limit.remaining, limit.scope != ARM_LIMIT_SUBSCRIPTION_GLOBAL);
 		if (ret_lowest->quota == NULL || limit.remaining < ret_lowest->remaining)
 			*ret_lowest = (struct suspect){q, limit.remaining};

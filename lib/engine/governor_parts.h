@@ -62,6 +62,9 @@ struct governor {
 
 /* Tells apart the calls that wait for the same things. */
 struct route *governor_route(struct governor *g, const struct quota_call *c, struct mono now);
+/* Of the model; QUOTA_POLICY has none. */
+struct quota_rate governor_rate(
+	const struct quota_settings *s, enum quota_scope scope, enum arm_quota op);
 /* NULL where it was never used. `policy` NULL but for QUOTA_POLICY. */
 struct quota *governor_find_quota(struct governor *g, enum quota_scope scope,
 	const struct quota_call *c, enum arm_quota op, const char *policy);

@@ -86,6 +86,15 @@ const struct config_section *config_child(
 	return NULL;
 }
 
+/* Where ARM is another one than the preset's, the preset's inventory is not known to be of it. */
+static const char *preset_defender(
+	const struct config_section *root, const struct config_section *s, size_t preset)
+{
+	const char *arm = config_effective(root, s, config_row_find("cloud", "resource-manager"));
+
+	return str_equal(arm, presets[preset].resource_manager) ? presets[preset].defender : NULL;
+}
+
 static const char *cloud_default(const struct config_section *root, const struct config_section *s,
 	const struct config_row *row)
 {
@@ -101,7 +110,7 @@ static const char *cloud_default(const struct config_section *root, const struct
 		if (str_equal(row->name, "resource-manager"))
 			return presets[i].resource_manager;
 		if (str_equal(row->name, "defender"))
-			return presets[i].defender;
+			return preset_defender(root, s, i);
 	}
 	return row->standard;
 }

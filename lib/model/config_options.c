@@ -57,7 +57,9 @@ static const struct config_row rows[] = {
 	{"cloud", "defender", CONFIG_URL, OPTIONAL, .example = "https://api.security.microsoft.com",
 		.help = "The API of Defender for Endpoint. Without it, or without the "
 			"application permission Machine.Read.All, the inventory of Defender for "
-			"Endpoint is not read, and what it would prove stays unproven."},
+			"Endpoint is not read, and what it would prove stays unproven. A built-in "
+			"cloud has "
+			"its own, unless its resource-manager is another one."},
 	{"cloud", "audience", CONFIG_TEXT, OPTIONAL, .example = "https://management.azure.com",
 		.help = "For whom tokens are asked, where it is not the same as resource-manager."},
 	{"cloud", "ca-file", CONFIG_PATH, OPTIONAL, .example = "/etc/mdcd/ca.pem",

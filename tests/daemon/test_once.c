@@ -245,26 +245,45 @@ static void without_a_token_it_is_an_error(void **state)
 	}
 }
 
+static void slow_inventory(struct fixture *f, const char *repeat)
+{
+	mdc_autofree char *text =
+		xasprintf("state-directory = \"%s/state\"\nlog = stderr\n%s%s%s%s", f->directory,
+			OPEN_CLOUD "defender = \"https://defender.test\" ",
+			FIXTURE_CLOUD + strlen(OPEN_CLOUD), FIXTURE_POLL, OBSERVE);
+	json_t *faults = json_pack("[{s:{s:s, s:i}, s:{s:i, s:s}}]", "when", "host", "defender",
+		"times", 1, "do", "status", 429, "retryAfter", repeat);
+
+	fixture_write(f->config_path, text);
+	assert_int_equal(estate_set_faults(f->estate, faults, &f->diags), 0);
+	json_decref(faults);
+}
+
 static void the_inventory_of_sensors_is_waited_for(void **state)
 {
-	static const char slow[] = "[{\"when\": {\"host\": \"defender\", \"times\": 1},"
-				   " \"do\": {\"status\": 429, \"retryAfter\": \"40s\"}}]";
-	json_t *faults = json_loads(slow, 0, NULL);
-	mdc_autofree char *text = NULL;
 	struct fixture f;
 	struct dur took;
 
 	(void)state;
 	begin(&f, IN_SYNC, OBSERVE);
-	text = xasprintf("state-directory = \"%s/state\"\nlog = stderr\n%s%s%s%s", f.directory,
-		OPEN_CLOUD "defender = \"https://defender.test\" ",
-		FIXTURE_CLOUD + strlen(OPEN_CLOUD), FIXTURE_POLL, OBSERVE);
-	fixture_write(f.config_path, text);
-	assert_int_equal(estate_set_faults(f.estate, faults, &f.diags), 0);
+	slow_inventory(&f, "40s");
 	assert_int_equal(verdict(&f, &took), 0);
 	assert_in_range(took.ms, 40000, 60000);
 	the_summary_holds(&f, "5 machines in 1 subscription; 17 in sync, 0 to go");
-	json_decref(faults);
+	fixture_fini(&f);
+}
+
+static void an_inventory_that_does_not_come_keeps_nobody(void **state)
+{
+	struct fixture f;
+	struct dur took;
+
+	(void)state;
+	begin(&f, IN_SYNC, OBSERVE);
+	slow_inventory(&f, "5m");
+	assert_int_equal(verdict(&f, &took), 0);
+	assert_in_range(took.ms, 120000, 150000);
+	the_summary_holds(&f, "5 machines in 1 subscription; 12 in sync, 0 to go");
 	fixture_fini(&f);
 }
 
@@ -314,6 +333,7 @@ int main(void)
 		cmocka_unit_test(an_identity_that_sees_no_subscription_is_an_error),
 		cmocka_unit_test(without_a_token_it_is_an_error),
 		cmocka_unit_test(the_inventory_of_sensors_is_waited_for),
+		cmocka_unit_test(an_inventory_that_does_not_come_keeps_nobody),
 		cmocka_unit_test(who_stops_it_gets_no_verdict),
 		cmocka_unit_test(it_opens_no_socket_and_leaves_a_running_daemon_alone),
 	};

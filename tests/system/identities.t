@@ -207,7 +207,7 @@ ok "without the agent that is told" told 'agent is not installed here'
 mkdir "$dir/bin"
 cat >"$dir/bin/az" <<END
 #!/bin/sh
-echo "az \$*" >"$dir/az.log"
+echo "az \$*" >>"$dir/az.log"
 [ ! -e "$dir/az.signed-out" ] || { echo "ERROR: Please run 'az login' to setup account." >&2; exit 1; }
 answer=\$(curl -sS --cacert "$(value near AZSIM_CA)" -d grant_type=client_credentials \
 	-d client_id=$(client 1) -d client_secret=right --data-urlencode "scope=\$6" \

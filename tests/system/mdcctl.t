@@ -73,7 +73,7 @@ ok "so is one without its value" refused 1 "wants a value" list --limit
 ok "and a value that is none" refused 1 "wants a number" list --limit many
 ok "an empty name is not everything" refused 1 "not empty" reconcile ""
 ok "a name too many is refused" refused 1 "unexpected argument" explain a b
-ok "a form that is none is refused" refused 1 "table, wide, name or json" -o yaml list
+ok "a form that is none is refused" refused 1 "table, wide, name, json or csv" -o yaml list
 ok "names are of lists only" refused 1 "has no names" -o name status
 ok "a socket that cannot be is an error" refused 1 "too long" -s "/$(printf '%0200d' 0)" status
 

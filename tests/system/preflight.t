@@ -58,6 +58,10 @@ lock: lock "freeze" (ReadOnly) on the subscription
   identity    test
   what helps  az lock delete --name freeze --subscription 30000000-0000-4000-8000-000000000002
 
+Not proven:
+
+  sensors     the inventory of Defender for Endpoint: none has been read; it takes "defender" in the cloud of an identity, and a first pass over machines
+
 3 things are missing in 2 subscriptions.
 END
 ok "exactly that is told, each with what helps" diff "$dir/expected" "$dir/run.out"

@@ -209,6 +209,21 @@ static void a_lower_count_slows_down_at_once(void **state)
 	governor_free(g);
 }
 
+/* docs.azure.cn shows counts per hour; what answers may be the buckets of all other clouds. */
+static void counts_of_the_other_model_are_gone_on_with(void **state)
+{
+	struct governor *g = governor_for(QUOTA_HOURLY, 5);
+	struct quota_call c = call_of(SUB_A, "", ARM_QUOTA_READ);
+	struct quota_ticket t;
+
+	(void)state;
+	assert_true(admits(g, &c, AT(0), &t));
+	answer_with(g, &c, &t, (struct quota_answer){.status = 200},
+		LINES(REMAINING "subscription-reads: 249"));
+	assert_int_equal(burst(g, &c, AT(0)), 236); /* 5% of 250 are left */
+	governor_free(g);
+}
+
 static void the_count_of_all_principals_binds_too(void **state)
 {
 	struct governor *g = governor_for(QUOTA_BUCKETS, 0);
@@ -619,6 +634,7 @@ int main(void)
 		cmocka_unit_test(with_the_tenants_bucket_subscriptions_share),
 		cmocka_unit_test(a_count_of_the_tenant_settles_that_calls_drain_it),
 		cmocka_unit_test(the_reserve_is_left_to_others),
+		cmocka_unit_test(counts_of_the_other_model_are_gone_on_with),
 		cmocka_unit_test(a_lower_count_slows_down_at_once),
 		cmocka_unit_test(the_count_of_all_principals_binds_too),
 		cmocka_unit_test(a_count_says_nothing_of_calls_that_it_has_not_seen),
