@@ -123,6 +123,7 @@ mistake "the wrong CA" 'certificate.*issuer'
 
 serve() { # serve OPTION...: an HTTPS server that is not azsim's; sets AZSIM_LOGIN
 	[ -z "${server:-}" ] || end TERM "$server"
+	rm -f "$dir/server.out" # what the one before said is not waited for
 	spawn server openssl s_server -www -accept 127.0.0.1:0 "$@"
 	server=$child
 	wait_for grep -q '^ACCEPT .*:[0-9]' "$dir/server.out" || die "openssl does not serve"

@@ -120,7 +120,12 @@ export AZSIM_ARM AZSIM_LOGIN AZSIM_CA
 sed 's/first-grace = 25s/first-grace = 1h/' conf/demo.conf >"$dir/mdcd.conf"
 "$build/mdcd" --config "$dir/mdcd.conf" >"$dir/mdcd.out" 2>"$dir/mdcd.log" &
 mdcd=$!
-# As early as can be: it is a reload, or nothing, and never the end.
+# As early as can be: it is a reload, or nothing, and never the end. Before main() has begun nobody
+# can do anything about it.
+takes_signals() {
+	[ "$(cat /proc/$mdcd/comm)" = mdcd ] && grep -qE '^Sig(Blk|Cgt|Ign):.*[13579bdf]$' /proc/$mdcd/status
+}
+wait_for takes_signals
 kill -HUP $mdcd
 ok "a hang-up during the start does not end it" wait_for test -S "$MDCCTL_SOCKET"
 unconfirmed() { ctl status | grep -q ^UNCONFIRMED; }
