@@ -63,6 +63,12 @@ bool provider_of_solutions_matters(const struct subscription *s)
 		(policy->workspaces.from_machines || policy->workspaces.list_count > 0);
 }
 
+/* Before machines were listed there may be some: whoever looks but once shall know. */
+static bool may_have_machines(const struct subscription *s)
+{
+	return s->machine_count > 0 || s->machines_stamp.source == SOURCE_NONE;
+}
+
 static bool matters(const struct subscription *s, enum single_id id)
 {
 	const struct policy_config *policy = s->scope->policy;
@@ -72,7 +78,7 @@ static bool matters(const struct subscription *s, enum single_id id)
 	case SINGLE_SECURITY_PROVIDER:
 		return provider_matters(facts, policy->register_providers || s->seems_unregistered);
 	case SINGLE_ARC_PROVIDER:
-		return provider_matters(facts, policy->register_providers && s->machine_count > 0);
+		return provider_matters(facts, policy->register_providers && may_have_machines(s));
 	case SINGLE_SOLUTIONS_PROVIDER:
 		return provider_matters(
 			facts, policy->register_providers && provider_of_solutions_matters(s));

@@ -61,6 +61,21 @@ static void in_sync_it_is_zero_at_once(void **state)
 	fixture_fini(&f);
 }
 
+/* Machines are seen after their subscriptions; what is wanted for them is known all the same. */
+static void providers_that_machines_need_are_known_at_once(void **state)
+{
+	struct fixture f;
+	struct dur took;
+
+	(void)state;
+	begin(&f, IN_SYNC,
+		"policy \"servers\" { plan = P2  integration = on  register-providers = on "
+		"}\n" FIXTURE_SCOPE("observe"));
+	assert_int_equal(verdict(&f, &took), 0);
+	assert_int_equal(writes(&f), 0);
+	fixture_fini(&f);
+}
+
 static void passes_that_follow_closely_do_not_keep_it(void **state)
 {
 	struct fixture f;
@@ -324,6 +339,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(in_sync_it_is_zero_at_once),
+		cmocka_unit_test(providers_that_machines_need_are_known_at_once),
 		cmocka_unit_test(passes_that_follow_closely_do_not_keep_it),
 		cmocka_unit_test(drift_that_is_only_observed_is_two),
 		cmocka_unit_test(without_yes_nothing_new_is_written),
