@@ -68,7 +68,9 @@ TESTS := $(call bin,$(SCENARIO_SRC) $(DAEMON_TEST_SRC) $(ESTATE_TEST_SRC) $(UNIT
 SWEEPS := $(addprefix $(BUILD)/tests/,scenario/test_observation scenario/test_properties \
 	scenario/test_crash scenario/test_throttling scenario/test_errors scenario/test_polls \
 	scenario/test_operations scenario/test_drift scenario/test_access scenario/test_control \
-	scenario/test_quiet daemon/test_store_errors daemon/test_store_crash daemon/test_judging \
+	scenario/test_quiet scenario/test_workspaces scenario/test_fights scenario/test_legacy \
+	scenario/test_connectors_made scenario/test_failures scenario/test_subscriptions \
+	daemon/test_store_errors daemon/test_store_crash daemon/test_judging \
 	unit/test_governor_service unit/test_policy_properties)
 LONG_SYSTEM_TESTS := $(addprefix tests/system/,identities.t identity_mistakes.t processes.t network.t)
 SYSTEM_TESTS := $(LONG_SYSTEM_TESTS) \
