@@ -193,6 +193,22 @@ void part_list_arm(struct part *part, struct arm_request *take_request, listing_
 	part->listing = listing_arm(&target, take_request);
 }
 
+bool pass_list_next(struct pass *p, const struct subscription_list *list)
+{
+	struct arm_request request = {0};
+	struct part *part;
+
+	while (p->next < p->count && list->wanted != NULL &&
+		!list->wanted(p, &p->progress[p->next]))
+		p->next++;
+	if (p->next >= p->count)
+		return false;
+	part = part_new(p, p->next++);
+	list->request(p->progress[part->index].subscription->id, &request);
+	part_list_arm(part, &request, list->row, list->done);
+	return true;
+}
+
 void part_list_graph(struct part *part, enum graph_table table, unsigned index, listing_row_fn row,
 	listing_done_fn done)
 {
@@ -247,6 +263,15 @@ struct progress *pass_progress(struct pass *p, const char *subscription)
 	uintptr_t place = (uintptr_t)map_get(&p->places, subscription);
 
 	return place > 0 ? &p->progress[place - 1] : NULL;
+}
+
+bool row_is_of(const json_t *row, const struct subscription *s)
+{
+	const char *id = json_text(row, "id");
+	char subscription[GUID_TEXT_SIZE];
+
+	return id != NULL && arm_id_subscription(id, subscription) &&
+		str_equal(subscription, s->id);
 }
 
 struct progress *row_progress(struct pass *p, const json_t *row)
@@ -416,6 +441,7 @@ static void stage_enter(struct pass *p, enum stage stage)
 	case STAGE_GROUPS_FROM_ARM: groups_from_arm_begin(p); break;
 	case STAGE_PLANS: begin_plans(p); break;
 	case STAGE_COUNTS: begin_counts(p); break;
+	case STAGE_WORKSPACES: workspaces_begin(p); break;
 	case STAGE_USES: uses_begin(p); break;
 	case STAGE_POLICIES: uses_conclude(p); break;
 	case STAGE_POLICY_SETS: policy_sets_begin(p); break;
@@ -427,7 +453,6 @@ static void stage_enter(struct pass *p, enum stage stage)
 	case STAGE_SETTINGS:
 	case STAGE_SINGLES:
 	case STAGE_CONNECTORS:
-	case STAGE_WORKSPACES:
 	case STAGE_SOLUTIONS:
 	case STAGE_RULES:
 	case STAGE_EXEMPTIONS:

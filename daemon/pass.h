@@ -185,6 +185,15 @@ struct part *part_new(struct pass *p, size_t index);
 /* Takes the request. */
 void part_list_arm(struct part *part, struct arm_request *take_request, listing_row_fn row,
 	listing_done_fn done);
+/* A list that ARM has of each subscription; the part's index is that of its progress. */
+struct subscription_list {
+	bool (*wanted)(const struct pass *p, const struct progress *progress); /* NULL: of all */
+	void (*request)(const char *subscription, struct arm_request *ret);
+	listing_row_fn row;
+	listing_done_fn done;
+};
+/* Begins the next one that is wanted; false when there is none left. */
+bool pass_list_next(struct pass *p, const struct subscription_list *list);
 /* About the subscriptions of the part's batch. */
 void part_list_graph(struct part *part, enum graph_table table, unsigned index, listing_row_fn row,
 	listing_done_fn done);
@@ -194,6 +203,7 @@ bool part_ended_well(const struct listing_end *end);
 /* A first question of the pass's identity ended: whether anybody is there. */
 void part_heard(struct part *part, const struct arm_error *error);
 
+bool row_is_of(const json_t *row, const struct subscription *s);
 /* The progress of the subscription that the row's id is under, or NULL. */
 struct progress *row_progress(struct pass *p, const json_t *row);
 /* The same if the part's batch is about it; else the batch is incomplete: a foreign row. */
@@ -222,6 +232,7 @@ bool start_plan_from_arm(struct pass *p);
 bool start_settings(struct pass *p);
 bool start_singles(struct pass *p);
 bool start_connectors(struct pass *p);
+void workspaces_begin(struct pass *p);
 bool start_workspaces(struct pass *p);
 bool start_solutions(struct pass *p);
 bool start_uses(struct pass *p);

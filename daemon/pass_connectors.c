@@ -12,12 +12,10 @@ bool connectors_matter(const struct subscription *s)
 bool note_connector(
 	struct observer *o, const struct subscription *s, const json_t *row, struct wall asked)
 {
-	const char *id = json_text(row, "id");
-	char subscription[GUID_TEXT_SIZE];
 	struct noted noted;
 	int error;
 
-	if (id == NULL || !arm_id_subscription(id, subscription) || !str_equal(subscription, s->id))
+	if (!row_is_of(row, s))
 		return false;
 	error = inventory_note(o->inventory, row, stamp_of(asked, SOURCE_ARM), &noted);
 	/* Those of other environments, such as GitHub, are nothing to us. */
@@ -45,17 +43,16 @@ static void connectors_done(void *ctx, const struct listing_end *end)
 	part_end(part);
 }
 
+static bool has_connectors_to_list(const struct pass *p, const struct progress *progress)
+{
+	(void)p;
+	return connectors_matter(progress->subscription);
+}
+
 bool start_connectors(struct pass *p)
 {
-	struct arm_request request = {0};
-	struct part *part;
+	static const struct subscription_list list = {
+		has_connectors_to_list, arm_list_connectors, connector_row, connectors_done};
 
-	while (p->next < p->count && !connectors_matter(p->progress[p->next].subscription))
-		p->next++;
-	if (p->next >= p->count)
-		return false;
-	part = part_new(p, p->next++);
-	arm_list_connectors(p->progress[part->index].subscription->id, &request);
-	part_list_arm(part, &request, connector_row, connectors_done);
-	return true;
+	return pass_list_next(p, &list);
 }

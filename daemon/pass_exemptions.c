@@ -146,21 +146,18 @@ static void arm_done(void *ctx, const struct listing_end *end)
 	part_end(part);
 }
 
+static bool is_left_to_arm(const struct pass *p, const struct progress *progress)
+{
+	(void)p;
+	return is_concerned_by_them(progress) && !progress->exemptions_read;
+}
+
 bool start_exemptions_from_arm(struct pass *p)
 {
-	struct arm_request request = {0};
-	struct part *part;
+	static const struct subscription_list list = {
+		is_left_to_arm, arm_list_policy_exemptions, arm_row, arm_done};
 
-	while (p->next < p->count &&
-		(!is_concerned_by_them(&p->progress[p->next]) ||
-			p->progress[p->next].exemptions_read))
-		p->next++;
-	if (p->next >= p->count)
-		return false;
-	part = part_new(p, p->next++);
-	arm_list_policy_exemptions(p->progress[part->index].subscription->id, &request);
-	part_list_arm(part, &request, arm_row, arm_done);
-	return true;
+	return pass_list_next(p, &list);
 }
 
 /* --- what they say --- */

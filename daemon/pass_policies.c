@@ -66,8 +66,9 @@ static bool has_trouble(const struct subscription *s)
 	return false;
 }
 
-static bool is_due(const struct pass *p, const struct subscription *s)
+static bool is_due(const struct pass *p, const struct progress *progress)
 {
+	const struct subscription *s = progress->subscription;
 	struct dur age = wall_since(p->report.started, s->policies.at);
 	struct dur every = READ_EVERY;
 
@@ -124,17 +125,10 @@ static void assignments_done(void *ctx, const struct listing_end *end)
 
 bool start_policies(struct pass *p)
 {
-	struct arm_request request = {0};
-	struct part *part;
+	static const struct subscription_list list = {
+		is_due, arm_list_policy_assignments, assignment_row, assignments_done};
 
-	while (p->next < p->count && !is_due(p, p->progress[p->next].subscription))
-		p->next++;
-	if (p->next >= p->count)
-		return false;
-	part = part_new(p, p->next++);
-	arm_list_policy_assignments(p->progress[part->index].subscription->id, &request);
-	part_list_arm(part, &request, assignment_row, assignments_done);
-	return true;
+	return pass_list_next(p, &list);
 }
 
 /* --- sets --- */

@@ -186,13 +186,8 @@ static void settings_done(void *ctx, const struct listing_end *end)
 
 bool start_settings(struct pass *p)
 {
-	struct arm_request request = {0};
-	struct part *part;
+	static const struct subscription_list list = {
+		NULL, arm_list_settings, setting_row, settings_done};
 
-	if (p->next >= p->count)
-		return false;
-	part = part_new(p, p->next++);
-	arm_list_settings(p->progress[part->index].subscription->id, &request);
-	part_list_arm(part, &request, setting_row, settings_done);
-	return true;
+	return pass_list_next(p, &list);
 }

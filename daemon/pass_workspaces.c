@@ -25,12 +25,10 @@ bool workspaces_matter(const struct subscription *s)
 bool note_workspace(
 	struct observer *o, const struct subscription *s, const json_t *row, struct wall asked)
 {
-	const char *id = json_text(row, "id");
-	char subscription[GUID_TEXT_SIZE];
 	struct noted noted;
 	int error;
 
-	if (id == NULL || !arm_id_subscription(id, subscription) || !str_equal(subscription, s->id))
+	if (!row_is_of(row, s))
 		return false;
 	error = inventory_note(o->inventory, row, stamp_of(asked, SOURCE_ARM), &noted);
 	/* A solution may be on a workspace that is new, or was deleted. */
@@ -93,20 +91,25 @@ static void expect_listed(struct pass *p, const struct subscription *s)
 	}
 }
 
+void workspaces_begin(struct pass *p)
+{
+	for (size_t i = 0; i < p->count; i++)
+		if (workspaces_matter(p->progress[i].subscription))
+			expect_listed(p, p->progress[i].subscription);
+}
+
+static bool has_workspaces_to_list(const struct pass *p, const struct progress *progress)
+{
+	(void)p;
+	return workspaces_matter(progress->subscription);
+}
+
 bool start_workspaces(struct pass *p)
 {
-	struct arm_request request = {0};
-	struct part *part;
+	static const struct subscription_list list = {
+		has_workspaces_to_list, arm_list_workspaces, workspace_row, workspaces_done};
 
-	while (p->next < p->count && !workspaces_matter(p->progress[p->next].subscription))
-		p->next++;
-	if (p->next >= p->count)
-		return false;
-	part = part_new(p, p->next++);
-	expect_listed(p, p->progress[part->index].subscription);
-	arm_list_workspaces(p->progress[part->index].subscription->id, &request);
-	part_list_arm(part, &request, workspace_row, workspaces_done);
-	return true;
+	return pass_list_next(p, &list);
 }
 
 static void solution_row(void *ctx, const json_t *row)
@@ -131,19 +134,18 @@ static void solutions_done(void *ctx, const struct listing_end *end)
 	part_end(part);
 }
 
+static bool has_solutions_to_list(const struct pass *p, const struct progress *progress)
+{
+	(void)p;
+	return progress->workspaces_read;
+}
+
 bool start_solutions(struct pass *p)
 {
-	struct arm_request request = {0};
-	struct part *part;
+	static const struct subscription_list list = {
+		has_solutions_to_list, arm_list_solutions, solution_row, solutions_done};
 
-	while (p->next < p->count && !p->progress[p->next].workspaces_read)
-		p->next++;
-	if (p->next >= p->count)
-		return false;
-	part = part_new(p, p->next++);
-	arm_list_solutions(p->progress[part->index].subscription->id, &request);
-	part_list_arm(part, &request, solution_row, solutions_done);
-	return true;
+	return pass_list_next(p, &list);
 }
 
 /* --- who reports to them --- */

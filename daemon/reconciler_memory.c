@@ -226,14 +226,9 @@ static enum resource_kind kind_of(const struct memory *m)
 	return control_resource((enum control_id)c);
 }
 
-static bool workspaces_matter(const struct subscription *s)
+static bool is_kept(const struct subscription *s, enum control_id control)
 {
-	return control_by_id(CONTROL_WORKSPACE_PLAN)->may_write(s->scope->policy);
-}
-
-static bool connectors_matter(const struct subscription *s)
-{
-	return control_by_id(CONTROL_CONNECTOR)->may_write(s->scope->policy);
+	return control_by_id(control)->may_write(s->scope->policy);
 }
 
 /* A complete list lacks it. */
@@ -265,9 +260,9 @@ static void look_at(struct reconciler *r, const char *resource_id, struct memory
 		miss(r, resource_id, m, KEPT_SUBSCRIPTION);
 	else if (kind != ON_SUBSCRIPTION && s->scope == NULL)
 		forget(r, resource_id, m);
-	else if (kind == ON_CONNECTOR && !connectors_matter(s))
+	else if (kind == ON_CONNECTOR && !is_kept(s, CONTROL_CONNECTOR))
 		forget(r, resource_id, m);
-	else if (kind == ON_WORKSPACE && !workspaces_matter(s))
+	else if (kind == ON_WORKSPACE && !is_kept(s, CONTROL_WORKSPACE_PLAN))
 		forget(r, resource_id, m);
 	else if (is_missing(r, s, resource_id, m))
 		miss(r, resource_id, m, KEPT_MACHINE);

@@ -74,11 +74,7 @@ static void list_from_arm(struct refresh *f, struct arm_request *take_request, l
 /* What is not about it, or cannot be read, changes nothing; the next pass tells of it. */
 static bool note_own(struct refresh *f, const json_t *document, struct noted *ret)
 {
-	const char *id = json_text(document, "id");
-	char subscription[GUID_TEXT_SIZE];
-
-	return id != NULL && arm_id_subscription(id, subscription) &&
-		str_equal(subscription, f->subscription->id) &&
+	return row_is_of(document, f->subscription) &&
 		inventory_note(
 			f->observer->inventory, document, stamp_of(f->asked, SOURCE_ARM), ret) == 0;
 }

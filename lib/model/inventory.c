@@ -111,6 +111,31 @@ struct subscription *inventory_subscription(const struct inventory *inv, const c
 	return map_get(&inv->subscriptions, id);
 }
 
+struct subscription *inventory_subscription_of(const struct inventory *inv, const char *resource_id)
+{
+	char id[GUID_TEXT_SIZE];
+
+	return arm_id_subscription(resource_id, id) ? inventory_subscription(inv, id) : NULL;
+}
+
+int inventory_place(const struct inventory *inv, const char *resource_id, struct arm_id *ret_id,
+	struct subscription **ret)
+{
+	struct subscription *s;
+	struct arm_id id;
+
+	if (arm_id_parse(resource_id, &id) != 0)
+		return -EINVAL;
+	s = inventory_subscription(inv, id.subscription);
+	if (s == NULL) {
+		arm_id_fini(&id);
+		return -ENOENT;
+	}
+	*ret_id = id;
+	*ret = s;
+	return 0;
+}
+
 void items_init(struct item *items, size_t count, unsigned first)
 {
 	for (size_t i = 0; i < count; i++)

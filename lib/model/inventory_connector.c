@@ -17,10 +17,7 @@ void connector_free(struct connector *c)
 /* There are few of them. */
 struct connector *inventory_connector(const struct inventory *inv, const char *id)
 {
-	char subscription[GUID_TEXT_SIZE];
-	struct subscription *s = arm_id_subscription(id, subscription)
-		? inventory_subscription(inv, subscription)
-		: NULL;
+	struct subscription *s = inventory_subscription_of(inv, id);
 
 	for (size_t i = 0; s != NULL && i < s->connector_count; i++)
 		if (arm_id_same(s->connectors[i]->id, id))
@@ -54,18 +51,17 @@ static int find_or_add(struct inventory *inv, const char *text, struct connector
 {
 	struct subscription *s;
 	struct arm_id id;
+	int error;
 
 	*ret = inventory_connector(inv, text);
 	if (*ret != NULL)
 		return 0;
-	if (arm_id_parse(text, &id) != 0)
-		return -EINVAL;
-	s = inventory_subscription(inv, id.subscription);
-	*ret = s != NULL ? add(s, &id) : NULL;
+	error = inventory_place(inv, text, &id, &s);
+	if (error != 0)
+		return error;
+	*ret = add(s, &id);
 	arm_id_fini(&id);
-	if (*ret != NULL)
-		return 0;
-	return s == NULL ? -ENOENT : -ENOSPC;
+	return *ret != NULL ? 0 : -ENOSPC;
 }
 
 static bool set_offering(

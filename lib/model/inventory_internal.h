@@ -19,6 +19,13 @@
 void inventory_set_text(struct inventory *inv, const char **fact, const char *text, bool *changed);
 void items_init(struct item *items, size_t count, unsigned first);
 
+/* The subscription that the resource is in, or NULL. */
+struct subscription *inventory_subscription_of(
+	const struct inventory *inv, const char *resource_id);
+/* The same with the parsed id, which is the caller's. -EINVAL: no id; -ENOENT: no subscription. */
+int inventory_place(const struct inventory *inv, const char *resource_id, struct arm_id *ret_id,
+	struct subscription **ret) MDC_MUST_CHECK;
+
 /* The known fact was asked for later: the answers have crossed. */
 bool stamp_has_crossed(struct stamp known, struct stamp fresh);
 /* Graph may still show what ARM has just told otherwise. */

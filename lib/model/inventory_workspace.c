@@ -16,10 +16,7 @@ void workspace_free(struct workspace *w)
 
 struct workspace *inventory_workspace(const struct inventory *inv, const char *id)
 {
-	char subscription[GUID_TEXT_SIZE];
-	struct subscription *s = arm_id_subscription(id, subscription)
-		? inventory_subscription(inv, subscription)
-		: NULL;
+	struct subscription *s = inventory_subscription_of(inv, id);
 
 	for (size_t i = 0; s != NULL && i < s->workspace_count; i++)
 		if (arm_id_same(s->workspaces[i]->id, id))
@@ -51,18 +48,17 @@ static int find_or_add(struct inventory *inv, const char *text, struct workspace
 {
 	struct subscription *s;
 	struct arm_id id;
+	int error;
 
 	*ret = inventory_workspace(inv, text);
 	if (*ret != NULL)
 		return 0;
-	if (arm_id_parse(text, &id) != 0)
-		return -EINVAL;
-	s = inventory_subscription(inv, id.subscription);
-	*ret = s != NULL ? add(s, &id) : NULL;
+	error = inventory_place(inv, text, &id, &s);
+	if (error != 0)
+		return error;
+	*ret = add(s, &id);
 	arm_id_fini(&id);
-	if (*ret != NULL)
-		return 0;
-	return s == NULL ? -ENOENT : -ENOSPC;
+	return *ret != NULL ? 0 : -ENOSPC;
 }
 
 void inventory_expect_workspace(struct inventory *inv, const char *id)
