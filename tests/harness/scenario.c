@@ -258,6 +258,14 @@ void scenario_crash_at(struct scenario *s, uint64_t n)
 	transport_estate_freeze_at(s->world.transport, n, freeze, s);
 }
 
+void scenario_crash_within(struct scenario *s, uint64_t n, struct dur within)
+{
+	scenario_crash_at(s, n);
+	scenario_run(s, within);
+	scenario_crash(s, VFS_LOSE_UNSYNCED);
+	scenario_start(s);
+}
+
 void scenario_crash(struct scenario *s, enum vfs_loss loss)
 {
 	if (!s->frozen) {

@@ -151,6 +151,9 @@ void scenario_stop(struct scenario *s);
 void scenario_crash(struct scenario *s, enum vfs_loss loss);
 /* Freezes the world at the n-th event of the transport from now on. */
 void scenario_crash_at(struct scenario *s, uint64_t n);
+/* Does that, and starts again: what runs at event n, or after `within`, is lost, unsynced files
+ * too. */
+void scenario_crash_within(struct scenario *s, uint64_t n, struct dur within);
 /* While the daemon is down: all of the state directory is lost, or the database alone. */
 void scenario_lose_state(struct scenario *s);
 void scenario_lose_database(struct scenario *s);
@@ -206,6 +209,15 @@ bool scenario_exists(struct scenario *s, const char *resource_id);
 /* Says why, shows seed, states and the end of the trace, and fails the test. */
 void scenario_fail(struct scenario *s, const char *format, ...) MDC_PRINTF(2, 3)
 	__attribute__((noreturn));
+
+/* What `explain` says of a control; the test fails where it says nothing. Until the next command.
+ */
+const json_t *scenario_explained(struct scenario *s, const char *target, const char *control);
+/* That what it says would help holds the text. */
+void scenario_help_holds(
+	struct scenario *s, const char *target, const char *control, const char *text);
+/* The value of a fact that it shows, or NULL. */
+const char *scenario_fact(struct scenario *s, const char *target, const char *name);
 
 /* By machine name, subscription name or id; NULL when it does not apply. */
 const struct item *scenario_item(struct scenario *s, const char *target, const char *control);

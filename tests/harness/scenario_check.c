@@ -84,6 +84,48 @@ static bool is_called(const struct subscription *sub, const struct machine *m, c
 	return str_equal_nocase(m->name, target) || str_equal_nocase(m->id, target);
 }
 
+/* --- what explain says --- */
+
+static const json_t *explained(struct scenario *s, const char *target, const char *list,
+	const char *member, const char *name)
+{
+	mdc_autofree char *arguments = xasprintf("{'target': '%s'}", target);
+	const json_t *rows = json_object_get(scenario_command(s, "explain", arguments), list);
+	size_t i;
+	json_t *row;
+
+	json_array_foreach (rows, i, row)
+		if (str_equal(json_text(row, member), name))
+			return row;
+	return NULL;
+}
+
+const json_t *scenario_explained(struct scenario *s, const char *target, const char *control)
+{
+	const json_t *row = explained(s, target, "items", "control", control);
+
+	if (row == NULL)
+		scenario_fail(s, "%s has no %s", target, control);
+	return row;
+}
+
+void scenario_help_holds(
+	struct scenario *s, const char *target, const char *control, const char *text)
+{
+	const char *help = json_text(scenario_explained(s, target, control), "unblock");
+
+	if (help == NULL || strstr(help, text) == NULL)
+		scenario_fail(s, "%s %s: what helps is \"%s\"", target, control,
+			help != NULL ? help : "nothing");
+}
+
+const char *scenario_fact(struct scenario *s, const char *target, const char *name)
+{
+	const json_t *row = explained(s, target, "facts", "name", name);
+
+	return row != NULL ? json_text(row, "value") : NULL;
+}
+
 const struct item *scenario_item(struct scenario *s, const char *target, const char *control)
 {
 	enum control_id id = control_from_word(control);

@@ -41,23 +41,9 @@ static struct scenario *estate_of(const char *machines, const char *document, co
 	return s;
 }
 
-/* What `mdcctl explain` says of a machine in that fact. */
-static const char *fact_of(struct scenario *s, const char *machine, const char *name)
-{
-	mdc_autofree char *arguments = xasprintf("{'target': '%s'}", machine);
-	const json_t *answer = scenario_command(s, "explain", arguments);
-	size_t i;
-	json_t *fact;
-
-	json_array_foreach (json_object_get(answer, "facts"), i, fact)
-		if (str_equal(json_string_value(json_object_get(fact, "name")), name))
-			return json_string_value(json_object_get(fact, "value"));
-	return NULL;
-}
-
 static void assert_path(struct scenario *s, const char *machine, const char *path)
 {
-	const char *shown = fact_of(s, machine, "path");
+	const char *shown = scenario_fact(s, machine, "path");
 
 	if (!str_equal(shown, path))
 		scenario_fail(s, "%s goes by \"%s\" and not \"%s\"", machine,
@@ -79,12 +65,12 @@ static void test_each_machine_shows_the_path_that_it_goes(void **state)
 	assert_path(s, "gce", "GCP, through Arc");
 	assert_path(s, "vm1", "Azure VM");
 	assert_path(s, "vm2", "Azure VM");
-	assert_string_equal(fact_of(s, "vm2", "scale set"), "an instance of a flexible one");
+	assert_string_equal(scenario_fact(s, "vm2", "scale set"), "an instance of a flexible one");
 	assert_string_equal(
-		fact_of(s, "vm1", "operating system"), "Windows Server 2022 Datacenter");
+		scenario_fact(s, "vm1", "operating system"), "Windows Server 2022 Datacenter");
 	/* It is stopped, so that its image alone tells. */
-	assert_string_equal(fact_of(s, "vm2", "operating system"), "Ubuntu 22.04");
-	assert_string_equal(fact_of(s, "vm2", "system class"), "supported Linux");
+	assert_string_equal(scenario_fact(s, "vm2", "operating system"), "Ubuntu 22.04");
+	assert_string_equal(scenario_fact(s, "vm2", "system class"), "supported Linux");
 	assert_null(scenario_item(s, "vm1", "arc-connected"));
 	assert_non_null(scenario_item(s, "premises", "arc-connected"));
 }

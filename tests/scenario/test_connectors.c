@@ -118,18 +118,6 @@ static void test_both_clouds_are_corrected_once_and_their_machines_follow(void *
 	scenario_history_is_whole(s);
 }
 
-static const char *fact_of(struct scenario *s, const char *target, const char *name)
-{
-	mdc_autofree char *arguments = xasprintf("{'target': '%s'}", target);
-	size_t i;
-	json_t *fact;
-
-	json_array_foreach (json_path(scenario_command(s, "explain", arguments), "facts"), i, fact)
-		if (str_equal(json_text(fact, "name"), name))
-			return json_text(fact, "value");
-	return NULL;
-}
-
 /* The Arc agent, Defender for Endpoint, the assessment, scanning; the retired agent is only told.
  */
 static void test_every_switch_that_the_policy_names_is_on_in_both_clouds(void **state)
@@ -157,11 +145,11 @@ static void test_every_switch_that_the_policy_names_is_on_in_both_clouds(void **
 		scenario_item_is(s, both[i].name, "connector", "compliant", "in-sync");
 		for (size_t k = 0; k < ARRAY_LEN(parts); k++)
 			offering_is(s, both[i].name, both[i].offering, parts[k], "true");
-		assert_string_equal(
-			fact_of(s, both[i].name, "Log Analytics agent auto-provisioning (retired)"),
+		assert_string_equal(scenario_fact(s, both[i].name,
+					    "Log Analytics agent auto-provisioning (retired)"),
 			"On");
 	}
-	assert_string_equal(fact_of(s, "aws", "arcAutoProvisioning.cloudRoleArn"), "arn:a");
+	assert_string_equal(scenario_fact(s, "aws", "arcAutoProvisioning.cloudRoleArn"), "arn:a");
 	offering_is(s, "aws", 1, "vmScanners.cloudRoleArn", "\"arn:v\"");
 	offering_is(s, "aws", 1, "vmScanners.configuration.scanningMode", "\"Default\"");
 	scenario_writes_are(s, NULL, 2, 2);
@@ -272,12 +260,8 @@ static void test_what_only_a_person_can_do_is_told(void **state)
 	(void)state;
 	scenario_run(s, DUR_H(12));
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		mdc_autofree char *arguments = xasprintf("{'target': '%s'}", rows[i].connector);
-		const json_t *item = json_array_get(
-			json_path(scenario_command(s, "explain", arguments), "items"), 0);
-
 		scenario_item_is(s, rows[i].connector, "connector", "blocked", rows[i].reason);
-		assert_non_null(strstr(json_text(item, "unblock"), rows[i].remedy));
+		scenario_help_holds(s, rows[i].connector, "connector", rows[i].remedy);
 	}
 	scenario_writes_are(s, NULL, 0, 0);
 	scenario_is_good(s);
@@ -358,10 +342,7 @@ static void test_a_crash_while_it_writes_repeats_nothing(void **state)
 
 		scenario_reload(s, CONFIG);
 		scenario_command(s, "confirm", "{}");
-		scenario_crash_at(s, at);
-		scenario_run(s, DUR_MIN(20));
-		scenario_crash(s, VFS_LOSE_UNSYNCED);
-		scenario_start(s);
+		scenario_crash_within(s, at, DUR_MIN(20));
 		scenario_settle(s, DUR_H(12));
 		scenario_item_is(s, "aws", "connector", "compliant", "in-sync");
 		scenario_writes_are(s, "/securityConnectors/aws", 1, 1);

@@ -83,9 +83,7 @@ static void member_is(struct scenario *s, const char *id, const char *path, cons
 /* Whether explain lists that among the work by hand of the connector. */
 static bool is_by_hand(struct scenario *s, const char *target, const char *part)
 {
-	mdc_autofree char *arguments = xasprintf("{'target': '%s'}", target);
-	const json_t *item =
-		json_array_get(json_path(scenario_command(s, "explain", arguments), "items"), 0);
+	const json_t *item = scenario_explained(s, target, "connector");
 	size_t i;
 	json_t *line;
 
@@ -200,8 +198,7 @@ static void test_another_connector_of_the_account_anywhere_blocks_and_is_named(v
 	(void)state;
 	scenario_run(s, DUR_DAYS(1));
 	scenario_item_is(s, "aws", "connector", "blocked", "connector-taken");
-	item = json_array_get(
-		json_path(scenario_command(s, "explain", "{'target': 'aws'}"), "items"), 0);
+	item = scenario_explained(s, "aws", "connector");
 	assert_string_equal(json_text(item, "detail"), CONNECTOR_OF(2, "mine"));
 	scenario_writes_are(s, NULL, 0, 0);
 	/* When it goes, the account is free. */
@@ -372,10 +369,7 @@ static void test_a_crash_while_it_is_made_repeats_nothing(void **state)
 
 		scenario_reload(s, CONFIG);
 		scenario_command(s, "confirm", "{}");
-		scenario_crash_at(s, at);
-		scenario_run(s, DUR_MIN(20));
-		scenario_crash(s, VFS_LOSE_UNSYNCED);
-		scenario_start(s);
+		scenario_crash_within(s, at, DUR_MIN(20));
 		scenario_settle(s, DUR_H(12));
 		scenario_item_is(s, "aws", "connector", "compliant", "in-sync");
 		scenario_writes_are(s, "/securityConnectors/aws", 1, 1);

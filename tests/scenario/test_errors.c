@@ -231,23 +231,10 @@ static struct scenario *fail_rows(enum kind kind, const struct row *v, size_t n,
 
 /* --- what becomes of it --- */
 
-static const json_t *explained(struct scenario *s, const char *name, const char *control)
-{
-	mdc_autofree char *arguments = xasprintf("{'target': '%s'}", name);
-	const json_t *items = json_object_get(scenario_command(s, "explain", arguments), "items");
-	size_t i;
-	json_t *row;
-
-	json_array_foreach (items, i, row)
-		if (str_equal(json_text(row, "control"), control))
-			return row;
-	scenario_fail(s, "%s has no %s", name, control);
-}
-
 /* State and reason, what Azure said, when it goes on, and for who has to act: what to do. */
 static void is_explained(struct scenario *s, const struct place *place, const struct outcome *o)
 {
-	const json_t *row = explained(s, place->name, place->control);
+	const json_t *row = scenario_explained(s, place->name, place->control);
 	bool blocked = str_equal(o->state, "blocked");
 
 	assert_string_equal(json_text(row, "state"), o->state);
@@ -494,7 +481,7 @@ static void all_but_some_wait(struct scenario *s, size_t some)
 	for (unsigned i = 0; i < FLEET; i++) {
 		mdc_autofree char *machine = xasprintf("m%02u", i);
 
-		row = explained(s, machine, "mde-extension");
+		row = scenario_explained(s, machine, "mde-extension");
 		if (!str_equal(json_text(row, "state"), "drifted"))
 			continue;
 		assert_string_equal(json_text(row, "held"), "denied");

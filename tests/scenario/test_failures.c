@@ -53,19 +53,6 @@ static const struct {
 	{ON_LINUX, "52", "blocked", "handler-blocked", 1, 1, "noexec"},
 };
 
-static const char *remedy_told(struct scenario *s)
-{
-	const json_t *items =
-		json_object_get(scenario_command(s, "explain", "{'target': 'web1'}"), "items");
-	size_t i;
-	json_t *item;
-
-	json_array_foreach (items, i, item)
-		if (str_equal(json_text(item, "control"), "mde-extension"))
-			return json_text(item, "unblock");
-	return NULL;
-}
-
 static void test_each_failure_ends_as_its_meaning_says(void **state)
 {
 	(void)state;
@@ -78,7 +65,7 @@ static void test_each_failure_ends_as_its_meaning_says(void **state)
 		scenario_run(s, DUR_DAYS(3));
 		scenario_item_is(s, "web1", "mde-extension", ends[i].state, ends[i].reason);
 		scenario_writes_are(s, NULL, ends[i].least, ends[i].most);
-		remedy = remedy_told(s);
+		remedy = json_text(scenario_explained(s, "web1", "mde-extension"), "unblock");
 		if (strstr(remedy != NULL ? remedy : "", ends[i].remedy) == NULL)
 			scenario_fail(s, "code %s: what helps is \"%s\"", ends[i].code, remedy);
 		scenario_is_good(s);

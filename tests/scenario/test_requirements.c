@@ -28,30 +28,6 @@ static struct scenario *estate_of(const char *machines, const char *faults)
 	return s;
 }
 
-/* What `mdcctl explain` says would help with a control. */
-static const char *helps(struct scenario *s, const char *target, const char *control)
-{
-	mdc_autofree char *arguments = xasprintf("{'target': '%s'}", target);
-	const json_t *items = json_object_get(scenario_command(s, "explain", arguments), "items");
-	size_t i;
-	json_t *item;
-
-	json_array_foreach (items, i, item)
-		if (str_equal(json_text(item, "control"), control))
-			return json_text(item, "unblock");
-	return NULL;
-}
-
-static void is_helped_by(
-	struct scenario *s, const char *target, const char *control, const char *text)
-{
-	const char *help = helps(s, target, control);
-
-	if (help == NULL || strstr(help, text) == NULL)
-		scenario_fail(s, "%s %s: what helps is \"%s\"", target, control,
-			help != NULL ? help : "nothing");
-}
-
 /* --- the Arc agent (R6) --- */
 
 static const struct {
@@ -79,7 +55,7 @@ static void test_a_machine_that_arc_does_not_reach_is_told_with_what_helps(void 
 		scenario_run(s, DUR_H(3));
 		scenario_item_is(s, "web1", "arc-connected", agents[i].state, agents[i].reason);
 		if (agents[i].help != NULL) {
-			is_helped_by(s, "web1", "arc-connected", agents[i].help);
+			scenario_help_holds(s, "web1", "arc-connected", agents[i].help);
 			scenario_writes_are(s, NULL, 0, 0);
 		}
 		scenario_is_good(s);
@@ -100,7 +76,7 @@ static void test_a_sensor_of_another_tenant_is_left_to_its_owner_or_to_support(v
 	(void)state;
 	scenario_run(s, DUR_DAYS(3));
 	scenario_item_is(s, "web1", "mde-extension", "blocked", "not-offboarded");
-	is_helped_by(s, "web1", "mde-extension", "let Microsoft support release it");
+	scenario_help_holds(s, "web1", "mde-extension", "let Microsoft support release it");
 	scenario_writes_are(s, NULL, 0, 0);
 	scenario_is_good(s);
 }
@@ -114,7 +90,7 @@ static void test_a_tenant_that_is_not_ready_yet_is_waited_for(void **state)
 	(void)state;
 	scenario_run(s, DUR_H(12));
 	scenario_item_is(s, "web1", "mde-extension", "backoff", "no-package");
-	is_helped_by(s, "web1", "mde-extension", "Defender for Endpoint is on and licensed");
+	scenario_help_holds(s, "web1", "mde-extension", "Defender for Endpoint is on and licensed");
 	scenario_writes_are(s, NULL, 0, 0);
 	scenario_await(s, "web1", "mde-extension", "compliant", DUR_H(16));
 	scenario_writes_are(s, "/extensions/MDE.Windows", 1, 1);

@@ -35,40 +35,6 @@ static json_int_t total(struct scenario *s, const char *kind)
 	return json_integer_value(json_object_get(json_object_get(answer, "totals"), kind));
 }
 
-static const char *fact_of(struct scenario *s, const char *name)
-{
-	const json_t *facts =
-		json_object_get(scenario_command(s, "explain", "{'target': 'web1'}"), "facts");
-	size_t i;
-	json_t *fact;
-
-	json_array_foreach (facts, i, fact)
-		if (str_equal(json_text(fact, "name"), name))
-			return json_text(fact, "value");
-	return NULL;
-}
-
-static const char *help_with(struct scenario *s, const char *control)
-{
-	const json_t *items =
-		json_object_get(scenario_command(s, "explain", "{'target': 'web1'}"), "items");
-	size_t i;
-	json_t *item;
-
-	json_array_foreach (items, i, item)
-		if (str_equal(json_text(item, "control"), control))
-			return json_text(item, "unblock");
-	return NULL;
-}
-
-static void help_holds(struct scenario *s, const char *control, const char *text)
-{
-	const char *help = help_with(s, control);
-
-	if (strstr(help != NULL ? help : "", text) == NULL)
-		scenario_fail(s, "%s: what helps is \"%s\"", control, help);
-}
-
 /* The device is recognised by its id: there is one before, and one after. */
 static void test_a_server_that_was_onboarded_before_stays_one_device(void **state)
 {
@@ -124,7 +90,7 @@ static void test_a_sensor_that_falls_silent_is_told_and_so_is_its_return(void **
 	scenario_await(s, "web1", "sensor-onboarded", "blocked", DUR_DAYS(9));
 	scenario_item_is(s, "web1", "sensor-onboarded", "blocked", "sensor-silent");
 	scenario_item_is(s, "web2", "sensor-onboarded", "compliant", "in-sync");
-	help_holds(s, "sensor-onboarded", "sensor on the machine");
+	scenario_help_holds(s, "web1", "sensor-onboarded", "sensor on the machine");
 	scenario_meddle(s, MACHINE("web1"), "sensor", "'reporting'");
 	scenario_await(s, "web1", "sensor-onboarded", "compliant", DUR_DAYS(2));
 	scenario_writes_are(s, NULL, 0, 0); /* no call makes it speak */
@@ -143,8 +109,8 @@ static void test_a_sensor_of_another_organisation_is_explained(void **state)
 	scenario_await(s, "web1", "sensor-onboarded", "blocked", DUR_DAYS(3));
 	scenario_item_is(s, "web1", "mde-extension", "compliant", "in-sync");
 	scenario_item_is(s, "web1", "sensor-onboarded", "blocked", "sensor-absent");
-	help_holds(s, "sensor-onboarded", "mdatp health --field org_id");
-	organisation = fact_of(s, "organisation of Defender for Endpoint");
+	scenario_help_holds(s, "web1", "sensor-onboarded", "mdatp health --field org_id");
+	organisation = scenario_fact(s, "web1", "organisation of Defender for Endpoint");
 	assert_non_null(organisation);
 	assert_true(str_is_guid(organisation));
 	assert_int_equal(total(s, "no-device"), 1);
@@ -167,7 +133,7 @@ static void test_what_only_support_can_release_is_told_and_not_tried_on(void **s
 	scenario_begin(s);
 	scenario_run(s, DUR_DAYS(7));
 	scenario_item_is(s, "web1", "mde-extension", "blocked", "not-offboarded");
-	help_holds(s, "mde-extension", "Microsoft support");
+	scenario_help_holds(s, "web1", "mde-extension", "Microsoft support");
 	scenario_writes_are(s, NULL, 0, 0);
 	scenario_is_good(s);
 }

@@ -418,19 +418,6 @@ static void test_a_plan_that_azure_has_replaced_is_not_switched_on(void **state)
 
 /* --- what is only told --- */
 
-static const char *fact(struct scenario *s, const char *name)
-{
-	const json_t *facts =
-		json_object_get(scenario_command(s, "explain", "{'target': 'sub1'}"), "facts");
-	size_t i;
-	json_t *row;
-
-	json_array_foreach (facts, i, row)
-		if (str_equal(json_text(row, "name"), name))
-			return json_text(row, "value");
-	return NULL;
-}
-
 static void test_retired_auto_provisioning_is_told_and_never_written(void **state)
 {
 	scenario_auto *s = begin_with(SUBSCRIPTION(1, "'autoProvision': 'On', " ALL_ON,
@@ -439,12 +426,14 @@ static void test_retired_auto_provisioning_is_told_and_never_written(void **stat
 
 	(void)state;
 	scenario_settle(s, DUR_H(1));
-	assert_string_equal(fact(s, "Log Analytics agent auto-provisioning (retired)"), "On");
+	assert_string_equal(
+		scenario_fact(s, "sub1", "Log Analytics agent auto-provisioning (retired)"), "On");
 	scenario_meddle(s,
 		SUB_ID(1) "/providers/Microsoft.Security/autoProvisioningSettings/default",
 		"properties.autoProvision", "'Off'");
 	scenario_run(s, DUR_H(25));
-	assert_string_equal(fact(s, "Log Analytics agent auto-provisioning (retired)"), "Off");
+	assert_string_equal(
+		scenario_fact(s, "sub1", "Log Analytics agent auto-provisioning (retired)"), "Off");
 	scenario_writes_are(s, "/autoProvisioningSettings/default", 0, 0);
 	scenario_is_good(s);
 }
@@ -455,14 +444,15 @@ static void test_coverage_and_extensions_of_the_plan_are_told(void **state)
 		begin_with(SUBSCRIPTION(1, IN_ORDER, PROTECTED), DEPLOYER_OFF, EVERYTHING);
 
 	(void)state;
-	assert_string_equal(fact(s, "coverage"), "FullyCovered");
-	assert_string_equal(fact(s, "AgentlessVmScanning"), "yes");
-	assert_string_equal(fact(s, "provider Microsoft.Security"), "Registered");
-	assert_string_equal(fact(s, "vulnerability assessment provider"), "MdeTvm");
+	assert_string_equal(scenario_fact(s, "sub1", "coverage"), "FullyCovered");
+	assert_string_equal(scenario_fact(s, "sub1", "AgentlessVmScanning"), "yes");
+	assert_string_equal(scenario_fact(s, "sub1", "provider Microsoft.Security"), "Registered");
+	assert_string_equal(
+		scenario_fact(s, "sub1", "vulnerability assessment provider"), "MdeTvm");
 	/* A machine with a plan of its own is no business of this control. */
 	scenario_meddle(s, PLAN_ID(1), "properties.resourcesCoverageStatus", "'PartiallyCovered'");
 	scenario_run(s, DUR_H(1));
-	assert_string_equal(fact(s, "coverage"), "PartiallyCovered");
+	assert_string_equal(scenario_fact(s, "sub1", "coverage"), "PartiallyCovered");
 	scenario_item_is(s, "sub1", "servers-plan", "compliant", NULL);
 	scenario_writes_are(s, NULL, 0, 0);
 }

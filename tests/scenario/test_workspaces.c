@@ -417,10 +417,7 @@ static void test_a_crash_while_it_writes_repeats_nothing(void **state)
 
 		scenario_reload(s, CONFIG);
 		scenario_command(s, "confirm", "{}");
-		scenario_crash_at(s, at);
-		scenario_run(s, DUR_MIN(20));
-		scenario_crash(s, VFS_LOSE_UNSYNCED);
-		scenario_start(s);
+		scenario_crash_within(s, at, DUR_MIN(20));
 		scenario_settle(s, DUR_H(12));
 		scenario_item_is(s, "ws1", "workspace-plan", "compliant", "in-sync");
 		scenario_writes_are(s, ANY_PLAN, 1, 1);
