@@ -73,14 +73,14 @@ static json_t *sensor_doc(const struct machine *m)
 		unified ? 1 : 0, "autoUpdate", 1);
 }
 
-static void deploy(struct estate *e, struct machine *m)
+void sensor_deploy(struct estate *e, struct machine *m, const char *caller, json_t *take_doc)
 {
 	struct resource *sensor = machine_sensor(m);
 	char correlation[GUID_SIZE];
 	struct operation_request request = {
 		.machine = m,
-		.caller = CALLER,
-		.take_doc = sensor_doc(m),
+		.caller = caller,
+		.take_doc = take_doc,
 		.take_protected = json_pack("{s:s}", "defenderForEndpointOnboardingScript",
 			onboarding_script(e, m->res.sub->tenant, m->windows)),
 	};
@@ -100,7 +100,7 @@ static void fire(struct estate *e, struct estate_event *event)
 	if (operation_running(m, NULL) != NULL)
 		estate_schedule(e, event, wall_add(e->now, e->knobs.deployer.busy_wait));
 	else
-		deploy(e, m);
+		sensor_deploy(e, m, CALLER, sensor_doc(m));
 }
 
 /*

@@ -380,6 +380,8 @@ void remediation_free(struct remediation *r);
 /* What follows from a change: called after each, also from events. */
 void deployer_subscription_changed(struct estate *e, struct subscription *sub);
 void deployer_machine_changed(struct estate *e, struct machine *m);
+/* Begins the installation on somebody's word, over a sensor that is there as well. */
+void sensor_deploy(struct estate *e, struct machine *m, const char *caller, json_t *take_doc);
 void heartbeat_start(struct estate *e, struct machine *m);
 
 #endif

@@ -94,11 +94,10 @@ static json_t *sensor_doc(const struct machine *m)
 	const char *type = m->windows ? "MDE.Windows" : "MDE.Linux";
 	json_t *doc = json_pack("{s:o, s:s, s:s, s:O, s:{s:s, s:s, s:s, s:b, s:{s:s, s:s}}}", "id",
 		json_sprintf("%s/extensions/%s", m->res.id, type), "name", type, "type",
-		"Microsoft.HybridCompute/machines/extensions", "location",
-		json_object_get(m->res.doc, "location"), "properties", "publisher",
-		"Microsoft.Azure.AzureDefenderForServers", "type", type, "typeHandlerVersion",
-		"1.0", "autoUpgradeMinorVersion", 1, "settings", "azureResourceId", m->res.id,
-		"installedBy", "Policy");
+		machine_extension_type(m), "location", json_object_get(m->res.doc, "location"),
+		"properties", "publisher", "Microsoft.Azure.AzureDefenderForServers", "type", type,
+		"typeHandlerVersion", "1.0", "autoUpgradeMinorVersion", 1, "settings",
+		"azureResourceId", m->res.id, "installedBy", "Policy");
 
 	if (m->windows)
 		tree_set(&doc, "properties.settings.vNextEnabled", json_string("true"));
@@ -118,24 +117,6 @@ static bool lacks_sensor(const struct machine *m, enum target target)
 				"Succeeded"));
 }
 
-static void deploy(struct estate *e, struct machine *m)
-{
-	struct resource *sensor = machine_sensor(m);
-	char correlation[GUID_SIZE];
-	struct operation_request request = {
-		.machine = m,
-		.caller = CALLER,
-		.take_doc = sensor_doc(m),
-		.take_protected = json_pack("{s:s}", "defenderForEndpointOnboardingScript",
-			onboarding_script(e, m->res.sub->tenant, m->windows)),
-	};
-
-	estate_guid(e, correlation);
-	request.correlation_id = correlation;
-	request.extension_id = sensor != NULL ? sensor->id : tree_text(request.take_doc, "id");
-	operation_begin(e, &request);
-}
-
 static void deploy_sensors(
 	struct estate *e, const struct remediation *r, const json_t *assignment, enum target target)
 {
@@ -145,7 +126,7 @@ static void deploy_sensors(
 		struct machine *m = machines->v[i] != NULL ? machine_of(machines->v[i]) : NULL;
 
 		if (m != NULL && lacks_sensor(m, target) && reaches(e, r, assignment, m->res.id))
-			deploy(e, m);
+			sensor_deploy(e, m, CALLER, sensor_doc(m));
 	}
 }
 
