@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What no call to Azure can make true, and is reported instead: machines that Arc does not reach,
- * servers that are not connected at all, and troubles of the Defender for Endpoint tenant.
+ * and troubles of the Defender for Endpoint tenant.
  */
 #include "lib/azure/arm_document.h"
 #include "lib/base/str.h"
