@@ -59,6 +59,18 @@ json_t *json_or_null(const char *text);
 bool command_target(const struct command_context *c, const char *text, struct item_ref *ret);
 /* The scope of an argument; *ret is NULL where it was not given. False with the error filled in. */
 bool command_scope(const struct command_context *c, const struct scope_config **ret);
+/*
+ * Where the page before stopped: "from:place" of the argument "after", as its "next" said; "" and 0
+ * where it was not given. `is_place` says what "from" may be, `command` is what to ask instead.
+ * False with the error filled in.
+ */
+#define CURSOR_SIZE 64
+struct command_cursor {
+	char from[GUID_TEXT_SIZE];
+	uint64_t place;
+};
+bool command_cursor(const struct command_context *c, const char *command,
+	bool (*is_place)(const char *from), struct command_cursor *ret);
 /* "a,b" as a mask of words; all of them where it was not given. False with the error filled in. */
 typedef const char *(*word_fn)(unsigned n);
 bool command_words(const struct command_context *c, const char *name, word_fn word, unsigned count,

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #define COST_STANDARD 1000
-#define CURSOR_SIZE 64
 
 enum by { BY_SUBSCRIPTION, BY_MACHINE, BY_N_ };
 
@@ -25,8 +24,7 @@ struct walk {
 	uint64_t kinds;
 	const struct scope_config *scope;
 	size_t limit;
-	char from[GUID_TEXT_SIZE];
-	uint64_t place;
+	struct command_cursor after;
 	struct cost_names names;
 	struct wall now;
 	json_t *rows;
@@ -76,26 +74,6 @@ static bool read_kinds(struct walk *w)
 		return true;
 	command_fail(w->command, "usage", "mdcctl cost --by machine --kind KIND",
 		"only machines are of a kind");
-	return false;
-}
-
-static bool read_position(struct walk *w)
-{
-	const char *text = command_text(w->command, "after");
-	char copy[CURSOR_SIZE];
-	char *colon;
-
-	if (text == NULL)
-		return true;
-	colon = str_copy(copy, sizeof(copy), text) ? strchr(copy, ':') : NULL;
-	if (colon != NULL) {
-		*colon = '\0';
-		if (str_copy(w->from, sizeof(w->from), copy) && str_is_guid(w->from) &&
-			str_parse_u64(colon + 1, UINT32_MAX, &w->place) == 0)
-			return true;
-	}
-	command_fail(
-		w->command, "usage", "mdcctl cost", "\"after\" is not the \"next\" of an answer");
 	return false;
 }
 
@@ -245,12 +223,12 @@ static void walk_all(struct walk *w)
 		command_subscriptions(w->command->daemon->inventory);
 
 	for (struct subscription **s = all; *s != NULL; s++) {
-		int order = *w->from != '\0' ? strcmp((*s)->id, w->from) : 1;
+		int order = *w->after.from != '\0' ? strcmp((*s)->id, w->after.from) : 1;
 
 		if (*w->next != '\0' && !w->summing)
 			return;
 		if (order >= 0 && (w->scope == NULL || (*s)->scope == w->scope))
-			walk_subscription(w, *s, order == 0 ? w->place : 0);
+			walk_subscription(w, *s, order == 0 ? w->after.place : 0);
 	}
 }
 
@@ -429,7 +407,8 @@ json_t *command_cost(const struct command_context *c)
 	};
 	json_t *result;
 
-	if (!read_by(&w) || !read_kinds(&w) || !command_scope(c, &w.scope) || !read_position(&w))
+	if (!read_by(&w) || !read_kinds(&w) || !command_scope(c, &w.scope) ||
+		!command_cursor(c, "mdcctl cost", str_is_guid, &w.after))
 		return NULL;
 	w.rows = json_array();
 	w.scopes = xcalloc(c->daemon->config->scope_count + 1, sizeof(*w.scopes));

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #define GAPS_STANDARD 1000
-#define CURSOR_SIZE 64
 
 /*
  * First the devices of each tenant, then the machines in the order of their subscriptions' ids.
@@ -18,8 +17,7 @@ struct walk {
 	uint64_t kinds;
 	const struct scope_config *scope;
 	size_t limit;
-	char from[GUID_TEXT_SIZE];
-	uint64_t place;
+	struct command_cursor after;
 	json_t *rows;
 	uint64_t totals[GAP_KIND_N_];
 	bool counting; /* the first page tells how many there are in all */
@@ -32,24 +30,12 @@ static const char *gap_word_of(unsigned n)
 	return gap_word((enum gap_kind)n);
 }
 
-static bool read_position(struct walk *w)
+/* The number of a tenant, or a subscription's id. */
+static bool is_place(const char *from)
 {
-	const char *text = command_text(w->command, "after");
-	char copy[CURSOR_SIZE];
-	char *colon;
+	uint64_t tenant;
 
-	if (text == NULL)
-		return true;
-	colon = str_copy(copy, sizeof(copy), text) ? strchr(copy, ':') : NULL;
-	if (colon != NULL) {
-		*colon = '\0';
-		if (str_copy(w->from, sizeof(w->from), copy) &&
-			str_parse_u64(colon + 1, UINT32_MAX, &w->place) == 0)
-			return true;
-	}
-	command_fail(
-		w->command, "usage", "mdcctl gaps", "\"after\" is not the \"next\" of an answer");
-	return false;
+	return str_is_guid(from) || str_parse_u64(from, UINT32_MAX, &tenant) == 0;
 }
 
 /* --- rows --- */
@@ -160,18 +146,19 @@ static void walk_all(struct walk *w)
 {
 	const struct daemon *d = w->command->daemon;
 	mdc_autofree struct subscription **all = command_subscriptions(d->inventory);
-	bool in_machines = str_is_guid(w->from);
+	bool in_machines = str_is_guid(w->after.from);
 	uint64_t tenant = 0;
 
-	if (*w->from != '\0' && !in_machines && str_parse_u64(w->from, UINT32_MAX, &tenant) != 0)
+	if (*w->after.from != '\0' && !in_machines &&
+		str_parse_u64(w->after.from, UINT32_MAX, &tenant) != 0)
 		return;
 	for (size_t i = tenant; !in_machines && i < devices_tenant_count(d->devices); i++)
-		walk_tenant(w, i, i == tenant ? w->place : 0);
+		walk_tenant(w, i, i == tenant ? w->after.place : 0);
 	for (struct subscription **s = all; *s != NULL; s++) {
-		int order = in_machines ? strcmp((*s)->id, w->from) : 1;
+		int order = in_machines ? strcmp((*s)->id, w->after.from) : 1;
 
 		if (order >= 0)
-			walk_subscription(w, *s, order == 0 ? w->place : 0);
+			walk_subscription(w, *s, order == 0 ? w->after.place : 0);
 	}
 }
 
@@ -202,7 +189,8 @@ json_t *command_gaps(const struct command_context *c)
 	json_t *result;
 
 	if (!command_words(c, "kind", gap_word_of, GAP_KIND_N_, &w.kinds) ||
-		!command_scope(c, &w.scope) || !read_position(&w))
+		!command_scope(c, &w.scope) ||
+		!command_cursor(c, "mdcctl gaps", is_place, &w.after))
 		return NULL;
 	w.rows = json_array();
 	walk_all(&w);

@@ -8,7 +8,6 @@
 
 #define LIST_STANDARD 1000
 #define HISTORY_STANDARD 50
-#define CURSOR_SIZE 64
 
 /* --- items --- */
 

@@ -105,6 +105,33 @@ bool command_scope(const struct command_context *c, const struct scope_config **
 	return *ret != NULL || scope_not_found(c, name);
 }
 
+/* --- where a page stopped --- */
+
+static bool parse_cursor(
+	const char *text, bool (*is_place)(const char *from), struct command_cursor *ret)
+{
+	char copy[CURSOR_SIZE];
+	char *colon = str_copy(copy, sizeof(copy), text) ? strchr(copy, ':') : NULL;
+
+	if (colon == NULL)
+		return false;
+	*colon = '\0';
+	return str_copy(ret->from, sizeof(ret->from), copy) && is_place(ret->from) &&
+		str_parse_u64(colon + 1, UINT32_MAX, &ret->place) == 0;
+}
+
+bool command_cursor(const struct command_context *c, const char *command,
+	bool (*is_place)(const char *from), struct command_cursor *ret)
+{
+	const char *text = command_text(c, "after");
+
+	*ret = (struct command_cursor){0};
+	if (text == NULL || parse_cursor(text, is_place, ret))
+		return true;
+	command_fail(c, "usage", command, "\"after\" is not the \"next\" of an answer");
+	return false;
+}
+
 /* --- resources --- */
 
 static int compare_subscriptions(const void *left, const void *right)
